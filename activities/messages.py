@@ -1,0 +1,307 @@
+"""What goes into and comes out of every activity: one model in, one model out; fields may be added, nothing else."""
+
+from docustack.configuration import Configuration, Environment
+from docustack.locks import ConfirmGrants, LockRequest
+from docustack.model import Model
+from docustack.plans import Change, DependencyOutputs, PlanRecord, PlanSummary
+from docustack.repository import ChangedFile, Repository, WorkTree
+from docustack.terrateam import TerrateamConfiguration
+
+
+class Nothing(Model):
+    """The answer of an activity that has nothing to say."""
+
+
+# ---- git -----------------------------------------------------------------------------------------------------------
+
+
+class LoadConfiguration(Model):
+    """Read `docustack.yaml` and `.terrateam/config.yml` from the tip of a branch."""
+
+    repository: Repository
+    ref: str
+
+
+class LoadedConfiguration(Model):
+    """`configuration` is None exactly where `problems` says what is wrong (file, line, what, nearest key)."""
+
+    commit: str
+    configuration: Configuration | None
+    terrateam: TerrateamConfiguration
+    problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class CheckOut(Model):
+    """Make the work tree of a run: the head merged into the base branch's tip."""
+
+    repository: Repository
+    run_id: str
+    base_ref: str
+    head_commit: str
+
+
+class CheckedOut(Model):
+    """`queue` is the task queue of the host that holds the tree."""
+
+    tree: WorkTree
+    changed_files: tuple[ChangedFile, ...]
+    host: str
+
+
+class Discover(Model):
+    """Find the units that the changed files belong to."""
+
+    tree: WorkTree
+    changed_files: tuple[ChangedFile, ...]
+    configuration: Configuration
+    terrateam: TerrateamConfiguration
+
+
+class RemoveWorkTree(Model):
+    """Drop a run's work tree from the host that holds it; its artifacts stay."""
+
+    repository: Repository
+    run_id: str
+
+
+# ---- terragrunt ----------------------------------------------------------------------------------------------------
+
+
+class UnitRequest(Model):
+    """One unit of a run's work tree, and as whom to work on it."""
+
+    tree: WorkTree
+    unit: str
+    environment_name: str
+    environment: Environment
+    actor: str
+    pull_request: int | None = None
+    timeout_minutes: int = 30
+    text_limit: int = 60_000  # characters of redacted output to return for comments
+
+
+class PlanRequest(UnitRequest):
+    """Plan one unit."""
+
+
+class PlanAnswer(Model):
+    """`record` is None where the unit is deferred: then `waits_for` names the dependencies without outputs."""
+
+    record: PlanRecord | None
+    waits_for: tuple[str, ...] = ()
+
+
+class OutputsAnswer(Model):
+    """The present outputs of a unit's direct dependencies, as digests."""
+
+    dependencies: tuple[DependencyOutputs, ...]
+
+
+class CoverageRequest(Model):
+    """Does the approval of one plan cover another?"""
+
+    approved: PlanRecord
+    new: PlanRecord
+
+
+class CoverageAnswer(Model):
+    """`beyond` names (at most 50 of) the changes of the new plan that the approved one did not have."""
+
+    covered: bool
+    beyond: tuple[Change, ...] = ()
+    beyond_count: int = 0
+
+
+class ApplyRequest(UnitRequest):
+    """Apply one saved plan, through Terragrunt."""
+
+    plan: PlanRecord
+
+
+class ApplyAnswer(Model):
+    """How an apply ended; a failed one is an `ApplicationError` instead."""
+
+    summary: PlanSummary
+    text: str  # redacted, from `Apply complete!` on, outputs included; at most 60,000 characters
+    log: str
+    reattached: bool = False
+
+
+class FreeStateLock(UnitRequest):
+    """Free a Terraform state lock that a dead process of ours has left."""
+
+
+class StateLockAnswer(Model):
+    """What was found: `freed` only when the lock was ours and no process of its lives; else `message` says why not."""
+
+    locked: bool
+    freed: bool
+    lock_id: str | None = None
+    who: str | None = None
+    since: str | None = None
+    message: str = ""
+
+
+# ---- github --------------------------------------------------------------------------------------------------------
+
+
+class PostComment(Model):
+    """Create a comment, once: `key` is hidden in it, and a retry looks for it before it posts.
+
+    With `comment_id` that comment is rewritten in place instead.
+    """
+
+    repository: Repository
+    pull_request: int
+    key: str
+    body: str
+    comment_id: int | None = None
+
+
+class PostedComment(Model):
+    comment_id: int
+    url: str
+
+
+class MarkOutdated(Model):
+    """Fold old comments away under a line that says why; their text stays."""
+
+    repository: Repository
+    pull_request: int
+    comment_ids: tuple[int, ...]
+    reason: str
+
+
+class React(Model):
+    """Acknowledge a comment: `eyes`, `+1`, `-1`, `confused`, `rocket`."""
+
+    repository: Repository
+    comment_id: int
+    content: str
+
+
+class SetCheck(Model):
+    """Create or update the check run `name` of a commit; `external_id` tells ours apart on a retry."""
+
+    repository: Repository
+    head_commit: str
+    name: str
+    external_id: str
+    status: str  # queued, in_progress, completed
+    conclusion: str | None = None  # success, failure, neutral, cancelled, action_required
+    title: str
+    summary: str
+    details_url: str | None = None
+    check_run_id: int | None = None
+
+
+class CheckRun(Model):
+    check_run_id: int
+
+
+class ReadPerson(Model):
+    """Who is a login: teams by the names that docustack.yaml gives them."""
+
+    repository: Repository
+    login: str
+    teams: dict[str, str]  # name -> GitHub team slug
+
+
+class Person(Model):
+    """Active memberships only; nested teams count as GitHub counts them."""
+
+    login: str
+    teams: tuple[str, ...] = ()
+    can_push: bool = False
+
+
+class ReadGate(Model):
+    """Read all that the gate decides on, afresh."""
+
+    repository: Repository
+    pull_request: int
+    actor: str
+    teams: dict[str, str]
+
+
+class Review(Model):
+    """The latest review of one person that says yes or no (comments alone don't count)."""
+
+    reviewer: Person
+    state: str  # APPROVED, CHANGES_REQUESTED, DISMISSED
+    commit: str
+
+
+class GateFacts(Model):
+    """The pull request as GitHub tells it now."""
+
+    author: str
+    head_commit: str
+    base_ref: str
+    state: str  # open, closed
+    merged: bool
+    draft: bool
+    from_fork: bool
+    mergeable: bool | None
+    mergeable_state: str
+    reviews: tuple[Review, ...]
+    actor: Person
+
+
+class ReadPullRequest(Model):
+    repository: Repository
+    pull_request: int
+
+
+# ---- slack ---------------------------------------------------------------------------------------------------------
+
+
+class PostMessage(Model):
+    """One message of a run's thread; `key` goes into its metadata, so that a retry finds it and posts nothing twice."""
+
+    channel: str
+    text: str
+    key: str
+    thread: str | None = None  # ts of the thread's head
+
+
+class PostedMessage(Model):
+    channel: str
+    ts: str
+
+
+# ---- locks ---------------------------------------------------------------------------------------------------------
+
+
+class RequestLocks(Model):
+    """Signal a request to the table of a live repository."""
+
+    repository: Repository
+    request: LockRequest
+
+
+class ConfirmLocks(Model):
+    """Ask whether tokens are still the units' grants."""
+
+    repository: Repository
+    grants: ConfirmGrants
+
+
+# ---- this installation ---------------------------------------------------------------------------------------------
+
+
+class Installation(Model):
+    """What a run has to know of the installation it runs in, to make links and to wait long enough."""
+
+    temporal_ui_url: str = ""
+    temporal_namespace: str = "default"
+    public_url: str = ""  # of the web server that shows logs
+    apply_lease_seconds: int = 900
+    cancel_grace_seconds: int = 300
+
+
+class Host(Model):
+    """The host of the worker that answered, as in `docustack-<environment>@<host>`."""
+
+    host: str

@@ -1,0 +1,181 @@
+"""The table of who holds which unit and who waits for it: its rules, pure."""
+
+from datetime import datetime
+
+from docustack.model import Model, State
+from docustack.repository import Repository
+
+
+class LockRequest(Model):
+    """All the units that one run of a pull request needs: granted together or not at all.
+
+    `holder` is the workflow id of the pull request: it keeps the grants after the run has ended. `answer_to` is the
+    workflow id of the run that wants to hear.
+    """
+
+    request_id: str
+    holder: str
+    pull_request: int
+    actor: str
+    units: tuple[str, ...]
+    requested_at: datetime
+    answer_to: str
+
+
+class Grant(Model):
+    """One unit held; `token` grows with every grant, so that an outlived holder can be told from the present one."""
+
+    unit: str
+    holder: str
+    pull_request: int
+    actor: str
+    since: datetime
+    token: int
+
+
+class LockAnswer(Model):
+    """What a requester hears: granted with its tokens, or its position in the queue and who is before it."""
+
+    request_id: str
+    granted: bool
+    tokens: dict[str, int] = {}
+    position: int = 0
+    blocked_by: tuple[Grant, ...] = ()
+
+
+class LockTable(State):
+    """Who holds which unit, and who waits, first come first served."""
+
+    next_token: int = 1
+    grants: dict[str, Grant] = {}
+    queue: list[LockRequest] = []
+
+    def request(self, request: LockRequest, now: datetime) -> LockAnswer:
+        """Take a request in, grant it if it may be, and answer; the same request again gets its answer again."""
+        if not self._holds_all(request) and all(waiting.request_id != request.request_id for waiting in self.queue):
+            self.queue.append(request)
+        self.grant_ready(now)
+        return self.answer(request)
+
+    def grant_ready(self, now: datetime) -> list[LockRequest]:
+        """Grant every waiting request none of whose units is held, or wanted by an earlier request; name them."""
+        granted: list[LockRequest] = []
+        wanted_before: dict[str, str] = {}
+        for request in list(self.queue):
+            free = all(
+                self._holder_of(unit) in (None, request.holder)
+                and wanted_before.get(unit, request.holder) == request.holder
+                for unit in request.units
+            )
+            if free:
+                self.queue.remove(request)
+                self._grant(request, now)
+                granted.append(request)
+            else:
+                for unit in request.units:
+                    wanted_before.setdefault(unit, request.holder)
+        return granted
+
+    def release(self, holder: str, units: tuple[str, ...] | None = None) -> list[str]:
+        """Free what a holder holds (of `units`, or all of it); name the units freed."""
+        freed = [
+            unit
+            for unit, grant in self.grants.items()
+            if grant.holder == holder and (units is None or unit in units)
+        ]
+        for unit in freed:
+            del self.grants[unit]
+        return freed
+
+    def withdraw(self, request_id: str) -> None:
+        """Leave the queue; grants stay."""
+        self.queue = [request for request in self.queue if request.request_id != request_id]
+
+    def withdraw_holder(self, holder: str) -> None:
+        """Take everything that a closed pull request waits for out of the queue."""
+        self.queue = [request for request in self.queue if request.holder != holder]
+
+    def answer(self, request: LockRequest) -> LockAnswer:
+        """What a requester is to hear now."""
+        if self._holds_all(request):
+            tokens = {unit: self.grants[unit].token for unit in request.units}
+            return LockAnswer(request_id=request.request_id, granted=True, tokens=tokens)
+        position = next(
+            (index + 1 for index, waiting in enumerate(self.queue) if waiting.request_id == request.request_id), 0
+        )
+        blocking = tuple(
+            self.grants[unit]
+            for unit in request.units
+            if unit in self.grants and self.grants[unit].holder != request.holder
+        )
+        return LockAnswer(request_id=request.request_id, granted=False, position=position, blocked_by=blocking)
+
+    def confirms(self, holder: str, tokens: dict[str, int]) -> bool:
+        """Are these tokens still the units' grants? Asked right before every apply."""
+        return all(
+            (grant := self.grants.get(unit)) is not None and grant.holder == holder and grant.token == token
+            for unit, token in tokens.items()
+        )
+
+    def _holder_of(self, unit: str) -> str | None:
+        grant = self.grants.get(unit)
+        return grant.holder if grant else None
+
+    def _holds_all(self, request: LockRequest) -> bool:
+        return all(self._holder_of(unit) == request.holder for unit in request.units)
+
+    def _grant(self, request: LockRequest, now: datetime) -> None:
+        for unit in request.units:
+            if self._holder_of(unit) == request.holder:
+                continue
+            self.grants[unit] = Grant(
+                unit=unit,
+                holder=request.holder,
+                pull_request=request.pull_request,
+                actor=request.actor,
+                since=now,
+                token=self.next_token,
+            )
+            self.next_token += 1
+
+
+class ReleaseLocks(Model):
+    """Free what a pull request holds: all of it (closed, merged), or the units named; it also leaves the queue."""
+
+    holder: str
+    units: tuple[str, ...] | None = None
+
+
+class WithdrawRequest(Model):
+    """Leave the queue; what is held stays held."""
+
+    request_id: str
+
+
+class ConfirmGrants(Model):
+    """Are these tokens still the units' grants?"""
+
+    holder: str
+    tokens: dict[str, int]
+
+
+class Confirmation(Model):
+    confirmed: bool
+
+
+class LocksInbox(State):
+    """What came in and was not acted on yet, in order."""
+
+    requests: list[LockRequest | ReleaseLocks | WithdrawRequest] = []
+
+
+class LocksStart(Model):
+    """The entity's start: `table` and `inbox` are carried across continue-as-new."""
+
+    repository: Repository
+    table: LockTable = LockTable()
+    inbox: LocksInbox = LocksInbox()
+
+
+def locks_workflow_id(repository: Repository) -> str:
+    return f"locks:{repository.full_name}"

@@ -1,0 +1,19 @@
+"""The base of every model that crosses a boundary: immutable, and lenient to fields that it doesn't know yet."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Model(BaseModel):
+    """A value that travels between workflows and activities.
+
+    Unknown fields are ignored, so that an older worker can read what a newer one wrote: fields may be added, nothing
+    else may change.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class State(BaseModel):
+    """A value that one owner changes in place: the state of an entity or of a run."""
+
+    model_config = ConfigDict(frozen=False, extra="ignore")

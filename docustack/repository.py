@@ -1,0 +1,65 @@
+"""The live repository as a run sees it: where it is, which commits are compared, what has changed."""
+
+from enum import StrEnum
+
+from docustack.model import Model
+
+
+class Repository(Model):
+    """A live repository on GitHub."""
+
+    owner: str
+    name: str
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.owner}/{self.name}"
+
+
+class ChangedFile(Model):
+    """One file of the diff from the merge base to the head; paths are relative to the repository's root."""
+
+    path: str
+    status: str  # added, modified, deleted, renamed
+    previous_path: str | None = None
+
+
+class WorkTree(Model):
+    """A commit checked out for one run; every host can make the same tree again from this."""
+
+    repository: Repository
+    run_id: str
+    base_ref: str  # the branch: main
+    base_commit: str  # its tip at check out
+    head_commit: str  # the pull request's head; equals base_commit for a run without a pull request
+    merge_base: str
+    tree_commit: str  # what lies in the tree: the merge of head into base
+
+
+class UnitStatus(StrEnum):
+    ADDED = "added"
+    MODIFIED = "modified"
+    DELETED = "deleted"
+
+
+class ChangedUnit(Model):
+    """A unit that the pull request changes, and why."""
+
+    unit: str
+    environment: str | None  # None: its path lies in no environment of docustack.yaml
+    status: UnitStatus
+    because: tuple[str, ...]  # changed files that it consists of, includes, reads or sources
+
+
+class Discovery(Model):
+    """What a pull request changes, by units.
+
+    `dependencies` holds the direct dependencies of every unit of the tree, so that waves over any selection can be made.
+    """
+
+    changed: tuple[ChangedUnit, ...]
+    also_affected: tuple[str, ...] = ()  # units that depend on a changed one, directly or not
+    dependencies: dict[str, tuple[str, ...]] = {}
+    unread_files: tuple[str, ...] = ()  # changed files that no unit is known to read
+    excluded_files: tuple[str, ...] = ()  # changed files that .terrateam/config.yml leaves out
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,88 @@
+"""A run: one operation over a set of units at one commit, and how it ended for each of them."""
+
+from enum import StrEnum
+
+from docustack.model import Model
+from docustack.plans import ArtifactRef, PlanRecord, PlanSummary
+from docustack.repository import Repository
+
+
+class Operation(StrEnum):
+    PLAN = "plan"
+    APPLY = "apply"
+
+
+class UnitPhase(StrEnum):
+    """Where one unit of a run stands; the last seven are how it can end."""
+
+    WAITING = "waiting"
+    PLANNING = "planning"
+    APPLYING = "applying"
+    PLANNED = "planned"
+    DEFERRED = "deferred"  # can't be planned before a dependency has been applied
+    APPLIED = "applied"
+    NO_CHANGES = "no-changes"
+    FAILED = "failed"
+    SKIPPED = "skipped"  # depends on a unit that failed, or the run was cancelled before it began
+    UNKNOWN = "unknown"  # it can't be known whether state was written
+
+
+class UnitOutcome(Model):
+    """How a run ended for one unit."""
+
+    unit: str
+    environment: str
+    phase: UnitPhase
+    plan: PlanRecord | None = None
+    summary: PlanSummary | None = None  # of the apply: what was added, changed, destroyed
+    message: str = ""  # what failed, where, what to do; for a deferred or skipped unit: for what it waits
+    error_type: str | None = None
+    text: str = ""  # redacted output for the comment: from `Apply complete!` on, or the last useful lines
+    log: ArtifactRef | None = None
+
+
+class RunStatus(StrEnum):
+    RUNNING = "running"
+    WAITING = "waiting-for-approval"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    REFUSED = "refused"  # access, lock, or a rule said no; nothing was changed
+    CANCELLED = "cancelled"
+
+
+class PullRequestRef(Model):
+    """What a run has to know of its pull request."""
+
+    number: int
+    author: str
+    head_commit: str
+    base_ref: str
+    url: str = ""
+
+
+class RunInput(Model):
+    """The start of a run."""
+
+    run_id: str
+    repository: Repository
+    operation: Operation
+    actor: str
+    pull_request: PullRequestRef
+    automatic: bool = False  # started by an event, not by a person's command
+    directories: tuple[str, ...] = ()  # directories and globs of the command; empty: all changed units
+    plans: tuple[PlanRecord, ...] = ()  # for an apply: the plans of the head commit
+    comment_id: int | None = None  # the command's comment, to answer to
+    outdated_comments: tuple[int, ...] = ()  # comments of earlier plans, marked outdated when this run posts its own
+    deferred: tuple[str, ...] = ()  # for an apply: units whose plan waits for a dependency's first apply
+
+
+class RunResult(Model):
+    """The end of a run, as it is signalled to the pull request."""
+
+    run_id: str
+    operation: Operation
+    status: RunStatus
+    head_commit: str
+    outcomes: tuple[UnitOutcome, ...] = ()
+    message: str = ""
+    comments: tuple[int, ...] = ()  # plan comments posted, to be marked outdated later

@@ -1,0 +1,96 @@
+"""Every timeout and retry policy, by name; no number of seconds stands anywhere else in the workflows.
+
+An activity decides itself whether an error is worth a retry: what a person has to mend is raised as non-retryable.
+"""
+
+from datetime import timedelta
+
+from temporalio.common import RetryPolicy
+from temporalio.workflow import ActivityCancellationType, ActivityConfig
+
+CONTROL_QUEUE = "docustack"
+"""Workflows, GitHub, Slack, git; an environment's own queue is `docustack-<environment>`."""
+
+
+def environment_queue(environment: str) -> str:
+    """The task queue of the workers that hold an environment's credentials."""
+    return f"{CONTROL_QUEUE}-{environment}"
+
+
+def host_queue(environment: str, host: str) -> str:
+    """The task queue of one of these workers; the name stays when its process restarts."""
+    return f"{environment_queue(environment)}@{host}"
+
+
+_PATIENT = RetryPolicy(
+    initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(minutes=2)
+)
+
+GITHUB = ActivityConfig(
+    task_queue=CONTROL_QUEUE,
+    start_to_close_timeout=timedelta(minutes=1),
+    schedule_to_close_timeout=timedelta(days=1),
+    retry_policy=_PATIENT,
+)
+SLACK = ActivityConfig(
+    task_queue=CONTROL_QUEUE,
+    start_to_close_timeout=timedelta(seconds=30),
+    schedule_to_close_timeout=timedelta(hours=12),
+    retry_policy=_PATIENT,
+)
+GIT = ActivityConfig(
+    task_queue=CONTROL_QUEUE,
+    start_to_close_timeout=timedelta(minutes=10),
+    schedule_to_close_timeout=timedelta(hours=2),
+    retry_policy=_PATIENT,
+)
+LOCKS = ActivityConfig(
+    task_queue=CONTROL_QUEUE,
+    start_to_close_timeout=timedelta(seconds=10),
+    schedule_to_close_timeout=timedelta(hours=2),
+    retry_policy=_PATIENT,
+)
+WORKER = ActivityConfig(
+    start_to_close_timeout=timedelta(seconds=10),
+    retry_policy=_PATIENT,
+)
+
+HEARTBEAT_TIMEOUT = timedelta(seconds=15)
+"""Sets how fast a dead worker is noticed, and (at 0.8 of it) how fast a cancellation arrives."""
+
+HOST_ANSWERS_WITHIN = timedelta(minutes=3)
+"""How long work waits for the host that holds a run before it counts as gone."""
+
+LOCK_ANSWERS_WITHIN = timedelta(seconds=20)
+"""A lost answer heals: the request is sent again after this long."""
+
+ADDED_TO_UNIT_TIMEOUT = timedelta(minutes=20)
+"""What an activity gets beyond a unit's own timeout, to end Terraform gracefully and to write its artifacts."""
+
+
+def plan_config(queue: str, timeout_minutes: int) -> ActivityConfig:
+    """A plan changes nothing: after a lost worker or a busy AWS it is simply made again."""
+    return ActivityConfig(
+        task_queue=queue,
+        start_to_close_timeout=timedelta(minutes=timeout_minutes) + ADDED_TO_UNIT_TIMEOUT,
+        heartbeat_timeout=HEARTBEAT_TIMEOUT,
+        cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        retry_policy=RetryPolicy(
+            initial_interval=timedelta(seconds=2), maximum_interval=timedelta(minutes=1), maximum_attempts=8
+        ),
+    )
+
+
+def apply_config(queue: str, timeout_minutes: int) -> ActivityConfig:
+    """A retry never applies again, it re-attaches to the apply that runs or reads how it ended.
+
+    The first retry comes later than a heartbeat of the first attempt could, so that two attempts rarely overlap.
+    """
+    return ActivityConfig(
+        task_queue=queue,
+        start_to_close_timeout=timedelta(minutes=timeout_minutes) + ADDED_TO_UNIT_TIMEOUT,
+        schedule_to_start_timeout=HOST_ANSWERS_WITHIN,
+        heartbeat_timeout=HEARTBEAT_TIMEOUT,
+        cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        retry_policy=RetryPolicy(initial_interval=HEARTBEAT_TIMEOUT, maximum_interval=timedelta(minutes=1)),
+    )
