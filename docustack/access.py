@@ -1,0 +1,242 @@
+"""Who may plan and apply where, and whose approvals count (guide, "Access Control" and "Approval Requirements")."""
+
+from collections.abc import Iterable
+
+from docustack.configuration import Configuration, Environment, Who
+from docustack.model import Model
+from docustack.runs import Operation
+
+APPROVED = "APPROVED"
+CHANGES_REQUESTED = "CHANGES_REQUESTED"
+DISMISSED = "DISMISSED"
+
+
+class Person(Model):
+    """Active memberships only, by the team names of docustack.yaml; nested teams count as GitHub counts them."""
+
+    login: str
+    teams: tuple[str, ...] = ()
+    can_push: bool = False
+
+
+class Review(Model):
+    """The latest review of one person that says yes or no (comments alone don't count)."""
+
+    reviewer: Person
+    state: str  # APPROVED, CHANGES_REQUESTED, DISMISSED
+    commit: str
+
+
+class GateFacts(Model):
+    """The pull request as GitHub tells it now."""
+
+    author: str
+    head_commit: str
+    base_ref: str
+    state: str  # open, closed
+    merged: bool
+    draft: bool
+    from_fork: bool
+    mergeable: bool | None
+    mergeable_state: str
+    reviews: tuple[Review, ...]
+    actor: Person
+
+
+class Decision(Model):
+    """`message` is what the person reads in the pull request; `rule` names the key of docustack.yaml that decided."""
+
+    allowed: bool
+    rule: str
+    who_can: tuple[str, ...] = ()
+    message: str
+
+
+class IgnoredReview(Model):
+    """A review that doesn't count, and why."""
+
+    login: str
+    reason: str
+
+
+class ApprovalDecision(Model):
+    """Whether an environment has the approvals that it asks for.
+
+    `blocked_by` are approvers who requested changes: until they approve, or their review is dismissed, nothing is
+    applied, however many others approved. So does GitHub's branch protection.
+    """
+
+    satisfied: bool
+    minimum: int
+    counted: tuple[str, ...] = ()
+    missing: int = 0
+    blocked_by: tuple[str, ...] = ()
+    ignored: tuple[IgnoredReview, ...] = ()
+    message: str
+
+
+def decide_access(configuration: Configuration, environment: str, operation: Operation, person: Person) -> Decision:
+    """May this person do this there? The guide's table "Access Control".
+
+    Push access to the repository is the prerequisite of everything (guide, "GitHub Access"): it is what `anyone` means,
+    and a member of a team that the rule names needs it too.
+    """
+    rule = f"environments.{environment}.{operation.value}"
+    known = configuration.environments.get(environment)
+    if known is None:
+        return _no_environment(configuration, environment, rule)
+    who: Who = known.plan if operation is Operation.PLAN else known.apply
+    who_can = _who_can(who)
+    if not person.can_push:
+        why = f"@{person.login} has no push access to the repository"
+    elif who == "anyone" or set(who) & set(person.teams):
+        return Decision(
+            allowed=True,
+            rule=rule,
+            who_can=who_can,
+            message=f"@{person.login} may {operation.value} `{environment}` (rule `{rule}`).",
+        )
+    else:
+        why = f"@{person.login} is not a member"
+    return Decision(
+        allowed=False,
+        rule=rule,
+        who_can=who_can,
+        message=(
+            f"@{person.login} may not {operation.value} `{environment}`: "
+            f"that takes {_described(who)}, and {why} (rule `{rule}` in `docustack.yaml`)."
+        ),
+    )
+
+
+def decide_branch(configuration: Configuration, environment: str, base_ref: str) -> Decision:
+    """May a pull request to this branch be applied there? Each environment names the branch that is its truth."""
+    rule = f"environments.{environment}.branch"
+    known = configuration.environments.get(environment)
+    if known is None:
+        return _no_environment(configuration, environment, rule)
+    if known.branch == base_ref:
+        return Decision(allowed=True, rule=rule, message=f"`{environment}` is applied from `{base_ref}`.")
+    return Decision(
+        allowed=False,
+        rule=rule,
+        message=(
+            f"`{environment}` is applied only from pull requests to `{known.branch}`, and this one is to `{base_ref}` "
+            f"(rule `{rule}` in `docustack.yaml`). Its plan is for information; to apply it, open a pull request to "
+            f"`{known.branch}`."
+        ),
+    )
+
+
+def count_approvals(
+    configuration: Configuration, environment: str, author: str, head_commit: str, reviews: Iterable[Review]
+) -> ApprovalDecision:
+    """Are the approvals there that the guide's table "Approval Requirements" asks for?
+
+    An approval counts if its reviewer is in a team that the rule names (`anyone`: has push access), is not the author,
+    has not been dismissed, and was given to the current head. The last word of each reviewer counts.
+    """
+    known = configuration.environments.get(environment)
+    if known is None:
+        refusal = _no_environment(configuration, environment, f"environments.{environment}.approvals")
+        return ApprovalDecision(satisfied=False, minimum=0, message=refusal.message)
+    counted: list[str] = []
+    blocked_by: list[str] = []
+    ignored: list[IgnoredReview] = []
+    for review in _last_words(reviews):
+        reason = _reason_to_ignore(review, known.approvals.from_, author, head_commit)
+        if reason is not None:
+            ignored.append(IgnoredReview(login=review.reviewer.login, reason=reason))
+        elif review.state == APPROVED:
+            counted.append(review.reviewer.login)
+        else:
+            blocked_by.append(review.reviewer.login)
+    missing = max(0, known.approvals.minimum - len(counted))
+    return ApprovalDecision(
+        satisfied=missing == 0 and not blocked_by,
+        minimum=known.approvals.minimum,
+        counted=tuple(counted),
+        missing=missing,
+        blocked_by=tuple(blocked_by),
+        ignored=tuple(ignored),
+        message=_approvals_message(environment, known, counted, blocked_by, ignored),
+    )
+
+
+def _reason_to_ignore(review: Review, who: Who, author: str, head_commit: str) -> str | None:
+    if review.reviewer.login.lower() == author.lower():
+        return "is the author of the pull request"
+    if who == "anyone":
+        if not review.reviewer.can_push:
+            return "has no push access to the repository"
+    elif not set(who) & set(review.reviewer.teams):
+        return f"is not a member of {_teams(who)}"
+    if review.state == DISMISSED:
+        return "gave a review that has been dismissed"
+    # A request for changes outlives a push, as on GitHub: the new commits may not answer it.
+    if review.state == APPROVED and review.commit != head_commit:
+        return f"approved {review.commit[:7]}, but the head is now {head_commit[:7]}"
+    return None
+
+
+def _last_words(reviews: Iterable[Review]) -> list[Review]:
+    latest: dict[str, Review] = {}
+    for review in reviews:
+        if review.state in (APPROVED, CHANGES_REQUESTED, DISMISSED):
+            latest[review.reviewer.login.lower()] = review
+    return list(latest.values())
+
+
+def _approvals_message(
+    environment: str, known: Environment, counted: list[str], blocked_by: list[str], ignored: list[IgnoredReview]
+) -> str:
+    minimum = known.approvals.minimum
+    sentences: list[str] = []
+    if minimum == 0:
+        sentences.append(f"`{environment}` needs no approval.")
+    else:
+        number = "1 approval" if minimum == 1 else f"{minimum} approvals"
+        has = f"has it, from {_logins(counted)}" if len(counted) >= minimum else f"has {len(counted)}"
+        if counted and len(counted) < minimum:
+            has += f", from {_logins(counted)}"
+        sentences.append(f"`{environment}` needs {number} from {_described(known.approvals.from_)}, and {has}.")
+    if blocked_by:
+        sentences.append(
+            f"{_logins(blocked_by)} requested changes, which blocks the apply until they approve or the review is "
+            "dismissed."
+        )
+    if minimum and len(counted) < minimum:
+        sentences.extend(f"The review of @{review.login} doesn't count, who {review.reason}." for review in ignored)
+    sentences.append(f"(Rule `environments.{environment}.approvals` in `docustack.yaml`.)")
+    return " ".join(sentences)
+
+
+def _no_environment(configuration: Configuration, environment: str, rule: str) -> Decision:
+    known = ", ".join(f"`{name}`" for name in configuration.environments)
+    return Decision(
+        allowed=False,
+        rule=rule,
+        message=f"`{environment}` is not an environment of `docustack.yaml`, so nobody may do anything there; "
+        f"there are {known}.",
+    )
+
+
+def _who_can(who: Who) -> tuple[str, ...]:
+    return ("anyone with push access",) if who == "anyone" else tuple(who)
+
+
+def _described(who: Who) -> str:
+    return "anybody with push access" if who == "anyone" else f"a member of {_teams(who)}"
+
+
+def _teams(who: Who) -> str:
+    names = [f"`{name}`" for name in who]
+    if not names:
+        return "a team, but the rule names none"
+    joined = names[0] if len(names) == 1 else ", ".join(names[:-1]) + f" or {names[-1]}"
+    return f"the {joined} team"
+
+
+def _logins(logins: list[str]) -> str:
+    names = [f"@{login}" for login in logins]
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + f" and {names[-1]}"
