@@ -1,0 +1,48 @@
+# What a person does with this repository, each a name; every target that needs the tools sets them up first.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down test lint format types lock clean
+
+PYTHON ?= python3
+VENV := .venv/bin
+ORDINARY_PATH := $(PATH)
+# Our tools come first, and no configuration file of this machine's changes what Terraform does.
+export PATH := $(CURDIR)/.tools/bin:$(CURDIR)/.venv/bin:$(PATH)
+export TF_CLI_CONFIG_FILE := $(CURDIR)/.tools/terraformrc
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Set up .venv and .tools (every target does, and takes seconds once it is done)
+	@PATH='$(ORDINARY_PATH)' PYTHON='$(PYTHON)' tools/setup.sh
+
+demo: setup ## Deploy a pull request for real on this machine, and show it (SCENARIO=NAME for another one)
+	@$(VENV)/docustack local demo $(SCENARIO)
+
+up: setup ## Start the same world and keep it running until Ctrl-C
+	@$(VENV)/docustack local up
+
+down: setup ## Stop a world that was started elsewhere
+	@$(VENV)/docustack local down
+
+test: setup ## Run every test, with coverage (TESTS=PATH or ARGS='-k NAME' for some)
+	@$(VENV)/python -m pytest --cov --cov-report=term $(ARGS) $(TESTS)
+
+lint: setup ## Check style, format and layers
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+	$(VENV)/lint-imports
+
+format: setup ## Format the code and fix what can be fixed
+	$(VENV)/ruff check --fix .
+	$(VENV)/ruff format .
+
+types: setup ## Check types
+	$(VENV)/mypy
+
+lock: ## Resolve pyproject.toml and requirements.in into requirements.lock anew (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+		--no-emit-index-url --no-emit-find-links $(ARGS) --output-file requirements.lock pyproject.toml requirements.in
+
+clean: ## Remove what the world and the checks have left; .venv and .tools stay (ALL=1 for these, too)
+	rm -rf .local .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage dist
+	$(if $(ALL),rm -rf .venv .tools)

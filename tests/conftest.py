@@ -1,0 +1,53 @@
+"""What holds for every test: this machine's settings stay out, and the exit code is the one that pytest found."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+FOREIGN = ("AWS_", "DOCUSTACK_", "GIT_", "GITHUB_", "TERRAGRUNT_", "TF_", "TG_")
+"""Settings by these prefixes would change what the tools do, or let a test reach somebody's real account."""
+
+_session: pytest.Session | None = None
+
+
+def pytest_configure() -> None:
+    """Gives every process that a test starts the tools of `.tools`, and nothing of the person who runs it."""
+    for name in [name for name in os.environ if name.startswith(FOREIGN)]:
+        del os.environ[name]
+    os.environ |= {
+        "PATH": os.pathsep.join([str(ROOT / ".tools/bin"), str(ROOT / ".venv/bin"), os.environ["PATH"]]),
+        "TF_CLI_CONFIG_FILE": str(ROOT / ".tools/terraformrc"),
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+        "NO_PROXY": "localhost,127.0.0.1,::1",
+        "no_proxy": "localhost,127.0.0.1,::1",
+    }
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    global _session  # noqa: PLW0603  # pytest has no other way from the session to the end of its configuration
+    _session = session
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Ends the process here, where every report is written, with the exit code that pytest would give.
+
+    The Temporal SDK can crash the interpreter while it shuts down (temporalio/sdk-python#300), which would turn a
+    passed run into a failed one. A worker of pytest-xdist goes on: its results are still on their way.
+    """
+    if _session is None or hasattr(config, "workerinput") or "temporalio" not in sys.modules:
+        return
+    for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+        if stream is not None:
+            stream.flush()
+    os._exit(int(_session.exitstatus))
