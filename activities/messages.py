@@ -225,6 +225,34 @@ class ReadPullRequest(Model):
     pull_request: int
 
 
+class PullRequestFacts(Model):
+    """A pull request without what only the gate asks."""
+
+    number: int
+    title: str
+    author: str
+    state: str  # open, closed
+    merged: bool
+    draft: bool
+    head_commit: str
+    head_ref: str
+    base_ref: str
+    from_fork: bool
+    url: str
+    created_at: str  # ISO 8601
+    closed_at: str | None = None
+
+
+class ListPullRequests(Model):
+    """Which pull requests are open, for the sweep that picks up what GitHub never delivered."""
+
+    repository: Repository
+
+
+class OpenPullRequests(Model):
+    pull_requests: tuple[PullRequestFacts, ...]
+
+
 # ---- slack ---------------------------------------------------------------------------------------------------------
 
 
