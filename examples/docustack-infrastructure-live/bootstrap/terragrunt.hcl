@@ -1,0 +1,112 @@
+# The state backend of one account: the bucket and the table that every other unit's state needs. It comes first, so its
+# own state starts on this machine and moves into the bucket that it has made:
+#
+#   1. terragrunt init && terragrunt apply
+#   2. uncomment the remote_state block
+#   3. terragrunt init -migrate-state
+#
+# Once for each account, with its id below or in DOCUSTACK_ACCOUNT_ID.
+
+locals {
+  account_id = get_env("DOCUSTACK_ACCOUNT_ID", "444444444444")
+  region     = "us-east-1"
+
+  # Unlike root.hcl, which wants an environment above the unit: this one serves them all.
+  endpoint_url         = get_env("AWS_ENDPOINT_URL", "")
+  target               = local.endpoint_url == "" ? "aws" : "endpoint"
+  aws_provider_version = get_env("DOCUSTACK_AWS_PROVIDER_VERSION", local.target == "aws" ? "6.16.0" : "3.39.0")
+
+  provider = {
+    aws = { allowed_account_ids = [local.account_id] }
+
+    endpoint = {
+      skip_credentials_validation = true
+      skip_metadata_api_check     = true
+      skip_region_validation      = true
+
+      (tonumber(split(".", local.aws_provider_version)[0]) < 4 ? "s3_force_path_style" : "s3_use_path_style") = true
+
+      endpoints = { for service in ["dynamodb", "iam", "s3", "sts"] : service => local.endpoint_url }
+    }
+  }
+
+  backend = {
+    aws = {}
+
+    endpoint = {
+      use_path_style              = true
+      skip_credentials_validation = true
+      skip_metadata_api_check     = true
+      skip_region_validation      = true
+      skip_requesting_account_id  = true
+    }
+  }
+}
+
+# Uncomment once bucket and table exist, then: terragrunt init -migrate-state
+#
+# remote_state {
+#   backend = "s3"
+#
+#   generate = {
+#     path      = "backend.tf"
+#     if_exists = "overwrite_terragrunt"
+#   }
+#
+#   config = merge(
+#     {
+#       bucket         = "docustack-terraform-state-${local.account_id}"
+#       key            = "bootstrap/terraform.tfstate"
+#       region         = local.region
+#       encrypt        = true
+#       dynamodb_table = "docustack-terraform-locks"
+#     },
+#     local.backend[local.target],
+#   )
+# }
+
+terraform {
+  source = "../modules//state-backend"
+}
+
+generate "provider" {
+  path              = "provider.tf.json"
+  if_exists         = "overwrite"
+  disable_signature = true # JSON has no comments
+
+  contents = jsonencode({
+    provider = {
+      aws = merge(
+        {
+          region = local.region
+          default_tags = {
+            tags = { ManagedBy = "terragrunt", Repository = "docustack-infrastructure-live", Unit = "bootstrap" }
+          }
+        },
+        local.provider[local.target],
+      )
+    }
+  })
+}
+
+generate "versions" {
+  path              = "versions_override.tf.json"
+  if_exists         = "overwrite"
+  disable_signature = true
+
+  contents = jsonencode({
+    terraform = {
+      required_providers = {
+        aws = { source = "hashicorp/aws", version = local.aws_provider_version }
+      }
+    }
+  })
+}
+
+inputs = {
+  bucket     = "docustack-terraform-state-${local.account_id}"
+  lock_table = "docustack-terraform-locks"
+
+  # A simulator that speaks plain HTTP obeys such a policy too, and would lock everybody out.
+  require_tls = !startswith(local.endpoint_url, "http://")
+}
