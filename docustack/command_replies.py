@@ -1,0 +1,39 @@
+"""What is answered to a comment that was meant as a command and isn't one."""
+
+from collections.abc import Sequence
+
+from docustack.comment_text import inline_code
+
+OPTIONS_REPLY = (
+    "Options are not supported in comments, so nothing was started. A command takes directories only, such as "
+    "`terrateam plan dev/us-east-1/vpc`."
+)
+SCHEDULE_REPLY = (
+    "An apply can't be scheduled from a comment, so nothing was started. Comment `terrateam apply` when it is time."
+)
+TAG_QUERY_REPLY = (
+    "Tag queries are not supported, so nothing was started. Name directories or globs instead, such as "
+    "`terrateam plan dev/us-east-1/vpc` or `terrateam plan dev/**`."
+)
+
+
+def misspelt_reply(action: str, suggestion: str) -> str:
+    return (
+        f"{inline_code(action, 60)} is not a command, so nothing was started. Did you mean {inline_code(suggestion)}?"
+    )
+
+
+def unknown_action_reply(action: str, prefix: str) -> str:
+    return (
+        f"{inline_code(action, 60)} is not a command, so nothing was started. There are `plan`, `apply`, `unlock` and "
+        f"`help`; comment {inline_code(prefix + ' help')} to see what they do."
+    )
+
+
+def unsupported_reply(action: str, instead: str) -> str:
+    return f"{inline_code(action, 60)} is not supported here, so nothing was started. {instead}"
+
+
+def several_commands_reply(written: Sequence[str]) -> str:
+    listed = "\n".join(f"- {inline_code(command)}" for command in written[:10])
+    return f"One command a comment, please: this one holds {len(written)}, so nothing was started.\n\n{listed}"

@@ -1,0 +1,89 @@
+"""The words of comment commands: near misses, commands of others, and what gives a sentence away."""
+
+from collections.abc import Sequence
+
+ACTIONS = ("plan", "apply", "unlock", "help")
+
+_SYNONYMS = {
+    "preview": "plan",
+    "replan": "plan",
+    "re-plan": "plan",
+    "diff": "plan",
+    "deploy": "apply",
+    "ship": "apply",
+    "force-unlock": "unlock",
+    "release": "unlock",
+    "commands": "help",
+    "usage": "help",
+}
+
+_ONE_AT_A_TIME = "An apply always asks for the approvals that the environment wants; nothing goes around them."
+
+UNSUPPORTED = {
+    "apply-force": _ONE_AT_A_TIME,
+    "apply-autoapprove": _ONE_AT_A_TIME,
+    "apply-cancel": "Nothing is scheduled, so there is nothing to cancel.",
+    "gate": "Approve by reviewing the pull request on GitHub.",
+    "approve": "Approve by reviewing the pull request on GitHub.",
+    "repo-config": "`docustack config check` shows the configuration of the repository.",
+    "index": "Units are found anew for every commit; there is no index to build.",
+    "feedback": "Tell the people who run DocuStack for you.",
+    "tag": "Name directories instead.",
+    "destroy": (
+        "Nothing is destroyed by a comment: delete what you no longer need from the unit's code, and apply that plan."
+    ),
+    "import": "It is done by hand, in the unit's directory: `terragrunt import ADDRESS ID`.",
+    "refresh": "A plan reads the real state of everything: comment `plan` instead.",
+    "init": "It is done for you before every plan.",
+    "validate": "It is done for you with every plan.",
+    "state": "State is changed by hand, in the unit's directory: `terragrunt state`.",
+    "fmt": "Run it on your machine, and push.",
+    "version": "`docustack tools check` shows the versions in use.",
+}
+"""Commands that Terrateam, Atlantis or Terraform have and this engine doesn't, with what to do instead."""
+
+_SENTENCE = """
+a about after again ago all already also always am an and any anyone are as be because been before broken but by
+can cannot can't could did didn't do does doesn't done don't everything fail failed failing fails finally fine for
+from good got had has have he here how however i if in into is isn't it it's its just last like look looked looks me
+might must my need needs never no not now of on once one only our ours out over please really seems she should
+shouldn't so soon some something still than thanks thank that that's the their them then there these they think this
+those to today tomorrow too until us very wants was wasn't we went were what when where which while who why will
+won't work worked works would yes yesterday yet you your
+"""
+_SENTENCE_WORDS = frozenset(_SENTENCE.split())
+
+
+def is_prose(words: Sequence[str]) -> bool:
+    """Whether words are a sentence rather than directories."""
+    return any(word.lower().strip(".,;:!?\"'()") in _SENTENCE_WORDS for word in words)
+
+
+def looks_like_directory(word: str) -> bool:
+    return "/" in word or "*" in word or word.startswith("dir:")
+
+
+def nearest_action(word: str) -> str | None:
+    """The action that a misspelt word was meant to be: a synonym, or one or two slips of the keyboard away."""
+    lowered = word.strip(".,;:!?\"'`")
+    if lowered in _SYNONYMS:
+        return _SYNONYMS[lowered]
+    allowed = 1 if len(lowered) <= 4 else 2
+    distances = sorted((_slips(lowered, action), action) for action in ACTIONS)
+    return distances[0][1] if lowered and distances[0][0] <= allowed else None
+
+
+def _slips(one: str, other: str) -> int:
+    """Letters missing, added, wrong or swapped between two words; words far apart in length are told without work."""
+    if abs(len(one) - len(other)) > 2:
+        return 3
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for i, left in enumerate(one, start=1):
+        older, before, row = before, row, [i]
+        for j, right in enumerate(other, start=1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (left != right))
+            if i > 1 and j > 1 and left == other[j - 2] and one[i - 2] == right:
+                cost = min(cost, older[j - 2] + 1)
+            row.append(cost)
+    return row[-1]
