@@ -4,6 +4,7 @@ from docustack.access import GateFacts as GateFacts  # noqa: PLC0414 - named her
 from docustack.access import Person as Person  # noqa: PLC0414 - named here too, beside the questions
 from docustack.access import Review as Review  # noqa: PLC0414 - named here too, beside the questions
 from docustack.configuration import Configuration, Environment
+from docustack.events import PullRequestFacts
 from docustack.locks import ConfirmGrants, LockRequest
 from docustack.model import Model
 from docustack.plans import Change, DependencyOutputs, PlanRecord, PlanSummary
@@ -223,24 +224,6 @@ class ReadGate(Model):
 class ReadPullRequest(Model):
     repository: Repository
     pull_request: int
-
-
-class PullRequestFacts(Model):
-    """A pull request without what only the gate asks."""
-
-    number: int
-    title: str
-    author: str
-    state: str  # open, closed
-    merged: bool
-    draft: bool
-    head_commit: str
-    head_ref: str
-    base_ref: str
-    from_fork: bool
-    url: str
-    created_at: str  # ISO 8601
-    closed_at: str | None = None
 
 
 class ListPullRequests(Model):

@@ -63,6 +63,24 @@ class PullRequestEvent(Model):
         return EventKind(self.kind) if self.kind in set(EventKind) else None
 
 
+class PullRequestFacts(Model):
+    """A pull request without what only the gate asks."""
+
+    number: int
+    title: str
+    author: str
+    state: str  # open, closed
+    merged: bool
+    draft: bool
+    head_commit: str
+    head_ref: str
+    base_ref: str
+    from_fork: bool
+    url: str
+    created_at: str  # ISO 8601
+    closed_at: str | None = None
+
+
 def pull_request_workflow_id(repository: Repository, number: int) -> str:
     """The id of the workflow that a pull request's events go to."""
     return f"pr:{repository.full_name}#{number}"

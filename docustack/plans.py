@@ -60,6 +60,7 @@ class PlanRecord(Model):
     log: ArtifactRef
     text_preview: str = ""  # redacted plan text, cut to what fits into a comment (at most 60,000 characters)
     destroy: bool = False
+    spent: bool = False  # an apply of it has begun: it is never applied again, only compared with
 
     @property
     def is_preview(self) -> bool:
@@ -84,6 +85,8 @@ class PlanVerdict(StrEnum):
 
 def judge_plan(record: PlanRecord, present: tuple[DependencyOutputs, ...]) -> PlanVerdict:
     """A saved plan is applied only if it was made from the outputs that its dependencies have now."""
+    if record.spent:
+        return PlanVerdict.PLAN_AGAIN
     made_with = {dependency.unit: dependency for dependency in record.dependencies}
     has_now = {dependency.unit: dependency for dependency in present}
     if made_with.keys() != has_now.keys():

@@ -10,6 +10,7 @@ from docustack.repository import Repository
 class Operation(StrEnum):
     PLAN = "plan"
     APPLY = "apply"
+    UNLOCK = "unlock"
 
 
 class UnitPhase(StrEnum):
@@ -72,8 +73,9 @@ class RunInput(Model):
     directories: tuple[str, ...] = ()  # directories and globs of the command; empty: all changed units
     plans: tuple[PlanRecord, ...] = ()  # for an apply: the plans of the head commit
     comment_id: int | None = None  # the command's comment, to answer to
-    outdated_comments: tuple[int, ...] = ()  # comments of earlier plans, marked outdated when this run posts its own
     deferred: tuple[str, ...] = ()  # for an apply: units whose plan waits for a dependency's first apply
+    applied: tuple[str, ...] = ()  # for an apply: units that were applied at this head already
+    draft: bool = False
 
 
 class RunResult(Model):
@@ -86,3 +88,4 @@ class RunResult(Model):
     outcomes: tuple[UnitOutcome, ...] = ()
     message: str = ""
     comments: tuple[int, ...] = ()  # plan comments posted, to be marked outdated later
+    comment_prefixes: tuple[str, ...] = ()  # as docustack.yaml on the base branch has them

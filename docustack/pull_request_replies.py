@@ -1,0 +1,42 @@
+"""What the pull request's workflow itself says: that a command waits, is superseded, or comes too late."""
+
+from docustack.commands import Command
+from docustack.comments import help_comment
+from docustack.runs import Operation
+
+OUTDATED_BY_PUSH = "the pull request has changed since"
+OUTDATED_BY_PLAN = "planned again since"
+SUPERSEDED_BY_PUSH = "superseded by a push"
+SUPERSEDED_BY_PLAN = "superseded by a later command"
+SUPERSEDED_BY_UNLOCK = "ended by `unlock`"
+SUPERSEDED_BY_CLOSE = "the pull request was closed"
+
+FORK = (
+    "This pull request comes from a fork. Planning it would run its code with cloud credentials, so it is not planned "
+    "automatically. Somebody with push access who has read the change can comment `terrateam plan`."
+)
+
+
+def help_reply(prefix: str) -> str:
+    return help_comment(prefix)
+
+
+def queued_reply(wanted: Operation, running: Operation, run_id: str, position: int) -> str:
+    """One command waits for another."""
+    place = "is next" if position == 1 else f"is number {position} in line"
+    return (
+        f"Another run of this pull request is going ({running.value}, `{run_id}`). "
+        f"Your `{wanted.value}` {place} and begins by itself when it has ended."
+    )
+
+
+def moved_reply(asked_at: str, head: str) -> str:
+    """An apply that waited in line while the head moved on is not carried out."""
+    return (
+        f"Your `apply` was for `{asked_at[:7]}`, and the head is now `{head[:7]}`, which nobody has seen planned when you "
+        "asked. Nothing was applied; look at the new plan and comment `terrateam apply` again."
+    )
+
+
+def closed_reply(command: Command) -> str:
+    return f"This pull request is closed, so `{command.kind.value}` does nothing here. Reopen it, or open a new one."

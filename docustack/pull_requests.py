@@ -1,0 +1,370 @@
+"""What to do when something happens to a pull request: one pure function from state and event to actions."""
+
+from typing import Literal
+
+from docustack.commands import DEFAULT_PREFIXES, Command, CommandKind, Misunderstood, parse
+from docustack.events import EventKind, PullRequestEvent, PullRequestFacts
+from docustack.model import Model, State
+from docustack.plans import PlanRecord
+from docustack.pull_request_replies import (
+    FORK,
+    OUTDATED_BY_PLAN,
+    OUTDATED_BY_PUSH,
+    SUPERSEDED_BY_CLOSE,
+    SUPERSEDED_BY_PLAN,
+    SUPERSEDED_BY_PUSH,
+    SUPERSEDED_BY_UNLOCK,
+    closed_reply,
+    help_reply,
+    moved_reply,
+    queued_reply,
+)
+from docustack.repository import Repository
+from docustack.runs import Operation, RunResult, RunStatus, UnitOutcome, UnitPhase
+
+SEEN_LIMIT = 2_000
+"""Delivery ids remembered: GitHub redelivers what is at most three days old."""
+
+RUNS_LIMIT = 50
+"""Runs remembered for `docustack pr show`; all of them stay in Temporal."""
+
+_STARTS_A_PLAN = {
+    EventKind.OPENED,
+    EventKind.REOPENED,
+    EventKind.READY_FOR_REVIEW,
+    EventKind.SYNCHRONIZE,
+    EventKind.EDITED,
+}
+
+
+class RunToStart(Model):
+    """A run as it was asked for; who waits in line is kept in this form too."""
+
+    operation: Operation
+    actor: str
+    directories: tuple[str, ...] = ()
+    automatic: bool = False
+    comment_id: int | None = None
+    head_commit: str = ""  # the head when it was asked for
+
+
+class ActiveRun(Model):
+    """The run that counts now."""
+
+    run_id: str
+    operation: Operation
+    head_commit: str
+    actor: str
+    directories: tuple[str, ...] = ()
+    waiting: bool = False  # at its gate: nothing is being changed
+
+
+class PastRun(Model):
+    run_id: str
+    operation: Operation
+    status: RunStatus
+    head_commit: str
+    actor: str
+
+
+class RunWaits(Model):
+    """A run stands at its gate, or goes on."""
+
+    run_id: str
+    waiting: bool
+
+
+class PullRequestStart(Model):
+    """The entity's start; `state` is carried across continue-as-new."""
+
+    repository: Repository
+    number: int
+    state: "PullRequestState | None" = None
+
+
+class InboxEntry(Model):
+    """One thing that happened, from GitHub or from a run; exactly one field is set."""
+
+    event: PullRequestEvent | None = None
+    ended: RunResult | None = None
+    waits: RunWaits | None = None
+
+
+class PullRequestState(State):
+    """All that the entity knows."""
+
+    inbox: list[InboxEntry] = []
+    seen: list[str] = []
+    facts: PullRequestFacts | None = None
+    active: ActiveRun | None = None
+    superseded: list[str] = []  # runs cancelled whose end is still to come
+    queue: list[RunToStart] = []
+    plan_again: bool = False
+    plans: dict[str, PlanRecord] = {}  # of the current head
+    deferred: list[str] = []
+    applied: dict[str, str] = {}  # unit -> head commit it was applied at
+    plan_comments: list[int] = []
+    runs: list[PastRun] = []
+    comment_prefixes: tuple[str, ...] = DEFAULT_PREFIXES
+    told_fork: bool = False
+    rejected: list[str] = []  # what could not be read, with the reason (at most 20)
+
+    @property
+    def is_open(self) -> bool:
+        return self.facts is None or self.facts.state == "open"
+
+
+class React(Model):
+    kind: Literal["react"] = "react"
+    comment_id: int
+    content: str
+
+
+class Reply(Model):
+    kind: Literal["reply"] = "reply"
+    key: str
+    body: str
+
+
+class StartRun(Model):
+    kind: Literal["start-run"] = "start-run"
+    run: RunToStart
+
+
+class CancelRun(Model):
+    kind: Literal["cancel-run"] = "cancel-run"
+    run_id: str
+    reason: str
+
+
+class SignalRun(Model):
+    """Tell a run at its gate to look again; `actor` is who commanded the apply anew, if somebody did."""
+
+    kind: Literal["signal-run"] = "signal-run"
+    run_id: str
+    actor: str | None = None
+
+
+class ReleaseAllLocks(Model):
+    kind: Literal["release-locks"] = "release-locks"
+
+
+class FoldComments(Model):
+    kind: Literal["fold-comments"] = "fold-comments"
+    comment_ids: tuple[int, ...]
+    reason: str
+
+
+Action = React | Reply | StartRun | CancelRun | SignalRun | ReleaseAllLocks | FoldComments
+
+
+def take_event(state: PullRequestState, event: PullRequestEvent, bot_login: str) -> list[Action]:
+    """One event of GitHub's, with `state.facts` as GitHub tells them now."""
+    kind = event.known_kind
+    if kind is EventKind.CLOSED or (state.facts is not None and state.facts.state == "closed"):
+        return _closed(state, event)
+    if kind is EventKind.COMMENT_CREATED:
+        return _comment(state, event, bot_login)
+    if kind in (EventKind.REVIEW_SUBMITTED, EventKind.REVIEW_DISMISSED):
+        return _look_again(state)
+    if kind in _STARTS_A_PLAN and (kind is not EventKind.EDITED or event.base_changed):
+        return _changed(state, kind)
+    return []
+
+
+def take_run_end(state: PullRequestState, result: RunResult) -> list[Action]:
+    """A run has ended: keep its plans, go on with what waited for it."""
+    if result.comment_prefixes:
+        state.comment_prefixes = result.comment_prefixes
+    state.plan_comments.extend(comment for comment in result.comments if comment not in state.plan_comments)
+    if state.active is None or state.active.run_id != result.run_id:
+        if result.run_id in state.superseded:
+            state.superseded.remove(result.run_id)
+            return _fold_old(state, keep=(), reason=OUTDATED_BY_PUSH) if not state.active else []
+        return []
+    ended, state.active = state.active, None
+    state.runs = [
+        *state.runs[-RUNS_LIMIT + 1 :],
+        PastRun(
+            run_id=ended.run_id,
+            operation=ended.operation,
+            status=result.status,
+            head_commit=ended.head_commit,
+            actor=ended.actor,
+        ),
+    ]
+    if state.facts is not None and result.head_commit == state.facts.head_commit:
+        for outcome in result.outcomes:
+            _keep(state, outcome)
+    if not state.is_open:
+        return [ReleaseAllLocks()]
+    return _next(state)
+
+
+def take_run_waits(state: PullRequestState, waits: RunWaits) -> list[Action]:
+    """A run has come to its gate, or passed it."""
+    if state.active is not None and state.active.run_id == waits.run_id:
+        state.active = state.active.model_copy(update={"waiting": waits.waiting})
+    return []
+
+
+def started(state: PullRequestState, run_id: str, run: RunToStart) -> None:
+    """A run was started: it is the one that counts from now on."""
+    assert state.facts is not None, "a run starts only once the pull request is known"
+    state.active = ActiveRun(
+        run_id=run_id,
+        operation=run.operation,
+        head_commit=state.facts.head_commit,
+        actor=run.actor,
+        directories=run.directories,
+    )
+    if run.operation is Operation.PLAN and not run.directories:
+        state.plans, state.deferred = {}, []
+
+
+def remember(state: PullRequestState, delivery_id: str) -> bool:
+    """Is this delivery new? An empty id (a signal sent by hand) always is."""
+    if not delivery_id:
+        return True
+    if delivery_id in state.seen:
+        return False
+    state.seen = [*state.seen[-SEEN_LIMIT + 1 :], delivery_id]
+    return True
+
+
+def _changed(state: PullRequestState, kind: EventKind) -> list[Action]:
+    """The pull request was opened, or its commits or its base are others now: plan it, unless it is planned already."""
+    assert state.facts is not None
+    if state.facts.from_fork:
+        if state.told_fork:
+            return []
+        state.told_fork = True
+        return [Reply(key="fork", body=FORK)]
+    run = RunToStart(
+        operation=Operation.PLAN, actor=state.facts.author, automatic=True, head_commit=state.facts.head_commit
+    )
+    active = state.active
+    if active is None:
+        return [*_fold_old(state, keep=(), reason=OUTDATED_BY_PUSH), StartRun(run=run)]
+    same_head = active.head_commit == state.facts.head_commit
+    if active.operation is Operation.PLAN:
+        if same_head and kind is not EventKind.EDITED:
+            return []
+        return [*_supersede(state, SUPERSEDED_BY_PUSH), StartRun(run=run)]
+    if same_head and kind is not EventKind.EDITED:
+        return []
+    state.plan_again = True
+    return [SignalRun(run_id=active.run_id)]
+
+
+def _closed(state: PullRequestState, event: PullRequestEvent) -> list[Action]:
+    """Closed or merged: nothing new begins; locks go once nothing runs."""
+    state.queue, state.plan_again = [], False
+    actions: list[Action] = []
+    if event.known_kind is EventKind.COMMENT_CREATED and not event.sender_is_bot and event.comment_id is not None:
+        command = parse(event.comment_body or "", state.comment_prefixes)
+        if isinstance(command, Command):
+            actions.append(Reply(key=f"reply-{event.comment_id}", body=closed_reply(command)))
+    active = state.active
+    if active is None:
+        return [*actions, ReleaseAllLocks()]
+    if active.operation is Operation.PLAN:
+        return [*actions, *_supersede(state, SUPERSEDED_BY_CLOSE), ReleaseAllLocks()]
+    return [*actions, SignalRun(run_id=active.run_id)]
+
+
+def _look_again(state: PullRequestState) -> list[Action]:
+    """A review was given or dismissed: the run at its gate reads all reviews afresh."""
+    if state.active is not None and state.active.operation is Operation.APPLY:
+        return [SignalRun(run_id=state.active.run_id)]
+    return []
+
+
+def _comment(state: PullRequestState, event: PullRequestEvent, bot_login: str) -> list[Action]:
+    if event.sender_is_bot or event.comment_id is None or event.sender == bot_login:
+        return []
+    command = parse(event.comment_body or "", state.comment_prefixes, bot_login)
+    key = f"reply-{event.comment_id}"
+    if command is None:
+        return []
+    if isinstance(command, Misunderstood):
+        return [React(comment_id=event.comment_id, content="confused"), Reply(key=key, body=command.reply)]
+    if command.kind is CommandKind.HELP:
+        prefix = state.comment_prefixes[0]
+        return [React(comment_id=event.comment_id, content="eyes"), Reply(key=key, body=help_reply(prefix))]
+    assert state.facts is not None
+    run = RunToStart(
+        operation=Operation(command.kind.value),
+        actor=event.sender,
+        directories=command.directories,
+        comment_id=event.comment_id,
+        head_commit=state.facts.head_commit,
+    )
+    return [React(comment_id=event.comment_id, content="eyes"), *_command(state, run, key)]
+
+
+def _command(state: PullRequestState, run: RunToStart, key: str) -> list[Action]:
+    """A command begins, waits its turn, supersedes what runs, or wakes a run at its gate; it is never an error."""
+    active = state.active
+    if active is None:
+        return _begin(state, run)
+    if active.operation is Operation.APPLY and active.waiting:
+        if run.operation is Operation.APPLY and set(run.directories) <= set(active.directories or run.directories):
+            return [SignalRun(run_id=active.run_id, actor=run.actor)]
+        reason = SUPERSEDED_BY_UNLOCK if run.operation is Operation.UNLOCK else SUPERSEDED_BY_PLAN
+        return [*_supersede(state, reason), *_begin(state, run)]
+    if active.operation is Operation.PLAN and run.operation is Operation.PLAN and not run.directories:
+        return [*_supersede(state, SUPERSEDED_BY_PLAN), *_begin(state, run)]
+    state.queue.append(run)
+    return [Reply(key=key, body=queued_reply(run.operation, active.operation, active.run_id, len(state.queue)))]
+
+
+def _begin(state: PullRequestState, run: RunToStart) -> list[Action]:
+    if run.operation is Operation.PLAN and not run.directories:
+        return [*_fold_old(state, keep=(), reason=OUTDATED_BY_PLAN), StartRun(run=run)]
+    return [StartRun(run=run)]
+
+
+def _next(state: PullRequestState) -> list[Action]:
+    """What begins now that nothing runs: the plan of a new head first, then who waits in line."""
+    assert state.facts is not None
+    if state.plan_again:
+        state.plan_again = False
+        return _changed(state, EventKind.SYNCHRONIZE)
+    while state.queue:
+        run = state.queue.pop(0)
+        if run.operation is Operation.APPLY and run.head_commit != state.facts.head_commit:
+            key = f"moved-{run.comment_id}"
+            return [Reply(key=key, body=moved_reply(run.head_commit, state.facts.head_commit)), *_next(state)]
+        return _begin(state, run)
+    return []
+
+
+def _supersede(state: PullRequestState, reason: str) -> list[Action]:
+    assert state.active is not None
+    run_id = state.active.run_id
+    state.superseded.append(run_id)
+    state.active = None
+    return [CancelRun(run_id=run_id, reason=reason), *_fold_old(state, keep=(), reason=reason)]
+
+
+def _fold_old(state: PullRequestState, keep: tuple[int, ...], reason: str) -> list[Action]:
+    old = tuple(comment for comment in state.plan_comments if comment not in keep)
+    state.plan_comments = list(keep)
+    return [FoldComments(comment_ids=old, reason=reason)] if old else []
+
+
+def _keep(state: PullRequestState, outcome: UnitOutcome) -> None:
+    """Remember what a run left of a unit: its plan, or that it was applied."""
+    unit = outcome.unit
+    if outcome.phase is UnitPhase.APPLIED:
+        state.plans.pop(unit, None)
+        state.applied[unit] = outcome.plan.commit if outcome.plan else ""
+    elif outcome.plan is not None:
+        state.plans[unit] = outcome.plan
+    if outcome.phase is UnitPhase.DEFERRED:
+        state.deferred = sorted({*state.deferred, unit})
+    elif outcome.plan is not None or outcome.phase is UnitPhase.APPLIED:
+        state.deferred = [waiting for waiting in state.deferred if waiting != unit]
+
+
