@@ -29,7 +29,7 @@ class Terraform:
 
     def source(self) -> str:
         path = candidate("terraform", self._places)
-        return f"{identity(path) if path else 'not on PATH'}, else {self._shim()}"
+        return f"{identity(path) if path else 'not on PATH'}, else through {self._places.python}"
 
     def is_whole(self) -> bool:
         return self._path.exists()

@@ -18,6 +18,9 @@ GO_MINIMUM = (1, 21, 0)
 """From this version on Go fetches the toolchain that `go.mod` asks for by itself."""
 
 
+BUILDING = "building with Go, about five minutes the first time"
+
+
 class Terragrunt:
     """`.tools/bin/terragrunt`."""
 
@@ -71,6 +74,7 @@ class Terragrunt:
         return match[1]
 
     def _build(self, progress: Progress) -> None:
+        progress.detail(BUILDING)
         self._places.bin.mkdir(parents=True, exist_ok=True)
         unfinished = self._places.bin / f".terragrunt.{os.getpid()}"
         flags = f"-s -w -X {MODULE}/internal/version.Version={self._pinned()}"
@@ -98,7 +102,7 @@ class GoBuild:
         elif not line.startswith("go:"):
             self._compiled += 1
         counts = f"{self._downloaded} modules fetched, {self._compiled} packages compiled"
-        return f"building with Go, about five minutes the first time: {counts}"
+        return f"{BUILDING}: {counts}"
 
 
 def go_version(go: str) -> tuple[int, int, int] | None:
