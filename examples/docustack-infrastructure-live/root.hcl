@@ -15,6 +15,7 @@ locals {
   # The one place that pins the provider; the modules say only what they are written for. A machine that works against an
   # endpoint gets the provider from a mirror, in the version that the mirror has.
   aws_provider_version = get_env("DOCUSTACK_AWS_PROVIDER_VERSION", local.target == "aws" ? "6.16.0" : "3.39.0")
+  aws_provider_major   = tonumber(split(".", local.aws_provider_version)[0])
 
   # A person logs in with the guide's profile. A worker has its credentials in the environment and no such profile.
   has_environment_credentials = anytrue([
@@ -39,17 +40,21 @@ locals {
       skip_region_validation      = true
 
       # The argument has its present name since version 4; version 5 dropped the old one.
-      (tonumber(split(".", local.aws_provider_version)[0]) < 4 ? "s3_force_path_style" : "s3_use_path_style") = true
+      (local.aws_provider_major < 4 ? "s3_force_path_style" : "s3_use_path_style") = true
 
       # Provider 3 doesn't read AWS_ENDPOINT_URL: each service that a module calls is named.
       endpoints = {
         for service in [
-          "cloudtrail", "dynamodb", "ec2", "ecs", "iam", "organizations", "rds", "route53", "s3", "secretsmanager",
-          "servicediscovery", "sts", lookup({ "3" = "cloudwatchlogs" }, split(".", local.aws_provider_version)[0], "logs"),
+          "cloudtrail", "cloudwatchlogs", "dynamodb", "ec2", "ecs", "iam", "organizations", "rds", "route53", "s3",
+          "secretsmanager", "servicediscovery", "sts",
         ] : service => local.endpoint_url
       }
     }
   }
+
+  # Commands that change no infrastructure: in a unit whose dependencies were never applied they get the mock outputs of
+  # its dependency blocks. Never apply, destroy, refresh or import: nothing real is built on mocks.
+  commands_with_mocks = ["force-unlock", "init", "output", "plan", "providers", "show", "state", "validate"]
 
   backend = {
     aws = local.profile

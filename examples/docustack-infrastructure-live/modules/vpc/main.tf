@@ -75,7 +75,7 @@ resource "aws_route_table_association" "public" {
   route_table_id = aws_route_table.public.id
 }
 
-# Neither `vpc` (gone in provider 6) nor `domain` (unknown to provider 3): an address belongs to a VPC by default.
+# That it belongs to a VPC is the default; `vpc = true` (until provider 5) or `domain = "vpc"` (since) says so.
 resource "aws_eip" "nat" {
   for_each = toset(local.nat_zones)
 

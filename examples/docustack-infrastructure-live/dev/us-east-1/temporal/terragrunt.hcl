@@ -10,8 +10,7 @@ terraform {
 dependency "vpc" {
   config_path = "../vpc"
 
-  # For plans made before the VPC exists. Never for apply: nothing real is built on these.
-  mock_outputs_allowed_terraform_commands = ["init", "validate", "plan"]
+  mock_outputs_allowed_terraform_commands = include.root.locals.commands_with_mocks
   mock_outputs_merge_strategy_with_state  = "shallow"
   mock_outputs = {
     vpc_id             = "vpc-mock"
@@ -23,7 +22,7 @@ dependency "vpc" {
 dependency "ecs_cluster" {
   config_path = "../ecs-cluster"
 
-  mock_outputs_allowed_terraform_commands = ["init", "validate", "plan"]
+  mock_outputs_allowed_terraform_commands = include.root.locals.commands_with_mocks
   mock_outputs_merge_strategy_with_state  = "shallow"
   mock_outputs = {
     cluster_arn             = "arn:aws:ecs:us-east-1:000000000000:cluster/mock"
@@ -39,7 +38,7 @@ dependency "ecs_cluster" {
 dependency "rds" {
   config_path = "../rds"
 
-  mock_outputs_allowed_terraform_commands = ["init", "validate", "plan"]
+  mock_outputs_allowed_terraform_commands = include.root.locals.commands_with_mocks
   mock_outputs_merge_strategy_with_state  = "shallow"
   mock_outputs = {
     address           = "mock.rds.invalid"

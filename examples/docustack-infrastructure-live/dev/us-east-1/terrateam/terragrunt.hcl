@@ -15,8 +15,7 @@ locals {
 dependency "vpc" {
   config_path = "../vpc"
 
-  # For plans made before the VPC exists. Never for apply: nothing real is built on these.
-  mock_outputs_allowed_terraform_commands = ["init", "validate", "plan"]
+  mock_outputs_allowed_terraform_commands = include.root.locals.commands_with_mocks
   mock_outputs_merge_strategy_with_state  = "shallow"
   mock_outputs = {
     vpc_id             = "vpc-mock"
@@ -28,7 +27,7 @@ dependency "vpc" {
 dependency "ecs_cluster" {
   config_path = "../ecs-cluster"
 
-  mock_outputs_allowed_terraform_commands = ["init", "validate", "plan"]
+  mock_outputs_allowed_terraform_commands = include.root.locals.commands_with_mocks
   mock_outputs_merge_strategy_with_state  = "shallow"
   mock_outputs = {
     cluster_arn             = "arn:aws:ecs:us-east-1:000000000000:cluster/mock"
@@ -44,7 +43,7 @@ dependency "ecs_cluster" {
 dependency "rds" {
   config_path = "../rds"
 
-  mock_outputs_allowed_terraform_commands = ["init", "validate", "plan"]
+  mock_outputs_allowed_terraform_commands = include.root.locals.commands_with_mocks
   mock_outputs_merge_strategy_with_state  = "shallow"
   mock_outputs = {
     address           = "mock.rds.invalid"
@@ -67,13 +66,14 @@ inputs = {
   security_group_ids      = [dependency.ecs_cluster.outputs.tasks_security_group_id]
   subnet_ids              = dependency.vpc.outputs.private_subnet_ids
 
+  # Terrateam documents no other tag; hold it still with a copy in a registry of your own.
   image = "ghcr.io/terrateamio/terrat-oss:latest"
   port  = 8080
 
   environment = {
     DB_HOST = dependency.rds.outputs.address
     DB_PORT = tostring(dependency.rds.outputs.port)
-    DB_NAME = "postgres"
+    DB_NAME = "postgres" # the one that is there from the start
     DB_USER = dependency.rds.outputs.username
   }
 

@@ -10,8 +10,7 @@ terraform {
 dependency "vpc" {
   config_path = "../vpc"
 
-  # For plans made before the VPC exists. Never for apply: nothing real is built on these.
-  mock_outputs_allowed_terraform_commands = ["init", "validate", "plan"]
+  mock_outputs_allowed_terraform_commands = include.root.locals.commands_with_mocks
   mock_outputs_merge_strategy_with_state  = "shallow"
   mock_outputs = {
     vpc_id             = "vpc-mock"

@@ -7,6 +7,21 @@ terraform {
   source = "../../../modules//vpc"
 }
 
+# Provider 5 has another word for an address that belongs to a VPC, and the module can't know which provider it gets.
+generate "nat_address" {
+  path              = "nat_address_override.tf.json"
+  if_exists         = "overwrite"
+  disable_signature = true
+
+  contents = jsonencode({
+    resource = {
+      aws_eip = {
+        nat = include.root.locals.aws_provider_major < 5 ? { vpc = "true" } : { domain = "vpc" }
+      }
+    }
+  })
+}
+
 inputs = {
   name   = include.root.locals.name
   region = include.root.locals.region
