@@ -13,87 +13,122 @@ Who = Anyone | list[TeamName]
 class Section(BaseModel):
     """A part of the file: a key that it doesn't know is an error, since a misspelt rule is no rule."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, use_attribute_docstrings=True)
 
 
 class Approvals(Section):
     """How many people have to say yes, and from which teams (guide, "Approval Requirements")."""
 
     from_: Who = Field(default="anyone", alias="from")
+    """Whose approvals count: `anyone` with push access, or the members of these teams."""
     minimum: int = Field(default=0, ge=0, le=10)
+    """How many approvals of the current commit an apply needs."""
 
 
 class Roles(Section):
     """The AWS roles a worker assumes: one that only reads to plan, one that changes to apply."""
 
     plan: str
+    """ARN of the role to plan with."""
     apply: str
+    """ARN of the role to apply with."""
 
 
 class Environment(Section):
     """One folder of the live repository, one AWS account, and its rules (guide, "Access Control")."""
 
     path: str
+    """The folder, relative to the root of the repository."""
     account_id: Annotated[str, Field(pattern=r"^\d{12}$")]
+    """The AWS account: twelve digits, in quotes."""
     region: str = "us-east-1"
+    """The AWS region of units that don't say another."""
     profile: str | None = None
+    """The AWS profile that the environment's workers use."""
     roles: Roles | None = None
+    """The roles that the environment's workers assume instead of a profile."""
     branch: str = "main"
+    """The branch that is the truth for the environment: only pull requests to it are applied there."""
     plan: Who = "anyone"
+    """Who may plan: `anyone` with push access, or the members of these teams."""
     apply: Who
+    """Who may apply: `anyone` with push access, or the members of these teams."""
     approvals: Approvals = Approvals()
+    """The approvals that an apply needs."""
     auto_apply_on_merge: bool = False
+    """Apply by itself what a merged pull request has planned and not applied."""
 
 
 class StateBackend(Section):
     """Patterns of the state bucket's and lock table's names; `{account_id}` stands for the environment's account."""
 
     bucket: str = "docustack-terraform-state-{account_id}"
+    """Name of the S3 bucket; may hold {account_id}, {environment} and {region}."""
     lock_table: str = "docustack-terraform-locks"
+    """Name of the DynamoDB table; may hold {account_id}, {environment} and {region}."""
 
 
 class Slack(Section):
     """Where notifications go (guide, "Slack Notifications")."""
 
     channel: str = "#infra-alerts"
+    """The channel, in quotes, since `#` begins a comment in YAML."""
 
 
 class PlanSettings(Section):
     """How plans run."""
 
     parallelism: int = Field(default=4, ge=1, le=64)
+    """How many units of a run are planned at once."""
     timeout_minutes: int = Field(default=30, ge=1, le=24 * 60)
+    """How long the plan of one unit may take."""
 
 
 class ApplySettings(Section):
     """How applies run."""
 
     parallelism: int = Field(default=2, ge=1, le=64)
+    """How many units of a wave are applied at once."""
     timeout_minutes: int = Field(default=60, ge=1, le=24 * 60)
+    """How long the apply of one unit may take before it is interrupted."""
     require_mergeable: bool = True
+    """Apply only where GitHub says that the pull request can be merged."""
     approval_expires_days: int = Field(default=7, ge=1, le=90)
+    """How long a run waits for approvals."""
 
 
 class PullRequestSettings(Section):
     """What a pull request starts by itself."""
 
     plan_drafts: bool = False
+    """Plan draft pull requests too."""
     plan_also_affected: bool = False
+    """Plan the units too that depend on a changed one."""
 
 
 class Configuration(Section):
     """The whole file."""
 
     version: Literal[1]
+    """The version of this format."""
     repository: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")] | None = None
+    """The live repository on GitHub, `owner/name`."""
     comment_prefixes: list[str] = ["terrateam", "docustack"]
+    """The words that a command in a comment begins with."""
     teams: dict[TeamName, str] = {}
+    """The names of teams used below, each with its slug on GitHub."""
     state: StateBackend = StateBackend()
+    """Where Terraform's state lies."""
     slack: Slack = Slack()
+    """Where notifications go."""
     plan: PlanSettings = PlanSettings()
+    """How plans run."""
     apply: ApplySettings = ApplySettings()
+    """How applies run."""
     pull_requests: PullRequestSettings = PullRequestSettings()
+    """What a pull request starts by itself."""
     environments: dict[EnvironmentName, Environment]
+    """The environments, in the order in which one pull request applies them."""
 
     def environment_of(self, unit: str) -> str | None:
         """The name of the environment whose path is the longest prefix of a unit's path; None outside all of them."""

@@ -1,6 +1,9 @@
 """The kinds of failure that a person can meet, and what each means for a retry."""
 
+from collections.abc import Sequence
 from enum import StrEnum
+
+from docustack.model import Model
 
 
 class ErrorType(StrEnum):
@@ -34,5 +37,26 @@ class DocuStackError(Exception):
     """Base of the errors of the domain; the message is what a person reads: what failed, where, what to do."""
 
 
+class Problem(Model):
+    """One thing that is wrong in a configuration file; `line` and `column` count from 1, 0 where there is none."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+    where: str = ""  # the dotted key: environments.dev.apply
+    what: str
+    suggestion: str = ""
+
+    def describe(self) -> str:
+        """In one line, as compilers do: `docustack.yaml:12:5: environments.dev: what is wrong; what to do`."""
+        place = ":".join([self.file, *(str(number) for number in (self.line, self.column) if number)])
+        what = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{place}: {what}; {self.suggestion}" if self.suggestion else f"{place}: {what}"
+
+
 class ConfigurationError(DocuStackError):
     """A configuration file is wrong; the message names file, line, what is wrong and the nearest valid key."""
+
+    def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)

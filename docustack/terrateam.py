@@ -8,6 +8,8 @@ from docustack.model import Model
 DIRECTORY_VARIABLE = "${DIR}"
 CONFIGURATION_PATHS = (".terrateam/config.yml", ".terrateam/config.yaml")
 
+_MOST_NAMED = 30
+
 
 class WhenModified(Model):
     """The globs of the files that start a plan, relative to the repository's root; `!` excludes.
@@ -57,8 +59,11 @@ class TerrateamConfiguration(Model):
         """One sentence that names every key which has no effect here."""
         if not self.unsupported:
             return None
-        keys = ", ".join(f"`{key}`" for key in self.unsupported)
-        return f"`{CONFIGURATION_PATHS[0]}`: these keys have no effect in DocuStack: {keys}."
+        keys = ", ".join(f"`{key}`" for key in self.unsupported[:_MOST_NAMED])
+        more = len(self.unsupported) - _MOST_NAMED
+        return f"`{CONFIGURATION_PATHS[0]}`: these keys have no effect in DocuStack: {keys}" + (
+            f" and {more} more." if more > 0 else "."
+        )
 
     def _patterns_for(self, unit: str | None) -> tuple[str, ...] | None:
         entry = self._directory_of(unit) if unit is not None else None

@@ -1,0 +1,172 @@
+"""Git: the configuration at a branch's tip, and one work tree a run, which every host can make again."""
+
+import asyncio
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from temporalio import activity
+
+from activities.failures import failure
+from activities.git_command import TokenSource, git
+from activities.git_mirror import Mirror
+from activities.messages import (
+    CheckedOut,
+    CheckOut,
+    LoadConfiguration,
+    LoadedConfiguration,
+    Nothing,
+    RemoveWorkTree,
+)
+from docustack.configuration_file import CONFIGURATION_PATH, read_configuration_files
+from docustack.errors import ErrorType
+from docustack.repository import Repository, WorkTree
+from docustack.terrateam import CONFIGURATION_PATHS
+
+MAX_LISTED_FILES = 5_000
+"""A longer diff isn't passed on, it wouldn't fit into an activity's result: whoever needs it asks git again."""
+
+_READY = "docustack-ready"
+
+
+class Git:
+    """One bare mirror a repository and one work tree a run, under `data_dir`; shared by all workers of the host."""
+
+    def __init__(
+        self, *, data_dir: Path, host: str, clone_url: Callable[[Repository], str], token: TokenSource = None
+    ) -> None:
+        self._data_dir = data_dir.resolve()
+        self._host = host
+        self._clone_url = clone_url
+        self._token = token
+
+    @activity.defn
+    async def load_configuration(self, question: LoadConfiguration) -> LoadedConfiguration:
+        """Read both configuration files from the tip of a branch; what is wrong in them is an answer, not a failure."""
+        mirror = self.mirror(question.repository)
+        async with mirror.exclusive() as lock:
+            commit = await mirror.fetch_branch(question.ref, lock)
+        texts = await mirror.read_files(commit, (CONFIGURATION_PATH, *CONFIGURATION_PATHS))
+        read = read_configuration_files(texts, where=f"branch `{question.ref}`")
+        return LoadedConfiguration(
+            commit=commit,
+            configuration=read.configuration,
+            terrateam=read.terrateam,
+            problems=tuple(problem.describe() for problem in read.problems),
+            warnings=read.warnings,
+        )
+
+    @activity.defn
+    async def check_out(self, question: CheckOut) -> CheckedOut:
+        """Fetch, merge the head into the base branch's tip, and check that out.
+
+        Raises:
+            ApplicationError: MERGE_CONFLICT, NOT_FOUND (branch or commit), CREDENTIALS, UNAVAILABLE (retried).
+        """
+        if not re.fullmatch(r"[0-9a-f]{40}([0-9a-f]{24})?", question.head_commit):
+            raise failure(ErrorType.INVALID_INPUT, f"`{question.head_commit}` is not the id of a commit.")
+        mirror = self.mirror(question.repository)
+        async with mirror.exclusive() as lock:
+            base_commit = await mirror.fetch_branch(question.base_ref, lock)
+            await mirror.fetch_commit(question.head_commit, question.pull_request, lock)
+        head_commit = await mirror.resolve(question.head_commit)
+        tree = WorkTree(
+            repository=question.repository,
+            run_id=question.run_id,
+            base_ref=question.base_ref,
+            base_commit=base_commit,
+            head_commit=head_commit,
+            merge_base=await mirror.merge_base(base_commit, head_commit),
+            tree_commit=await mirror.merge(base_commit, head_commit, question.base_ref),
+        )
+        await self.ensure(tree)
+        changed_files = await mirror.changed_files(tree.merge_base, tree.head_commit)
+        return CheckedOut(tree=tree, changed_files=changed_files[:MAX_LISTED_FILES], host=self._host)
+
+    @activity.defn
+    async def remove_work_tree(self, question: RemoveWorkTree) -> Nothing:
+        """Drop a run's work tree; it may be gone already."""
+        mirror = self.mirror(question.repository)
+        async with mirror.exclusive() as lock:
+            await self._remove(mirror, question.run_id, lock)
+            await git(mirror.path, "update-ref", "-d", _kept_ref(question.run_id), lock=lock)
+        return Nothing()
+
+    async def ensure(self, tree: WorkTree) -> Path:
+        """The folder of the run's work tree, made here if it isn't yet; many may ask at once.
+
+        One that a killed process left half made is made anew; in a ready one nothing is touched, whatever Terragrunt
+        has written there.
+        """
+        path = self.work_tree_path(tree.run_id)
+        if _is_ready(path, tree.tree_commit):
+            return path
+        mirror = self.mirror(tree.repository)
+        async with mirror.exclusive() as lock:
+            if not _is_ready(path, tree.tree_commit):
+                await self._bring_commits(mirror, tree, lock)
+                await self._remove(mirror, tree.run_id, lock)
+                await self._add(mirror, tree, path, lock)
+        return path
+
+    def mirror(self, repository: Repository) -> Mirror:
+        path = self._data_dir / "mirrors" / f"{_safe(repository.owner)}+{_safe(repository.name)}.git"
+        return Mirror(path, repository, self._clone_url(repository), self._token)
+
+    def work_tree_path(self, run_id: str) -> Path:
+        return self._data_dir / "worktrees" / _safe(run_id)
+
+    async def _bring_commits(self, mirror: Mirror, tree: WorkTree, lock: int) -> None:
+        """On another host than the one that checked out first, the commits come again and the merge is made again."""
+        await mirror.fetch_commit(tree.base_commit, None, lock)
+        await mirror.fetch_commit(tree.head_commit, None, lock)
+        if not await mirror.has(tree.tree_commit):
+            merged = await mirror.merge(tree.base_commit, tree.head_commit, tree.base_ref)
+            if merged != tree.tree_commit:
+                raise failure(
+                    ErrorType.FAILED,
+                    f"This host's git merges {tree.head_commit[:12]} into {tree.base_commit[:12]} differently than the "
+                    "host that began the run: their versions of git differ. Plan again.",
+                )
+
+    async def _add(self, mirror: Mirror, tree: WorkTree, path: Path, lock: int) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # The ref keeps the commits from being collected as garbage for as long as the run may ask for them.
+        await git(mirror.path, "update-ref", _kept_ref(tree.run_id), tree.tree_commit, lock=lock)
+        command = ("worktree", "add", "--quiet", "--force", "--detach", str(path), tree.tree_commit)
+        await git(mirror.path, *command, lock=lock)
+        directory = _git_directory(path)
+        assert directory is not None
+        (directory / _READY).write_text(tree.tree_commit)
+
+    async def _remove(self, mirror: Mirror, run_id: str, lock: int) -> None:
+        await asyncio.to_thread(shutil.rmtree, self.work_tree_path(run_id), ignore_errors=True)
+        await git(mirror.path, "worktree", "prune", "--expire", "now", lock=lock)
+
+
+def _is_ready(path: Path, commit: str) -> bool:
+    directory = _git_directory(path)
+    if directory is None:
+        return False
+    try:
+        return (directory / _READY).read_text() == commit
+    except OSError:
+        return False
+
+
+def _git_directory(path: Path) -> Path | None:
+    """Where the mirror keeps what it knows of a work tree; its `.git` is a file that says so."""
+    try:
+        return Path((path / ".git").read_text().removeprefix("gitdir:").strip())
+    except OSError:
+        return None
+
+
+def _kept_ref(run_id: str) -> str:
+    return f"refs/docustack/runs/{_safe(run_id)}"
+
+
+def _safe(name: str) -> str:
+    """A name as one part of a path: ids of runs may hold colons, and nothing may lead out of the folder."""
+    return re.sub(r"[^A-Za-z0-9._-]", "-", name).lstrip(".") or "-"

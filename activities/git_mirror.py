@@ -1,0 +1,189 @@
+"""A bare mirror of one live repository: its commits, how they merge, and what differs between them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from activities.failures import failure
+from activities.file_lock import file_lock
+from activities.git_command import NETWORK_LIMIT, GitError, TokenSource, git, remote_failure, remote_settings
+from docustack.errors import ErrorType
+from docustack.repository import ChangedFile, Repository
+
+_IDENTITY = {
+    "GIT_AUTHOR_NAME": "DocuStack",
+    "GIT_AUTHOR_EMAIL": "docustack@localhost",
+    "GIT_COMMITTER_NAME": "DocuStack",
+    "GIT_COMMITTER_EMAIL": "docustack@localhost",
+}
+_STATUSES = {"A": "added", "M": "modified", "T": "modified", "D": "deleted", "R": "renamed"}
+
+
+class Mirror:
+    """Methods that take `lock` change the mirror and are called with `exclusive()` held."""
+
+    def __init__(self, path: Path, repository: Repository, url: str, token: TokenSource) -> None:
+        self.path = path
+        self._repository = repository
+        self._url = url
+        self._token = token
+
+    @asynccontextmanager
+    async def exclusive(self) -> AsyncIterator[int]:
+        """Alone on this mirror, on this machine; it exists and no lock file of a dead git is in the way."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        async with file_lock(self.path.with_suffix(".lock")) as lock:
+            if not (self.path / "HEAD").is_file():
+                await git(self.path.parent, "init", "--quiet", "--bare", str(self.path), lock=lock)
+            await asyncio.to_thread(self._remove_stale_locks)
+            yield lock
+
+    def _remove_stale_locks(self) -> None:
+        for folder in (self.path, self.path / "worktrees"):
+            for stale in folder.glob("*.lock"):
+                stale.unlink(missing_ok=True)
+        for stale in (self.path / "refs").rglob("*.lock"):
+            stale.unlink(missing_ok=True)
+
+    async def fetch_branch(self, branch: str, lock: int) -> str:
+        """Fetch one branch; gives its tip.
+
+        Kept under a name without slashes, so that a branch `a` that has become `a/b` is in nobody's way.
+        """
+        kept = f"refs/docustack/branches/{quote(branch, safe='')}"
+        await self._fetch([f"+refs/heads/{branch}:{kept}"], lock)
+        return await self.resolve(kept)
+
+    async def fetch_commit(self, commit: str, pull_request: int | None, lock: int) -> None:
+        """Make sure that a commit is here, whether of a branch, of a fork's pull request or no longer of either.
+
+        Raises:
+            ApplicationError: NOT_FOUND if the remote doesn't have it, UNAVAILABLE if it can't be asked.
+        """
+        attempts = [[commit], ["+refs/heads/*:refs/docustack/heads/*", "+refs/pull/*/head:refs/docustack/pulls/*"]]
+        if pull_request is not None:
+            attempts.insert(0, [f"+refs/pull/{pull_request}/head:refs/docustack/pulls/{pull_request}"])
+        for refspecs in attempts:
+            if await self.has(commit):
+                return
+            await self._fetch(refspecs, lock, missing_is_fine=True)
+        if not await self.has(commit):
+            raise failure(
+                ErrorType.NOT_FOUND,
+                f"`{self._repository.full_name}` has no commit {commit[:12]} any more: the branch was pushed over or "
+                "deleted. The next push is planned by itself.",
+            )
+
+    async def _fetch(self, refspecs: list[str], lock: int, *, missing_is_fine: bool = False) -> None:
+        settings = await remote_settings(self._url, self._token)
+        command = ("fetch", "--quiet", "--no-tags", "--prune", "--no-write-fetch-head", self._url, *refspecs)
+        try:
+            async with asyncio.timeout(NETWORK_LIMIT):
+                await git(self.path, *command, settings=settings, lock=lock)
+        except TimeoutError:
+            raise failure(
+                ErrorType.UNAVAILABLE, f"`{self._repository.full_name}` couldn't be fetched in {NETWORK_LIMIT:.0f} s."
+            ) from None
+        except GitError as error:
+            said = error.stderr.lower()
+            if missing_is_fine and any(mark in said for mark in ("not our ref", "couldn't find remote ref")):
+                return
+            raise remote_failure(error, self._repository.full_name) from None
+
+    async def has(self, commit: str) -> bool:
+        if not self.path.is_dir():
+            return False
+        code, _ = await git(self.path, "cat-file", "-e", f"{commit}^{{commit}}", expected=(0, 1, 128))
+        return code == 0
+
+    async def resolve(self, name: str) -> str:
+        _, output = await git(self.path, "rev-parse", "--verify", "--end-of-options", f"{name}^{{commit}}")
+        return output.decode().strip()
+
+    async def merge_base(self, base: str, head: str) -> str:
+        code, output = await git(self.path, "merge-base", base, head, expected=(0, 1))
+        if code == 1:
+            raise failure(
+                ErrorType.MERGE_CONFLICT,
+                "The pull request's branch and its base have no history in common, so there is nothing to compare. "
+                "Start the branch from the base branch and put the changes there.",
+            )
+        return output.decode().strip()
+
+    async def merge(self, base: str, head: str, base_ref: str) -> str:
+        """The commit of the head merged into the base; the same one on every host, whenever it is made.
+
+        Raises:
+            ApplicationError: MERGE_CONFLICT, with the files.
+        """
+        common = await self.merge_base(base, head)
+        if common == base:
+            return head
+        if common == head:
+            return base
+        code, output = await git(
+            self.path, "merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", base, head, expected=(0, 1)
+        )
+        tree, *files = [part for part in output.decode(errors="replace").split("\0") if part]
+        if code == 1:
+            names = ", ".join(f"`{name}`" for name in files[:20]) + (" and others" if len(files) > 20 else "")
+            raise failure(
+                ErrorType.MERGE_CONFLICT,
+                f"The branch doesn't merge into `{base_ref}`: there are conflicts in {names}. "
+                f"Merge `{base_ref}` into the branch (`git fetch && git merge origin/{base_ref}`), resolve them, push.",
+            )
+        _, date = await git(self.path, "show", "--no-patch", "--format=%ct", head)
+        when = f"{date.decode().strip()} +0000"
+        _, commit = await git(
+            self.path,
+            *("commit-tree", tree, "-p", base, "-p", head, "-m", f"Merge {head} into {base}"),
+            environment={**_IDENTITY, "GIT_AUTHOR_DATE": when, "GIT_COMMITTER_DATE": when},
+        )
+        return commit.decode().strip()
+
+    async def changed_files(self, since: str, commit: str) -> tuple[ChangedFile, ...]:
+        """What a commit changes since the merge base; renames detected."""
+        _, output = await git(
+            self.path, "diff", "--name-status", "-z", "-M", "--no-ext-diff", "--no-textconv", since, commit, "--"
+        )
+        return tuple(_changed_files(output.decode(errors="replace").split("\0")))
+
+    async def list_files(self, commit: str) -> tuple[str, ...]:
+        _, output = await git(self.path, "ls-tree", "-r", "-z", "--name-only", commit)
+        return tuple(name for name in output.decode(errors="replace").split("\0") if name)
+
+    async def read_files(self, commit: str, paths: Iterable[str]) -> dict[str, str]:
+        """The text of files, as they are in the commit; those that it doesn't have are left out."""
+        wanted = [path for path in paths if "\n" not in path]
+        if not wanted:
+            return {}
+        asked = "".join(f"{commit}:{path}\n" for path in wanted)
+        _, output = await git(self.path, "cat-file", "--batch", standard_input=asked.encode())
+        return dict(_contents(wanted, output))
+
+
+def _changed_files(parts: list[str]) -> Iterable[ChangedFile]:
+    remaining = iter(parts)
+    for code in remaining:
+        if not code:
+            continue
+        previous = next(remaining) if code[0] in "RC" else None
+        path = next(remaining)
+        yield ChangedFile(path=path, status=_STATUSES.get(code[0], "modified"), previous_path=previous)
+
+
+def _contents(paths: list[str], output: bytes) -> Iterable[tuple[str, str]]:
+    """`git cat-file --batch` answers `<id> blob <size>`, the bytes and a newline; or `<name> missing`."""
+    position = 0
+    for path in paths:
+        end = output.index(b"\n", position)
+        header = output[position:end].split(b" ")
+        position = end + 1
+        if header[-1] == b"missing":
+            continue
+        size = int(header[-1])
+        if header[-2] == b"blob":
+            yield path, output[position : position + size].decode(errors="replace")
+        position += size + 1

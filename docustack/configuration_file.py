@@ -1,0 +1,89 @@
+"""Reads `docustack.yaml` and `.terrateam/config.yml`: the whole configuration, or all that is wrong with it."""
+
+import json
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from pydantic import ValidationError
+
+from docustack.configuration import Configuration
+from docustack.configuration_problems import problems_of
+from docustack.configuration_rules import check_rules
+from docustack.errors import ConfigurationError, Problem
+from docustack.terrateam import CONFIGURATION_PATHS, TerrateamConfiguration
+from docustack.terrateam_file import load_terrateam
+from docustack.yaml_source import YamlSource
+
+CONFIGURATION_PATH = "docustack.yaml"
+
+
+class ConfigurationFiles(NamedTuple):
+    """What a repository is configured with; `configuration` is None exactly where there are problems."""
+
+    configuration: Configuration | None
+    terrateam: TerrateamConfiguration
+    problems: tuple[Problem, ...]
+    warnings: tuple[str, ...]
+
+
+def load_configuration(text: str, path: str = CONFIGURATION_PATH) -> Configuration:
+    """Read the text of `docustack.yaml`.
+
+    Raises:
+        ConfigurationError: with every problem of the file at once, in the order of its lines.
+    """
+    source = YamlSource(text, path)
+    problems = list(source.problems)
+    configuration: Configuration | None = None
+    if not isinstance(source.value, dict):
+        if not problems:
+            what = "is empty" if source.value is None else "must be a mapping of keys"
+            problems.append(source.problem((), what, "begin with `version: 1` and `environments:`"))
+    else:
+        try:
+            configuration = Configuration.model_validate(source.value)
+        except ValidationError as error:
+            problems += problems_of(error, source)
+        problems += check_rules(source)
+    if problems or configuration is None:
+        problems.sort(key=lambda problem: (problem.line, problem.column))
+        raise ConfigurationError("\n".join(problem.describe() for problem in problems), problems)
+    return configuration
+
+
+def read_configuration_files(texts: Mapping[str, str], where: str) -> ConfigurationFiles:
+    """Read both files.
+
+    Args:
+        texts: the texts of those files that there are, by their paths.
+        where: what was searched, for the message if there is no `docustack.yaml`: "branch `main`".
+    """
+    configuration: Configuration | None = None
+    problems: list[Problem] = []
+    if CONFIGURATION_PATH in texts:
+        try:
+            configuration = load_configuration(texts[CONFIGURATION_PATH])
+        except ConfigurationError as error:
+            problems += error.problems
+    else:
+        what = f"there is no such file at the root of {where}"
+        problems.append(Problem(file=CONFIGURATION_PATH, what=what, suggestion="see docs/configuration.md for one"))
+    terrateam = TerrateamConfiguration()
+    path = next((path for path in CONFIGURATION_PATHS if path in texts), None)
+    if path is not None:
+        terrateam, found = load_terrateam(texts[path], path)
+        problems += found
+    warning = terrateam.warning()
+    return ConfigurationFiles(
+        configuration=None if problems else configuration,
+        terrateam=terrateam,
+        problems=tuple(problems),
+        warnings=(warning,) if warning else (),
+    )
+
+
+def configuration_schema() -> str:
+    """The JSON Schema of `docustack.yaml`, for editors and other tools."""
+    schema = Configuration.model_json_schema(by_alias=True)
+    named = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": CONFIGURATION_PATH}
+    return json.dumps(named, indent=2)
