@@ -1,0 +1,100 @@
+"""Comments on a pull request: posted once, rewritten, found again by their hidden marker."""
+
+from collections.abc import Awaitable
+from typing import Any
+
+import githubkit
+from temporalio.exceptions import ApplicationError
+
+from activities.github_bodies import COMMENT, COMMENTS, CommentBody
+from activities.github_calls import PAGE_SIZE, Answer, ask, is_not_found, read, read_pages
+from activities.messages import MarkOutdated, PostComment, PostedComment, React
+from docustack.comment_markers import find_marker, outdated, with_marker
+from docustack.repository import Repository
+
+_WRITE = "pull requests: write"
+
+
+class Comments:
+    """The comments of pull requests, as one login writes them."""
+
+    def __init__(self, client: githubkit.GitHub[Any], *, bot_login: str) -> None:
+        self._client = client
+        self._bot_login = bot_login.lower()
+
+    async def post(self, comment: PostComment, *, may_be_posted: bool) -> PostedComment:
+        """Post a comment, or rewrite the one with `comment_id`; one that somebody deleted is posted anew.
+
+        `may_be_posted`: an earlier attempt may have come through, so it is looked for first.
+        """
+        body = with_marker(comment.body, comment.key)
+        if comment.comment_id is not None:
+            try:
+                return await self._update(comment.repository, comment.comment_id, body)
+            except ApplicationError as error:
+                if not is_not_found(error):
+                    raise
+        if may_be_posted and (found := await self._find(comment)) is not None:
+            return await self._update(comment.repository, found, body)
+        return await self._create(comment, body)
+
+    async def mark_outdated(self, order: MarkOutdated, comment_id: int) -> None:
+        """Fold one comment away under the reason, unless it is folded already."""
+        repository = order.repository
+        comment = await read(
+            f"read comment {comment_id} in {repository.full_name}",
+            _WRITE,
+            self._client.rest.issues.async_get_comment(repository.owner, repository.name, comment_id),
+            COMMENT,
+        )
+        body = outdated(comment.body, order.reason)
+        if body != comment.body:
+            await self._update(repository, comment_id, body)
+
+    async def react(self, reaction: React) -> None:
+        """Add a reaction; GitHub keeps one of a kind a person, so a second time changes nothing."""
+        path = f"/repos/{reaction.repository.full_name}/issues/comments/{reaction.comment_id}/reactions"
+        await ask(
+            f"react to comment {reaction.comment_id} in {reaction.repository.full_name}",
+            _WRITE,
+            self._client.arequest("POST", path, json={"content": reaction.content}),
+        )
+
+    async def _create(self, comment: PostComment, body: str) -> PostedComment:
+        repository = comment.repository
+        created = await read(
+            f"post a comment on {repository.full_name}#{comment.pull_request}",
+            _WRITE,
+            self._client.rest.issues.async_create_comment(
+                repository.owner, repository.name, comment.pull_request, body=body
+            ),
+            COMMENT,
+        )
+        return PostedComment(comment_id=created.id, url=created.html_url)
+
+    async def _update(self, repository: Repository, comment_id: int, body: str) -> PostedComment:
+        updated = await read(
+            f"rewrite comment {comment_id} in {repository.full_name}",
+            _WRITE,
+            self._client.rest.issues.async_update_comment(repository.owner, repository.name, comment_id, body=body),
+            COMMENT,
+        )
+        return PostedComment(comment_id=updated.id, url=updated.html_url)
+
+    async def _find(self, comment: PostComment) -> int | None:
+        """The comment with this key; only our own ones count, since anybody can copy a hidden marker."""
+        repository = comment.repository
+
+        def page(number: int) -> Awaitable[Answer]:
+            return self._client.rest.issues.async_list_comments(
+                repository.owner, repository.name, comment.pull_request, per_page=PAGE_SIZE, page=number
+            )
+
+        doing = f"read the comments of {repository.full_name}#{comment.pull_request}"
+        async for found in read_pages(doing, _WRITE, page, COMMENTS):
+            if self._is_ours(found) and find_marker(found.body) == comment.key:
+                return found.id
+        return None
+
+    def _is_ours(self, comment: CommentBody) -> bool:
+        return comment.user is not None and comment.user.login.lower() == self._bot_login

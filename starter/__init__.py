@@ -1,0 +1,1 @@
+"""Everything that starts or signals workflows: the command line and the webhook server."""

@@ -1,0 +1,1 @@
+"""Wiring: settings, clients, activities, and the Temporal workers of one process."""
