@@ -1,5 +1,6 @@
 """Shows a person what setup is doing, for how long, and what went wrong."""
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -93,8 +94,12 @@ class Progress:
 
     def _tick(self, ended: threading.Event) -> None:
         while not ended.wait(0.2 if self._live else NOTE_EVERY):
-            self._erase()
-            self._write(f"… {self._line()}" + ("" if self._live else "\n"))
+            line = f"… {self._line()}"
+            if self._live:
+                self._erase()
+                self._write(line[: shutil.get_terminal_size().columns - 1])  # a wrapped line couldn't be erased
+            else:
+                self._write(line + "\n")
 
     def _erase(self) -> None:
         if self._live:

@@ -3,22 +3,16 @@
 import hashlib
 import os
 import re
-import shutil
-import subprocess
 
 from toolchain.errors import SetupError
 from toolchain.executables import Installed, candidate, identity, installed, link, parse_version, version_of
+from toolchain.go import GoBuild, dotted, why_go_cannot_build
 from toolchain.places import Places
 from toolchain.progress import Progress
 
 MODULE = "github.com/gruntwork-io/terragrunt"
 MINIMUM = (0, 50, 0)
 """The guide's minimum."""
-GO_MINIMUM = (1, 21, 0)
-"""From this version on Go fetches the toolchain that `go.mod` asks for by itself."""
-
-
-BUILDING = "building with Go, about five minutes the first time"
 
 
 class Terragrunt:
@@ -41,13 +35,10 @@ class Terragrunt:
     def check(self) -> None:
         if self._installed() or self._is_built():
             return
-        go = shutil.which("go")
-        version = go_version(go) if go else None
-        if version is None or version < GO_MINIMUM:
-            found = f"Go is {'.'.join(map(str, version))}" if version else "there is no Go"
+        if reason := why_go_cannot_build(self._places.go_module):
             raise SetupError(
-                f"There is no Terragrunt >= {'.'.join(map(str, MINIMUM))} on PATH, and {found} to build one with.",
-                "Install one of the two: Terragrunt (https://terragrunt.gruntwork.io), or Go >= 1.21 (https://go.dev/dl).",
+                f"There is no Terragrunt >= {dotted(MINIMUM)} on PATH, and none can be built: {reason}.",
+                "Install one of the two: Terragrunt (https://terragrunt.gruntwork.io) or Go >= 1.21 (https://go.dev/dl).",
             )
 
     def make(self, progress: Progress) -> None:
@@ -74,7 +65,7 @@ class Terragrunt:
         return match[1]
 
     def _build(self, progress: Progress) -> None:
-        progress.detail(BUILDING)
+        progress.detail(GoBuild.TAKES)
         self._places.bin.mkdir(parents=True, exist_ok=True)
         unfinished = self._places.bin / f".terragrunt.{os.getpid()}"
         flags = f"-s -w -X {MODULE}/internal/version.Version={self._pinned()}"
@@ -87,29 +78,3 @@ class Terragrunt:
             unfinished.replace(self._path)
         finally:
             unfinished.unlink(missing_ok=True)
-
-
-class GoBuild:
-    """Counts what `go build -v` reports, since it takes minutes the first time."""
-
-    def __init__(self) -> None:
-        self._downloaded = 0
-        self._compiled = 0
-
-    def describe(self, line: str) -> str:
-        if line.startswith("go: downloading"):
-            self._downloaded += 1
-        elif not line.startswith("go:"):
-            self._compiled += 1
-        counts = f"{self._downloaded} modules fetched, {self._compiled} packages compiled"
-        return f"{BUILDING}: {counts}"
-
-
-def go_version(go: str) -> tuple[int, int, int] | None:
-    """What `go version` says (`go1.26`, `go1.26.8`); None where it doesn't run."""
-    try:
-        done = subprocess.run([go, "version"], capture_output=True, text=True, timeout=60, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    match = re.search(r"go(\d+)\.(\d+)(?:\.(\d+))?", done.stdout)
-    return (int(match[1]), int(match[2]), int(match[3] or 0)) if match else None
