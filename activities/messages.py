@@ -10,6 +10,7 @@ from docustack.model import Model
 from docustack.plans import Change, DependencyOutputs, PlanRecord, PlanSummary
 from docustack.repository import ChangedFile, Repository, WorkTree
 from docustack.terrateam import TerrateamConfiguration
+from docustack.terragrunt_errors import StateLock
 
 
 class Nothing(Model):
@@ -43,6 +44,7 @@ class CheckOut(Model):
     run_id: str
     base_ref: str
     head_commit: str
+    pull_request: int | None = None  # saves a search for the commit of a fork
 
 
 class CheckedOut(Model):
@@ -130,6 +132,14 @@ class ApplyAnswer(Model):
     text: str  # redacted, from `Apply complete!` on, outputs included; at most 60,000 characters
     log: str
     reattached: bool = False
+
+
+class FailureDetails(Model):
+    """What an `ApplicationError` of a unit carries beside its message: the last useful lines, redacted, and the log."""
+
+    text: str = ""
+    log: str | None = None
+    state_lock: StateLock | None = None
 
 
 class FreeStateLock(UnitRequest):

@@ -1,0 +1,117 @@
+"""Reads how an apply ended: its redacted answer, or the error that tells what went wrong and what to do."""
+
+import asyncio
+import contextlib
+from datetime import UTC, datetime
+
+from temporalio.exceptions import ApplicationError
+
+from activities import runner
+from activities.apply_folder import ApplyFolder
+from activities.apply_records import ApplyRecords
+from activities.artifacts import ArtifactStore
+from activities.messages import ApplyAnswer, ApplyRequest, FailureDetails
+from activities.planning import Planning, artifact_prefix
+from activities.unit_secrets import redactor_for
+from activities.unit_work import Unit, unit_failure
+from docustack.errors import ErrorType
+from docustack.model import Model
+from docustack.plan_document import Json, parse_document
+from docustack.plan_text import applied_summary, apply_text, cut_middle
+from docustack.plans import PlanSummary
+from docustack.redaction import Redactor
+from docustack.sensitive import still_unknown
+from docustack.terragrunt_errors import classify, clean_output
+
+
+class _Result(Model):
+    """What the activity answers, kept in the folder (redacted) for a retry whose first answer was lost."""
+
+    answer: ApplyAnswer | None = None
+    error_type: ErrorType = ErrorType.FAILED
+    message: str = ""
+    details: FailureDetails | None = None
+
+    def open(self) -> ApplyAnswer:
+        if self.answer is None:
+            # An apply is never repeated by a policy, whatever made it fail: state may be written in part.
+            raise unit_failure(self.error_type, self.message, self.details, retry=False)
+        return self.answer
+
+
+class ApplyResults:
+    """Results of applies that ran under a runner."""
+
+    def __init__(self, planning: Planning, artifacts: ArtifactStore) -> None:
+        self._planning = planning
+        self._artifacts = artifacts
+        self._records = ApplyRecords(artifacts)
+
+    def known(self, folder: ApplyFolder) -> ApplyAnswer | None:
+        """The answer that an earlier attempt has read already; raises as that one did."""
+        path = folder.path / "result.json"
+        return _Result.model_validate_json(path.read_text()).open() if path.is_file() else None
+
+    async def read(self, unit: Unit, folder: ApplyFolder, exit_: runner.Exit) -> ApplyAnswer:
+        """The answer; raises an `ApplicationError` where the apply didn't succeed."""
+        request = unit.request
+        assert isinstance(request, ApplyRequest)
+        redactor = await self._redactor(unit, folder, exit_)
+        output = redactor.text(clean_output(await asyncio.to_thread(folder.output)))
+        log = await self._artifacts.put_text(
+            f"{artifact_prefix(request.tree.run_id, request.unit, 'apply')}/apply.log", output
+        )
+        result = _succeeded(request, output, log) if exit_["code"] == 0 else _failed(request, output, log, exit_)
+        await asyncio.to_thread(runner.write_whole, folder.path / "result.json", result.model_dump(mode="json"))
+        await self._close_record(request, exit_)
+        await asyncio.to_thread(folder.forget_secrets)
+        return result.open()
+
+    async def _redactor(self, unit: Unit, folder: ApplyFolder, exit_: runner.Exit) -> Redactor:
+        documents: list[Json] = []
+        with contextlib.suppress(ApplicationError, ValueError, TimeoutError):
+            if folder.plan.is_file():
+                documents.append(parse_document(await self._planning.show(unit, folder.plan, as_json=True)))
+        plan = documents[0] if documents else None
+        if exit_["code"] != 0 or not isinstance(plan, dict) or still_unknown(plan):
+            documents += await self._planning.state_documents(unit)
+        return await asyncio.to_thread(redactor_for, unit, {}, documents)
+
+    async def _close_record(self, request: ApplyRequest, exit_: runner.Exit) -> None:
+        record = await self._records.of_plan(request.plan)
+        if record is not None and record.ended_at is None:
+            ended_at = datetime.fromtimestamp(exit_["at"], UTC)
+            await self._records.update(record.model_copy(update={"ended_at": ended_at}))
+
+
+def _succeeded(request: ApplyRequest, output: str, log: str) -> _Result:
+    summary = applied_summary(output) or PlanSummary()
+    return _Result(
+        answer=ApplyAnswer(summary=summary, text=cut_middle(apply_text(output), request.text_limit), log=log)
+    )
+
+
+_REASONS = {
+    "cancelled": (ErrorType.CANCELLED, "was cancelled"),
+    "timeout": (ErrorType.TIMEOUT, "took longer than its {minutes} minutes and was interrupted"),
+    "lease": (ErrorType.INTERRUPTED, "was interrupted, because its worker was gone for too long"),
+    "terminated": (ErrorType.INTERRUPTED, "was interrupted, because its machine was shutting down"),
+}
+
+
+def _failed(request: ApplyRequest, output: str, log: str, exit_: runner.Exit) -> _Result:
+    found = classify(output, "terragrunt apply", request.unit, request.environment.profile)
+    details = FailureDetails(text=cut_middle(found.lines, request.text_limit), log=log, state_lock=found.state_lock)
+    if not exit_["reason"]:
+        return _Result(error_type=found.type, message=found.message, details=details)
+    error_type, what = _REASONS[exit_["reason"]]
+    message = f"The apply of {request.unit} {what.format(minutes=request.timeout_minutes)}. "
+    if exit_["killed"]:
+        error_type = ErrorType.INTERRUPTED
+        message += (
+            "It did not stop in time and was killed: its state may need a look, and its lock may be left "
+            "(`terrateam unlock`). A new plan shows what is there."
+        )
+    else:
+        message += "Terraform finished what it had in hand and wrote its state; a new plan shows what remains."
+    return _Result(error_type=error_type, message=message, details=details)

@@ -1,0 +1,235 @@
+"""Applies one saved plan, once, in a process that outlives this worker; a retry attends it or reads how it ended."""
+
+import asyncio
+import contextlib
+import getpass
+import shutil
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities import runner
+from activities.apply_folder import ApplyFolder, folder_name
+from activities.apply_records import RENEWED_EVERY, ApplyRecord, ApplyRecords
+from activities.apply_results import ApplyResults
+from activities.artifacts import ArtifactMissing, ArtifactStore
+from activities.messages import ApplyAnswer, ApplyRequest
+from activities.terragrunt_command import TerragruntCommand
+from activities.unit_work import Unit, heartbeating, unit_failure, was_cancelled
+from docustack.errors import ErrorType
+from docustack.model import Model
+
+_POLL = 0.2
+_RENEW_EVERY = 5.0
+_STARTS_WITHIN = 30.0
+_KEPT = timedelta(days=7)
+
+
+class ApplyHeartbeat(Model):
+    """What an attempt tells while it attends an apply: a hint for people; the folder and the record are the truth."""
+
+    host: str
+    folder: str
+    phase: str  # preparing, applying, cancelling, reading
+    pid: int | None = None
+
+
+class Applying:
+    """Applies saved plans on one host."""
+
+    def __init__(
+        self,
+        command: TerragruntCommand,
+        artifacts: ArtifactStore,
+        results: ApplyResults,
+        data_dir: Path,
+        host: str,
+        lease: timedelta,
+        grace: timedelta,
+        renew: Callable[[], Awaitable[None]] | None,
+    ) -> None:
+        self._command = command
+        self._artifacts = artifacts
+        self._records = ApplyRecords(artifacts)
+        self._results = results
+        self._folders = data_dir / "applies"
+        self._host = host
+        self._lease = lease
+        self._grace = grace
+        self._renew = renew
+
+    async def apply(self, request: ApplyRequest, open_unit: Callable[[], Awaitable[Unit]]) -> ApplyAnswer:
+        """Raises an `ApplicationError` where the apply failed, was interrupted, or must not be started."""
+        info = activity.info()
+        folder = ApplyFolder(
+            self._folders / folder_name(info.workflow_id or "", info.workflow_run_id or "", info.activity_id)
+        )
+        attempt = _Attempt(self._host, folder)
+        async with heartbeating(attempt.heartbeat):
+            if (known := await asyncio.to_thread(self._results.known, folder)) is not None:
+                return known.model_copy(update={"reattached": True})
+            unit = await open_unit()
+            reattached = folder.claim() is not None
+            if not reattached:
+                await self._begin(unit, request, folder)
+            attempt.phase = "applying"
+            exit_ = await self._attend(folder, attempt, request)
+            attempt.phase = "reading"
+            answer = await self._results.read(unit, folder, exit_)
+            return answer.model_copy(update={"reattached": reattached})
+
+    async def _begin(self, unit: Unit, request: ApplyRequest, folder: ApplyFolder) -> None:
+        """Start the runner, where it is sure that this plan was never begun to be applied by anybody else."""
+        is_new = await asyncio.to_thread(folder.make)
+        await self._register(request, folder, is_new=is_new)
+        try:
+            plan = await self._artifacts.get_sealed(request.plan.binary)
+        except ArtifactMissing as error:
+            raise unit_failure(ErrorType.NOT_FOUND, f"The saved plan of {request.unit} is gone: {error}") from None
+        await asyncio.to_thread(_write_private, folder.plan, plan)
+        command: runner.Command = {
+            "argv": self._command.apply(folder.plan),
+            "cwd": str(unit.folder),
+            "interrupt": sorted({"terraform", "tofu", Path(self._command.terraform).name[:15]}),
+            "timeout_seconds": request.timeout_minutes * 60,
+            "lease_seconds": self._lease.total_seconds(),
+            "grace_seconds": self._grace.total_seconds(),
+        }
+        await folder.start(command, unit.environ)
+        await self._wait_for_claim(folder, request)
+        await asyncio.to_thread(self._purge)
+
+    async def _register(self, request: ApplyRequest, folder: ApplyFolder, *, is_new: bool) -> None:
+        now = datetime.now(UTC)
+        mine = ApplyRecord(
+            unit=request.unit,
+            plan=request.plan.binary,
+            folder=folder.path.name,
+            run_id=request.tree.run_id,
+            host=self._host,
+            user=getpass.getuser(),
+            started_at=now,
+            renewed_at=now,
+        )
+        first = await self._records.begin(mine)
+        ours = first.folder == mine.folder and first.host == mine.host
+        if first == mine or (ours and not is_new):
+            return  # begun now, or by an earlier attempt that ended before it started a runner
+        if first.ended_at is not None:
+            raise unit_failure(
+                ErrorType.STALE_PLAN,
+                f"This plan of {request.unit} has been applied before (run {first.run_id}); it is never applied twice. "
+                "Comment `terrateam plan`, and apply the new plan.",
+            )
+        await self._wait_out(first)
+        raise unit_failure(
+            ErrorType.INTERRUPTED,
+            f"An apply of this plan of {request.unit} was begun on {first.host} at {first.started_at:%Y-%m-%d %H:%M} UTC, "
+            "and how it ended is not known: that host or its data are gone. State may have been written in part, so this "
+            "plan is not applied again; a new plan shows what remains.",
+        )
+
+    async def _wait_out(self, record: ApplyRecord) -> None:
+        """Until the other apply can't go on any more: its runner has fenced itself by then."""
+        until = record.may_live_until(self._lease, self._grace)
+        while (left := (until - datetime.now(UTC)).total_seconds()) > 0:
+            await asyncio.sleep(min(left, 5.0))
+
+    async def _wait_for_claim(self, folder: ApplyFolder, request: ApplyRequest) -> None:
+        give_up = time.monotonic() + _STARTS_WITHIN
+        while folder.claim() is None:
+            if time.monotonic() > give_up:
+                # Take the claim ourselves: a runner that is only late finds it taken, so nothing was and will be run.
+                nobody: runner.Process = {"pid": 0, "started": 0, "boot": ""}
+                if runner.write_whole(folder.path / "runner.json", nobody, exclusively=True):
+                    raise unit_failure(
+                        ErrorType.FAILED,
+                        f"The apply of {request.unit} could not be started on {self._host}; nothing ran.",
+                    )
+            await asyncio.sleep(_POLL / 4)
+
+    async def _attend(self, folder: ApplyFolder, attempt: "_Attempt", request: ApplyRequest) -> runner.Exit:
+        try:
+            return await self._wait_for_exit(folder, attempt, request)
+        except asyncio.CancelledError:
+            if not was_cancelled():
+                raise  # the worker shuts down: the apply goes on, and the next attempt attends it
+        attempt.phase = "cancelling"
+        await asyncio.to_thread(folder.cancel)
+        return await self._wait_for_exit(folder, attempt, request)
+
+    async def _wait_for_exit(self, folder: ApplyFolder, attempt: "_Attempt", request: ApplyRequest) -> runner.Exit:
+        renewed = 0.0
+        keeping = asyncio.create_task(self._keep_record(request))
+        try:
+            while True:
+                alive = await asyncio.to_thread(folder.is_alive)
+                if (exit_ := folder.exit()) is not None:
+                    return exit_
+                if not alive:
+                    raise self._vanished(request)
+                if time.monotonic() - renewed > _RENEW_EVERY and await self._may_renew():
+                    renewed = time.monotonic()
+                    await asyncio.to_thread(folder.renew_lease)
+                attempt.see(folder)
+                await asyncio.sleep(_POLL)
+        finally:
+            keeping.cancel()
+
+    def _vanished(self, request: ApplyRequest) -> ApplicationError:
+        return unit_failure(
+            ErrorType.INTERRUPTED,
+            f"The apply of {request.unit} on {self._host} ended without telling how: the machine was restarted, or the "
+            "process was killed. State may have been written in part; a new plan shows what remains.",
+        )
+
+    async def _may_renew(self) -> bool:
+        """The lease is renewed only while Temporal answers: a host that is cut off must stop by itself."""
+        if self._renew is None:
+            return True
+        try:
+            await asyncio.wait_for(self._renew(), _RENEW_EVERY)
+        except Exception as error:
+            activity.logger.warning("the lease of an apply was not renewed: %s", error)
+            return False
+        return True
+
+    async def _keep_record(self, request: ApplyRequest) -> None:
+        while True:
+            with contextlib.suppress(Exception):
+                record = await self._records.of_plan(request.plan)
+                if record is not None and record.ended_at is None and await self._may_renew():
+                    await self._records.update(record.model_copy(update={"renewed_at": datetime.now(UTC)}))
+            await asyncio.sleep(RENEWED_EVERY.total_seconds())
+
+    def _purge(self) -> None:
+        """Folders of applies that ended long ago: nobody will ask for them again."""
+        for path in self._folders.iterdir():
+            if ApplyFolder(path).is_older_than(_KEPT.total_seconds()):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+class _Attempt:
+    """What this attempt tells in its heartbeats."""
+
+    def __init__(self, host: str, folder: ApplyFolder) -> None:
+        self._host = host
+        self._folder = folder
+        self.phase = "preparing"
+        self._pid: int | None = None
+
+    def see(self, folder: ApplyFolder) -> None:
+        if self._pid is None and (claim := folder.claim()) is not None:
+            self._pid = claim["pid"]
+
+    def heartbeat(self) -> ApplyHeartbeat:
+        return ApplyHeartbeat(host=self._host, folder=self._folder.path.name, phase=self.phase, pid=self._pid)
+
+
+def _write_private(path: Path, data: bytes) -> None:
+    path.touch(mode=0o600)
+    path.write_bytes(data)

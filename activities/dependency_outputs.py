@@ -1,0 +1,192 @@
+"""What a unit would get from its dependencies now: their real outputs, its mocks, or nothing; told by structure."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from activities.processes import Finished, run_process
+from activities.terragrunt_command import TerragruntCommand
+from docustack.plan_document import Json, digest_of
+from docustack.plans import DependencyOutputs, OutputsKind
+
+_NONE = "__docustack_no_outputs__"
+
+
+class TerragruntFailed(Exception):
+    """Terragrunt could not read the unit; `output` is what it wrote, not redacted."""
+
+    def __init__(self, command: str, output: str) -> None:
+        super().__init__(command)
+        self.command = command
+        self.output = output
+
+
+@dataclass(frozen=True)
+class Dependency:
+    """A `dependency` block of a unit, as Terragrunt itself has read it."""
+
+    name: str
+    path: Path
+    mocks: Json
+    mocks_for: tuple[str, ...] | None  # commands that may use the mocks; None: all
+    merge: str  # no_merge, shallow, deep_map_only: whether mocks fill in for keys that the real outputs lack
+    skips_outputs: bool
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A unit as `terragrunt render` gives it."""
+
+    dependencies: tuple[Dependency, ...]
+    inputs: dict[str, Json] = field(default_factory=dict)
+    backend: str = ""
+
+
+class UnitReader:
+    """Asks Terragrunt about units of one work tree."""
+
+    def __init__(self, command: TerragruntCommand, scratch: Path) -> None:
+        self._command = command
+        self._scratch = scratch
+
+    async def render(self, folder: Path, environ: Mapping[str, str]) -> Rendered:
+        """Raises `TerragruntFailed` where the unit can't be read."""
+        document = await self._render(folder, environ)
+        blocks = document.get("dependency")
+        inputs = document.get("inputs")
+        return Rendered(
+            tuple(_dependency(folder, str(name), block) for name, block in blocks.items() if isinstance(block, dict))
+            if isinstance(blocks, dict)
+            else (),
+            inputs if isinstance(inputs, dict) else {},
+        )
+
+    async def real_outputs(self, dependencies: tuple[Dependency, ...], environ: Mapping[str, str]) -> dict[str, Json]:
+        """The outputs that each dependency has in its state now; those with none are left out.
+
+        One configuration of our own depends on all of them, so that Terragrunt fetches them in its own way and at once,
+        also where the dependency's own dependencies were never applied. Its only mock tells "no outputs at all".
+        """
+        dependencies = tuple(each for each in dependencies if not each.skips_outputs)
+        if not dependencies:
+            return {}
+        folder = Path(tempfile.mkdtemp(prefix="outputs-", dir=self._scratch))
+        try:
+            (folder / "terragrunt.hcl").write_text(_probe(dependencies))
+            document = await self._render(folder, environ)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        inputs = document.get("inputs")
+        if not isinstance(inputs, dict):
+            raise TerragruntFailed("terragrunt render", "Error: the outputs of dependencies could not be read")
+        found: dict[str, Json] = {}
+        for index, dependency in enumerate(dependencies):
+            outputs = inputs.get(f"d{index}")
+            if not isinstance(outputs, dict):
+                raise TerragruntFailed(
+                    "terragrunt render", f"Error: the outputs of {dependency.path} could not be read"
+                )
+            if _NONE not in outputs:
+                found[dependency.name] = outputs
+        return found
+
+    async def _render(self, folder: Path, environ: Mapping[str, str]) -> dict[str, Json]:
+        handle, name = tempfile.mkstemp(prefix="rendered-", suffix=".json", dir=self._scratch)
+        os.close(handle)
+        out = Path(name)
+        try:
+            answer = await run_process(
+                self._command.render(out), cwd=folder, environ=environ, timeout=timedelta(minutes=10)
+            )
+            text = answer.stdout if self._command.is_new else out.read_text()
+        finally:
+            out.unlink(missing_ok=True)
+        return _parse(text, answer)
+
+
+def _parse(text: str, answer: Finished) -> dict[str, Json]:
+    """What was rendered counts, not the exit code: an input that can't be evaluated yet hides nothing else."""
+    try:
+        document: Json = json.loads(text)
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise TerragruntFailed("terragrunt render", answer.stderr or answer.stdout)
+    return document
+
+
+_WORST_FIRST = (OutputsKind.MISSING, OutputsKind.MOCK, OutputsKind.REAL)
+
+
+def present_outputs(
+    dependencies: tuple[Dependency, ...], real: Mapping[str, Json], root: Path, key: bytes
+) -> tuple[DependencyOutputs, ...]:
+    """What a plan made now would get from each dependency, which is named by its path below `root`.
+
+    One whose outputs are skipped gives nothing but what stands in the configuration, and is left out. `key` is for the
+    digests.
+    """
+    found: dict[str, DependencyOutputs] = {}
+    for each in dependencies:
+        if not each.skips_outputs:
+            unit = os.path.relpath(each.path, root)
+            present = _present(each, real.get(each.name), unit, key)
+            found[unit] = min(found.get(unit, present), present, key=lambda outputs: _WORST_FIRST.index(outputs.kind))
+    return tuple(found[unit] for unit in sorted(found))
+
+
+def _present(dependency: Dependency, real: Json, unit: str, key: bytes) -> DependencyOutputs:
+    mocks = dependency.mocks if isinstance(dependency.mocks, dict) else None
+    may_mock = mocks is not None and (dependency.mocks_for is None or "plan" in dependency.mocks_for)
+    if not isinstance(real, dict):
+        return DependencyOutputs(unit=unit, kind=OutputsKind.MOCK if may_mock else OutputsKind.MISSING)
+    filled_in = may_mock and _filled_in(dependency.merge, real, mocks)
+    return DependencyOutputs(
+        unit=unit, kind=OutputsKind.MOCK if filled_in else OutputsKind.REAL, digest=digest_of(real, key)
+    )
+
+
+def _filled_in(merge: str, real: Json, mocks: Json) -> bool:
+    """Is there a mock for which the real outputs have nothing?"""
+    if merge == "no_merge" or not isinstance(real, dict) or not isinstance(mocks, dict):
+        return False
+    if merge == "shallow":
+        return not mocks.keys() <= real.keys()
+    return any(name not in real or _filled_in(merge, real[name], mock) for name, mock in mocks.items())
+
+
+def _dependency(folder: Path, name: str, block: dict[str, Json]) -> Dependency:
+    commands = block.get("mock_outputs_allowed_terraform_commands")
+    merge = block.get("mock_outputs_merge_strategy_with_state")
+    if merge is None:
+        merge = "shallow" if block.get("mock_outputs_merge_with_state") is True else "no_merge"
+    return Dependency(
+        name=name,
+        path=Path(os.path.normpath(folder / str(block.get("config_path")))),
+        mocks=block.get("mock_outputs"),
+        mocks_for=tuple(str(each) for each in commands) if isinstance(commands, list) and commands else None,
+        merge=str(merge),
+        skips_outputs=block.get("skip") is True or block.get("skip_outputs") is True or block.get("enabled") is False,
+    )
+
+
+def _probe(dependencies: tuple[Dependency, ...]) -> str:
+    """A configuration of Terragrunt's whose inputs are the outputs of all these units."""
+    blocks = [
+        f'dependency "d{index}" {{\n'
+        f"  config_path  = {_hcl(str(each.path))}\n"
+        f"  mock_outputs = {{ {_NONE} = true }}\n"
+        f"}}\n"
+        for index, each in enumerate(dependencies)
+    ]
+    inputs = "".join(f"  d{index} = dependency.d{index}.outputs\n" for index in range(len(dependencies)))
+    return "\n".join(blocks) + f"\ninputs = {{\n{inputs}}}\n"
+
+
+def _hcl(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False).replace("${", "$${").replace("%{", "%%{")

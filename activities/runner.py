@@ -1,0 +1,242 @@
+"""Runs one command beside the worker and outlives it: `python -I -S runner.py FOLDER`; standard library only.
+
+The folder is all that worker and runner share. The worker writes `command.json`, touches `lease` while it attends, and
+writes `cancel` to end the work. The runner claims the folder with `runner.json`, writes the command's output to `log`,
+its process to `child.json`, and at the end, at once and whole, how it ended to `exit.json`. The command's environment is
+the runner's own, so that no credential lies in a file.
+
+The work is ended gracefully when it is cancelled, when its time is up, when the lease has run out, and when the runner is
+told to terminate: as for Ctrl-C, but to Terraform alone. Terragrunt in the same group would pass the signal on a second
+time after 15 seconds, on which Terraform gives up without writing its state, and kill it after 30 (seen with 1.1.3).
+"""
+
+import contextlib
+import ctypes
+import getpass
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import NotRequired, TypedDict
+
+POLL_SECONDS = 0.1
+_PR_SET_PDEATHSIG = 1
+
+
+class Command(TypedDict):
+    """What the worker asks for (`command.json`)."""
+
+    argv: list[str]
+    cwd: str
+    interrupt: list[str]  # names of the processes to interrupt first: terraform, tofu
+    timeout_seconds: float
+    lease_seconds: float
+    grace_seconds: float
+
+
+class Process(TypedDict):
+    """A process that can be told from a later one with the same id (`runner.json`, `child.json`)."""
+
+    pid: int
+    started: int  # in clock ticks since boot
+    boot: str
+    host: NotRequired[str]
+    user: NotRequired[str]
+    at: NotRequired[float]
+
+
+class Exit(TypedDict):
+    """How the command ended (`exit.json`)."""
+
+    code: int  # negative: killed by that signal
+    reason: str  # "": by itself; cancelled, timeout, lease, terminated: interrupted because of that
+    killed: bool  # it did not end in time after it was interrupted: its state may need a look
+    at: float
+
+
+def this_process(pid: int | None = None) -> Process:
+    """Raises OSError where no such process lives."""
+    pid = os.getpid() if pid is None else pid
+    return {"pid": pid, "started": _started(pid), "boot": _boot()}
+
+
+def is_alive(process: Process) -> bool:
+    """Whether exactly that process lives still: not another one with its id, nor one of before the last boot."""
+    try:
+        return process["boot"] == _boot() and process["started"] == _started(process["pid"])
+    except (OSError, ValueError, IndexError):
+        return False
+
+
+def write_whole(path: Path, content: object, *, exclusively: bool = False) -> bool:
+    """A reader sees all of it or nothing; exclusively: False where somebody was first."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(content, file)
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        if not exclusively:
+            beside.replace(path)
+            return True
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(beside)
+            return True
+        return False
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def group_members(pgid: int) -> list[int]:
+    """The living processes of a group, zombies left out."""
+    members = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                fields = _stat(int(entry.name))
+                if int(fields[2]) == pgid and fields[0] != "Z":
+                    members.append(int(entry.name))
+    return members
+
+
+class Runner:
+    """One command, from claim to exit file."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._command: Command = json.loads((folder / "command.json").read_text())
+        self._deadline = time.monotonic() + self._command["timeout_seconds"]
+        self._told_to_end = False
+        self._interrupted: set[int] = set()
+
+    def run(self) -> None:
+        signal.signal(signal.SIGTERM, self._note)
+        signal.signal(signal.SIGINT, self._note)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        claim = {**this_process(), "host": socket.gethostname(), "user": getpass.getuser(), "at": time.time()}
+        if not write_whole(self._folder / "runner.json", claim, exclusively=True):
+            return  # another runner has this folder: the command runs once
+        child = self._start()
+        reason = self._attend(child)
+        killed = bool(reason) and self._end(child)
+        _end_group(child.pid)
+        exit_: Exit = {"code": child.wait(), "reason": reason, "killed": killed, "at": time.time()}
+        write_whole(self._folder / "exit.json", exit_)
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        parent = os.getpid()
+
+        def follow_the_runner() -> None:
+            # A runner that is killed can't fence its command any more, so the command ends with it. Spawned from the
+            # main thread, since the signal comes when the spawning *thread* ends.
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+            if os.getppid() != parent:
+                os._exit(1)
+
+        with (self._folder / "log").open("ab") as log:
+            child = subprocess.Popen(
+                self._command["argv"],
+                cwd=self._command["cwd"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                process_group=0,
+                preexec_fn=follow_the_runner,
+            )
+        with contextlib.suppress(OSError):
+            write_whole(self._folder / "child.json", this_process(child.pid))
+        return child
+
+    def _attend(self, child: "subprocess.Popen[bytes]") -> str:
+        while child.poll() is None:
+            if reason := self._reason_to_end():
+                return reason
+            time.sleep(POLL_SECONDS)
+        return ""
+
+    def _reason_to_end(self) -> str:
+        if (self._folder / "cancel").exists():
+            return "cancelled"
+        if self._told_to_end:
+            return "terminated"
+        if time.monotonic() > self._deadline:
+            return "timeout"
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - (self._folder / "lease").stat().st_mtime > self._command["lease_seconds"]:
+                return "lease"
+        return ""
+
+    def _end(self, child: "subprocess.Popen[bytes]") -> bool:
+        """Interrupts, and terminates and kills only after the grace; tells whether it had to."""
+        give_up = time.monotonic() + self._command["grace_seconds"]
+        while child.poll() is None and time.monotonic() < give_up:
+            self._interrupt(child.pid)
+            time.sleep(POLL_SECONDS)
+        if child.poll() is not None:
+            return False
+        _signal_group(child.pid, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(timeout=10)
+        return True
+
+    def _interrupt(self, group: int) -> None:
+        """Interrupts each Terraform of the group, once: a second signal would make it give up its state."""
+        targets = [pid for pid in group_members(group) if _name(pid) in self._command["interrupt"]]
+        # Terragrunt prepares or tidies up and has no Terraform at the moment: then it is the one to interrupt.
+        for pid in targets or [group]:
+            if pid not in self._interrupted and not (pid == group and self._interrupted):
+                self._interrupted.add(pid)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGINT)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self._told_to_end = True
+
+
+def _end_group(group: int) -> None:
+    """Nothing that the command started stays behind: a provider, a hook's daemon."""
+    for number, seconds in ((signal.SIGTERM, 2.0), (signal.SIGKILL, 2.0)):
+        if not group_members(group):
+            return
+        _signal_group(group, number)
+        until = time.monotonic() + seconds
+        while group_members(group) and time.monotonic() < until:
+            time.sleep(POLL_SECONDS)
+
+
+def _signal_group(group: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, number)
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat from the state on: the name before it may hold blanks and brackets."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+def _started(pid: int) -> int:
+    fields = _stat(pid)
+    if fields[0] in ("Z", "X"):
+        raise ProcessLookupError(pid)
+    return int(fields[19])
+
+
+def _boot() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+if __name__ == "__main__":
+    Runner(Path(sys.argv[1])).run()

@@ -1,0 +1,92 @@
+"""The activities that run Terragrunt: plan a unit, apply its saved plan, compare plans, look at dependencies and locks."""
+
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+
+from temporalio import activity
+
+from activities.apply_results import ApplyResults
+from activities.applying import Applying
+from activities.artifacts import ArtifactStore
+from activities.messages import (
+    ApplyAnswer,
+    ApplyRequest,
+    CoverageAnswer,
+    CoverageRequest,
+    FreeStateLock,
+    OutputsAnswer,
+    PlanAnswer,
+    PlanRequest,
+    StateLockAnswer,
+    UnitRequest,
+)
+from activities.planning import Planning
+from activities.state_locks import StateLocks
+from activities.terragrunt_command import TerragruntCommand
+from activities.unit_work import Unit, WorkTrees, heartbeating, open_unit
+
+
+class Terragrunt:
+    """One operation on one unit; every error is an `ApplicationError` whose type is an `ErrorType`.
+
+    Of `environ` only what a child process needs is passed on. `renew` is a cheap call to Temporal that fails when Temporal
+    can't be reached: while it succeeds a running apply keeps its lease.
+    """
+
+    def __init__(
+        self,
+        *,
+        work_trees: WorkTrees,
+        artifacts: ArtifactStore,
+        data_dir: Path,
+        host: str,
+        command: TerragruntCommand,
+        lease: timedelta = timedelta(minutes=15),
+        cancel_grace: timedelta = timedelta(minutes=5),
+        environ: Mapping[str, str] | None = None,
+        renew: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        data_dir = data_dir.absolute()
+        scratch = data_dir / "scratch"
+        scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._work_trees = work_trees
+        self._command = command
+        self._environ = dict(os.environ if environ is None else environ)
+        self._planning = Planning(command, artifacts, scratch)
+        results = ApplyResults(self._planning, artifacts)
+        self._applying = Applying(command, artifacts, results, data_dir, host, lease, cancel_grace, renew)
+        self._state_locks = StateLocks(command, artifacts, data_dir, host, lease, cancel_grace)
+
+    @activity.defn
+    async def plan_unit(self, request: PlanRequest) -> PlanAnswer:
+        """Make and save a plan; a unit whose dependency has neither outputs nor mocks is deferred."""
+        async with heartbeating(lambda: "planning"):
+            return await self._planning.plan(await self._open(request, changes=False), request)
+
+    @activity.defn
+    async def dependency_outputs(self, request: UnitRequest) -> OutputsAnswer:
+        """Digests of what the unit's dependencies give now; asked right before a saved plan is applied."""
+        async with heartbeating(lambda: "reading outputs"):
+            _, present = await self._planning.outputs(await self._open(request, changes=False))
+            return OutputsAnswer(dependencies=present)
+
+    @activity.defn
+    async def plan_coverage(self, request: CoverageRequest) -> CoverageAnswer:
+        """Does the approval of one plan cover another: the same or fewer changes, whatever their values?"""
+        return await self._planning.coverage(request)
+
+    @activity.defn
+    async def apply_unit(self, request: ApplyRequest) -> ApplyAnswer:
+        """Apply a saved plan through Terragrunt; a retry never applies again, it attends or reads what was begun."""
+        return await self._applying.apply(request, lambda: self._open(request, changes=True))
+
+    @activity.defn
+    async def free_state_lock(self, request: FreeStateLock) -> StateLockAnswer:
+        """Guide, "State Lock Issues": free what a dead process of ours has left; else say who holds it since when."""
+        async with heartbeating(lambda: "looking at the state lock"):
+            return await self._state_locks.free(await self._open(request, changes=True))
+
+    async def _open(self, request: UnitRequest, *, changes: bool) -> Unit:
+        return await open_unit(self._work_trees, self._command, self._environ, request, changes=changes)

@@ -1,0 +1,150 @@
+"""Which Terragrunt this worker has, how its version wants to be called, and what its processes get to see."""
+
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from activities.messages import UnitRequest
+from activities.processes import run_process
+from docustack.configuration import Environment
+from docustack.errors import ConfigurationError
+
+MINIMUM = (0, 50, 0)
+_NEW_COMMAND_LINE = (0, 73, 0)
+"""From here on flags have no `--terragrunt-` prefix, variables begin with `TG_`, and `render` prints JSON."""
+
+_PASSED = re.compile(
+    r"^(?:PATH|HOME|USER|LOGNAME|LANG|LC_\w+|TZ|TMPDIR|SHELL|AWS_\w+|TF_VAR_\w+|TF_PLUGIN_\w+|TF_CLI_CONFIG_FILE|TF_LOG\w*|"
+    r"TF_REGISTRY_\w+|TF_TOKEN_\w+|TG_\w+|TERRAGRUNT_\w+|SSL_CERT_\w+|(?:HTTPS?|NO|ALL)_PROXY|SSH_AUTH_SOCK|GIT_SSL_\w+|"
+    r"GIT_CONFIG_\w+|SOPS_\w+|XDG_\w+|DOCUSTACK_AWS_PROVIDER_VERSION)$",
+    re.IGNORECASE,
+)
+"""Everything else of the worker's environment, its GitHub and Slack tokens above all, stays with the worker."""
+
+_CREDENTIALS_AT_HAND = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_ENDPOINT_URL",
+)
+
+
+def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """What a worker passes on of its own environment."""
+    return {name: value for name, value in environ.items() if _PASSED.match(name)}
+
+
+@dataclass(frozen=True)
+class TerragruntCommand:
+    """Command lines and settings for one installed Terragrunt, and the Terraform or OpenTofu under it."""
+
+    terragrunt: str
+    terraform: str
+    version: tuple[int, int, int]
+
+    @classmethod
+    async def find(cls, terragrunt: str = "terragrunt", terraform: str | None = None) -> "TerragruntCommand":
+        """Ask the executables; raises `ConfigurationError` with what is missing and what to do."""
+        found = shutil.which(terragrunt)
+        if found is None:
+            raise ConfigurationError(f"There is no Terragrunt at `{terragrunt}`: install version 0.50 or newer.")
+        under = next(filter(None, map(shutil.which, [terraform] if terraform else ["terraform", "tofu"])), None)
+        if under is None:
+            raise ConfigurationError(
+                f"There is no {terraform or 'Terraform'}: install Terraform 1.5 or newer, or OpenTofu."
+            )
+        answer = await run_process([found, "--version"])
+        match = re.search(r"v?(\d+)\.(\d+)\.(\d+)", answer.stdout)
+        version = (int(match[1]), int(match[2]), int(match[3])) if match else None
+        if version is None or version < MINIMUM:
+            raise ConfigurationError(
+                f"`{found} --version` answered {answer.stdout.strip()!r}: DocuStack needs Terragrunt 0.50 or newer."
+            )
+        return cls(str(Path(found).absolute()), str(Path(under).absolute()), version)
+
+    @property
+    def is_new(self) -> bool:
+        return self.version >= _NEW_COMMAND_LINE
+
+    def render(self, out: Path) -> list[str]:
+        """Prints the unit's whole configuration as JSON (an older Terragrunt writes it to `out`)."""
+        if self.is_new:
+            return [self.terragrunt, "render", "--format", "json"]
+        return [self.terragrunt, "render-json", "--terragrunt-json-out", str(out)]
+
+    def plan(self, out: Path, *, destroy: bool = False) -> list[str]:
+        arguments = ["plan", f"-out={out}", "-detailed-exitcode", "-input=false", "-lock=false", "-no-color"]
+        return [self.terragrunt, *arguments, *(["-destroy"] if destroy else [])]
+
+    def plan_with_lock(self) -> list[str]:
+        """A plan that takes Terraform's lock first, and so tells who else has it; it is not saved."""
+        return [self.terragrunt, "plan", "-refresh=false", "-lock-timeout=0s", "-input=false", "-no-color"]
+
+    def apply(self, plan: Path) -> list[str]:
+        return [self.terragrunt, "apply", "-input=false", "-no-color", str(plan)]
+
+    def show(self, plan: Path | None = None, *, as_json: bool) -> list[str]:
+        """A saved plan, or the state."""
+        kind = "-json" if as_json else "-no-color"
+        return [self.terragrunt, "show", kind, *([str(plan)] if plan else [])]
+
+    def show_directly(self, plan: Path, *, as_json: bool) -> list[str]:
+        """The same without Terragrunt, in a folder that it has prepared: half the time."""
+        return [self.terraform, "show", "-json" if as_json else "-no-color", str(plan)]
+
+    def force_unlock(self, lock_id: str) -> list[str]:
+        return [self.terragrunt, "force-unlock", "-force", lock_id]
+
+    def settings(self) -> dict[str, str]:
+        """What this version reads from its environment: no questions, plain output, our Terraform."""
+        ours = {
+            "TF_INPUT": "0",
+            "TF_IN_AUTOMATION": "1",
+            "CHECKPOINT_DISABLE": "1",
+        }
+        if self.is_new:
+            return ours | {
+                "TG_NON_INTERACTIVE": "true",
+                "TG_NO_COLOR": "true",
+                "TG_TF_FORWARD_STDOUT": "true",
+                "TG_TF_PATH": self.terraform,
+                "TG_SUMMARY_DISABLE": "true",
+                "TG_NO_TIPS": "true",
+            }
+        return ours | {
+            "TERRAGRUNT_NON_INTERACTIVE": "true",
+            "TERRAGRUNT_NO_COLOR": "true",
+            "TERRAGRUNT_DISABLE_LOG_FORMATTING": "true",
+            "TERRAGRUNT_FORWARD_TF_STDOUT": "true",
+            "TERRAGRUNT_TFPATH": self.terraform,
+        }
+
+    def role(self, arn: str, session_name: str) -> dict[str, str]:
+        """Terragrunt assumes the role itself, for the state and for the provider."""
+        if self.is_new:
+            return {"TG_IAM_ASSUME_ROLE": arn, "TG_IAM_ASSUME_ROLE_SESSION_NAME": session_name}
+        return {"TERRAGRUNT_IAM_ROLE": arn, "TERRAGRUNT_IAM_ASSUME_ROLE_SESSION_NAME": session_name}
+
+    def environment(self, environ: Mapping[str, str], request: UnitRequest, *, changes: bool) -> dict[str, str]:
+        """The whole environment of a process that works on a unit; `changes` decides between the two roles."""
+        environment = child_environment(environ) | self.settings()
+        if request.environment.roles is not None:
+            roles = request.environment.roles
+            environment |= self.role(roles.apply if changes else roles.plan, session_name(request))
+        return environment | _profile(environ, request.environment)
+
+
+def session_name(request: UnitRequest) -> str:
+    """Tells pull request (or run) and person, so that CloudTrail names them; at most 64 characters of AWS's alphabet."""
+    work = f"pr{request.pull_request}" if request.pull_request is not None else f"run-{request.tree.run_id}"
+    return re.sub(r"[^\w+=,.@-]", "-", f"docustack-{work}-{request.actor}", flags=re.ASCII)[:64]
+
+
+def _profile(environ: Mapping[str, str], environment: Environment) -> dict[str, str]:
+    """The guide's `AWS_PROFILE=docustack-dev`, where the worker has no credentials of its own."""
+    if environment.profile is None or any(environ.get(name) for name in (*_CREDENTIALS_AT_HAND, "AWS_PROFILE")):
+        return {}
+    return {"AWS_PROFILE": environment.profile}

@@ -1,0 +1,105 @@
+"""What every operation on a unit starts from: its folder, its environment, heartbeats, and one way to fail."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+
+from activities.messages import FailureDetails, UnitRequest
+from activities.terragrunt_command import TerragruntCommand
+from docustack.errors import NEVER_RETRIED, ErrorType
+from docustack.repository import WorkTree
+
+_OFTEN = 5.0
+"""Seconds between heartbeats, where the heartbeat timeout doesn't ask for more."""
+
+
+class WorkTrees(Protocol):
+    """Where runs' commits are checked out on this host."""
+
+    async def ensure(self, tree: WorkTree) -> Path:
+        """The root of the tree, checked out now if it wasn't."""
+        ...
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One unit on this host."""
+
+    request: UnitRequest
+    root: Path
+    folder: Path
+    environ: dict[str, str]
+
+    def prepared(self) -> Path | None:
+        """Where Terragrunt has put the module and run `init`; None where that can't be told for sure."""
+        found = []
+        for top in (self.folder, self.folder / ".terragrunt-cache"):
+            for path, folders, _ in os.walk(top):
+                if ".terraform" in folders:
+                    found.append(Path(path))
+                folders[:] = [] if top == self.folder else [name for name in folders if not name.startswith(".")]
+        return found[0] if len(found) == 1 else None
+
+
+async def open_unit(
+    trees: WorkTrees, command: TerragruntCommand, environ: Mapping[str, str], request: UnitRequest, *, changes: bool
+) -> Unit:
+    """Check the tree out if need be; raises NOT_FOUND where the commit has no such unit."""
+    root = await trees.ensure(request.tree)
+    folder = root / request.unit
+    if not folder.resolve().is_relative_to(root.resolve()) or not await asyncio.to_thread(_is_unit, folder):
+        raise unit_failure(
+            ErrorType.NOT_FOUND, f"There is no unit {request.unit} at commit {request.tree.tree_commit[:12]}."
+        )
+    return Unit(request, root, folder, command.environment(environ, request, changes=changes))
+
+
+def _is_unit(folder: Path) -> bool:
+    return (folder / "terragrunt.hcl").is_file() or (folder / "terragrunt.hcl.json").is_file()
+
+
+def unit_failure(
+    error_type: ErrorType, message: str, details: FailureDetails | None = None, *, retry: bool | None = None
+) -> ApplicationError:
+    """The error that an operation on a unit raises; `retry` decides where the type alone doesn't."""
+    never = error_type in NEVER_RETRIED if retry is None else not retry
+    busy = error_type in (ErrorType.THROTTLED, ErrorType.STATE_LOCKED, ErrorType.CANCELLED)
+    return ApplicationError(
+        message,
+        *([details] if details else []),
+        type=error_type.value,
+        non_retryable=never,
+        category=ApplicationErrorCategory.BENIGN if busy else ApplicationErrorCategory.UNSPECIFIED,
+    )
+
+
+@contextlib.asynccontextmanager
+async def heartbeating(details: Callable[[], object]) -> AsyncIterator[None]:
+    """Tells Temporal that this attempt lives, at once and then often enough, with details that a retry could use."""
+    timeout = activity.info().heartbeat_timeout
+    interval = min(_OFTEN, timeout.total_seconds() / 3) if timeout else _OFTEN
+    activity.heartbeat(details())
+
+    async def beat() -> None:
+        while True:
+            await asyncio.sleep(interval)
+            activity.heartbeat(details())
+
+    task = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+def was_cancelled() -> bool:
+    """Somebody wants the work to end, rather than this worker only shutting down or Temporal having lost sight of it."""
+    details = activity.cancellation_details()
+    return details is not None and details.cancel_requested

@@ -1,0 +1,185 @@
+"""Which values Terraform itself marks as sensitive, in a plan's or a state's JSON and in a module's source."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from docustack.plan_document import Json
+
+Secret = str | int | float
+
+MASK = "(sensitive value)"
+
+_MARKED_PAIRS = (
+    ("before", "before_sensitive"),
+    ("after", "after_sensitive"),
+    ("values", "sensitive_values"),
+)
+
+
+def sensitive_values(document: Json) -> set[Secret]:
+    """Every value at a place that is marked as sensitive, of a plan (`show -json PLAN`) or a state (`show -json`)."""
+    found = set(_marked(document))
+    if isinstance(document, dict):
+        found |= set(_sensitive_variables(document))
+    return found
+
+
+def mask_document(document: Json) -> Json:
+    """The same document with every marked place masked; the values elsewhere are for the redactor to find."""
+    if isinstance(document, list):
+        return [mask_document(each) for each in document]
+    if not isinstance(document, dict):
+        return document
+    masked = {key: mask_document(value) for key, value in document.items()}
+    for values, marks in _MARKED_PAIRS:
+        if values in masked and marks in masked:
+            masked[values] = _mask(masked[values], masked[marks])
+    if masked.get("sensitive") is True:
+        for name in ("value", "default"):
+            if name in masked:
+                masked[name] = MASK
+    return masked
+
+
+def still_unknown(document: dict[str, Json]) -> bool:
+    """Will the apply of this plan make sensitive values that nobody knows yet, such as a generated password?"""
+    entries = document.get("resource_changes")
+    resource_changes = (
+        [each.get("change") for each in entries if isinstance(each, dict)] if isinstance(entries, list) else []
+    )
+    outputs = document.get("output_changes")
+    output_changes = list(outputs.values()) if isinstance(outputs, dict) else []
+    return any(
+        _overlap(change.get("after_unknown"), change.get("after_sensitive"))
+        for change in [*resource_changes, *output_changes]
+        if isinstance(change, dict)
+    )
+
+
+def sensitive_variable_names(sources: Iterable[str]) -> set[str]:
+    """The variables that a module's `.tf` files declare with `sensitive = true`."""
+    found = set()
+    for source in sources:
+        for match in re.finditer(r'^[ \t]*variable[ \t]+"?([\w-]+)"?[ \t]*\{', source, re.MULTILINE):
+            body = _block(source, match.end())
+            if re.search(r"^[ \t]*sensitive[ \t]*=[ \t]*true\b", body, re.MULTILINE) or re.match(
+                r"[ \t]*sensitive[ \t]*=[ \t]*true\b", body
+            ):
+                found.add(match.group(1))
+    return found
+
+
+def leaves(value: Json) -> Iterator[Secret]:
+    """The strings and numbers in a value, at any depth; truth values tell nothing."""
+    if isinstance(value, dict):
+        for each in value.values():
+            yield from leaves(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from leaves(each)
+    elif isinstance(value, str | int | float) and not isinstance(value, bool):
+        yield value
+
+
+def _marked(document: Json) -> Iterator[Secret]:
+    if isinstance(document, list):
+        for each in document:
+            yield from _marked(each)
+    elif isinstance(document, dict):
+        for values, marks in _MARKED_PAIRS:
+            if values in document and marks in document:
+                yield from _at_marks(document[values], document[marks])
+        if document.get("sensitive") is True:
+            yield from leaves(document.get("value"))
+            yield from leaves(document.get("default"))
+            expression = document.get("expression")
+            if isinstance(expression, dict):
+                yield from leaves(expression.get("constant_value"))
+        for each in document.values():
+            yield from _marked(each)
+
+
+def _at_marks(value: Json, mark: Json) -> Iterator[Secret]:
+    if mark is True:
+        yield from leaves(value)
+    elif isinstance(mark, dict) and isinstance(value, dict):
+        for name, each in mark.items():
+            yield from _at_marks(value.get(name), each)
+    elif isinstance(mark, list) and isinstance(value, list):
+        for item, each in zip(value, mark, strict=False):
+            yield from _at_marks(item, each)
+
+
+def _mask(value: Json, mark: Json) -> Json:
+    if mark is True:
+        return value if value is None else MASK
+    if isinstance(mark, dict) and isinstance(value, dict):
+        return {name: _mask(each, mark.get(name)) for name, each in value.items()}
+    if isinstance(mark, list) and isinstance(value, list):
+        return [_mask(each, mark[index] if index < len(mark) else None) for index, each in enumerate(value)]
+    return value
+
+
+def _overlap(unknown: Json, mark: Json) -> bool:
+    if unknown is True or mark is True:
+        return _any_true(unknown) and _any_true(mark)
+    if isinstance(unknown, dict) and isinstance(mark, dict):
+        return any(_overlap(each, mark.get(name)) for name, each in unknown.items())
+    if isinstance(unknown, list) and isinstance(mark, list):
+        return any(_overlap(left, right) for left, right in zip(unknown, mark, strict=False))
+    return False
+
+
+def _any_true(mark: Json) -> bool:
+    if isinstance(mark, dict):
+        return any(_any_true(each) for each in mark.values())
+    if isinstance(mark, list):
+        return any(_any_true(each) for each in mark)
+    return mark is True
+
+
+def _sensitive_variables(document: dict[str, Json]) -> Iterator[Secret]:
+    """Values of the root module's variables, and of what it passes literally to those of its modules."""
+    configuration = document.get("configuration")
+    root = configuration.get("root_module") if isinstance(configuration, dict) else None
+    if not isinstance(root, dict):
+        return
+    values = document.get("variables")
+    for name in _names_of_sensitive(root):
+        given = values.get(name) if isinstance(values, dict) else None
+        if isinstance(given, dict):
+            yield from leaves(given.get("value"))
+    yield from _passed_to_modules(root)
+
+
+def _passed_to_modules(module: dict[str, Json]) -> Iterator[Secret]:
+    calls = module.get("module_calls")
+    for call in calls.values() if isinstance(calls, dict) else ():
+        inner = call.get("module") if isinstance(call, dict) else None
+        if not isinstance(call, dict) or not isinstance(inner, dict):
+            continue
+        expressions = call.get("expressions")
+        for name in _names_of_sensitive(inner):
+            expression = expressions.get(name) if isinstance(expressions, dict) else None
+            if isinstance(expression, dict):
+                yield from leaves(expression.get("constant_value"))
+        yield from _passed_to_modules(inner)
+
+
+def _names_of_sensitive(module: dict[str, Json]) -> list[str]:
+    variables = module.get("variables")
+    if not isinstance(variables, dict):
+        return []
+    return [name for name, each in variables.items() if isinstance(each, dict) and each.get("sensitive") is True]
+
+
+def _block(source: str, start: int) -> str:
+    """The text from behind a block's opening brace to its closing one, its nested blocks left out."""
+    depth, body = 1, []
+    for character in source[start:]:
+        depth += {"{": 1, "}": -1}.get(character, 0)
+        if depth == 0:
+            break
+        if depth == 1:
+            body.append(character)
+    return "".join(body)
