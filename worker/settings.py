@@ -13,7 +13,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, SecretStr, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from docustack.errors import ConfigurationError
@@ -50,12 +58,19 @@ def _pem(value: object) -> object:
     return value.replace("\\n", "\n") if isinstance(value, str) else value
 
 
+def _fernet_key(value: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{43}=", value.get_secret_value()):
+        raise ValueError("each key is 32 bytes in URL-safe base64, 44 characters")
+    return value
+
+
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+\S*$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 FullName = Annotated[str, StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$")]
 Words = BeforeValidator(_words)
 Duration = Annotated[timedelta, BeforeValidator(_duration), Field(gt=timedelta(0))]
 Secret = Annotated[SecretStr, Field(min_length=1)]
+ArtifactKey = Annotated[SecretStr, AfterValidator(_fernet_key)]
 PrivateKey = Annotated[SecretStr, BeforeValidator(_pem)]
 
 
@@ -105,6 +120,7 @@ class Settings(BaseSettings):
     environments: Annotated[tuple[Name, ...], NoDecode, Words] = Field((), examples=["dev,staging"])
     terragrunt: str = Field("terragrunt", min_length=1, examples=["/usr/local/bin/terragrunt"])
     terraform: str = Field("terraform", min_length=1, examples=["/usr/local/bin/terraform"])
+    terraform_cli_config: Path | None = Field(None, examples=["/etc/docustack/terraform.rc"])
     apply_lease: Duration = Field(timedelta(minutes=15), examples=["15m"])
     cancel_grace: Duration = Field(timedelta(minutes=5), examples=["5m"])
 
@@ -112,7 +128,10 @@ class Settings(BaseSettings):
     artifacts: Annotated[str, StringConstraints(pattern=r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?|[^:]*)$")] = (
         Field("", examples=["s3://docustack-artifacts/runs"])
     )
-    artifacts_encryption_key: Secret | None = Field(None, examples=["<32 random bytes in base64>"])
+    # Fernet keys for saved plans, which hold secrets; the newest first, workers of the same units share them.
+    artifact_keys: Annotated[tuple[ArtifactKey, ...], NoDecode, Words] = Field(
+        (), examples=["$(python -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())')"]
+    )
 
     # The web server
     bind_host: str = Field("127.0.0.1", min_length=1, examples=["0.0.0.0"])  # noqa: S104 - an example
@@ -140,8 +159,7 @@ class Settings(BaseSettings):
         )
         if any(getattr(self, field) is not None for field in app):
             yield from (_missing(field, "a GitHub App needs all three") for field in app if not getattr(self, field))
-        if self.github_app_private_key_file is not None and not self.github_app_private_key_file.is_file():
-            yield f"{variable('github_app_private_key_file')}: {self.github_app_private_key_file} is no file"
+        yield from self._files("github_app_private_key_file")
 
     def _temporal_problems(self) -> Iterable[str]:
         pair = ("temporal_tls_certificate", "temporal_tls_key")
@@ -149,7 +167,10 @@ class Settings(BaseSettings):
             yield from (
                 _missing(field, "a client certificate needs its key") for field in pair if not getattr(self, field)
             )
-        for field in ("temporal_tls_ca", *pair):
+        yield from self._files("temporal_tls_ca", *pair, "terraform_cli_config")
+
+    def _files(self, *fields: str) -> Iterable[str]:
+        for field in fields:
             path = getattr(self, field)
             if path is not None and not path.is_file():
                 yield f"{variable(field)}: {path} is no file"
@@ -173,11 +194,15 @@ class Settings(BaseSettings):
     def _missing_for(self, process: Process) -> Iterable[str]:
         if process is Process.SERVER and self.webhook_secret is None:
             yield _missing("webhook_secret", "without it anybody could send events")
+        if process is Process.SERVER and self.bot_login is None:
+            yield _missing("bot_login", "so that our own comments are never taken for commands")
         if process is Process.WORKER and self.control_queue:
             if self.github_token is None and self.github_app_id is None:
                 yield _missing("github_token", "or DOCUSTACK_GITHUB_APP_ID with its installation and key")
             if self.bot_login is None:
                 yield _missing("bot_login", "the login under which the worker comments")
+        if process is Process.WORKER and self.environments and not self.artifact_keys:
+            yield _missing("artifact_keys", "saved plans are kept encrypted")
         if process is Process.WORKER and not self.control_queue and not self.environments:
             yield _missing("environments", "a worker without the control queue would have nothing to do")
 
@@ -193,6 +218,19 @@ class Settings(BaseSettings):
         if self.github_app_private_key_file is not None:
             return self.github_app_private_key_file.read_text()
         return self.github_app_private_key.get_secret_value() if self.github_app_private_key else ""
+
+
+def process_environment(settings: Settings) -> dict[str, str]:
+    """What the tools that this process starts may inherit from; a Terraform configuration that isn't there is left out.
+
+    Terraform only warns about such a file, on which Terragrunt then stops with OpenTofu.
+    """
+    environment = dict(os.environ)
+    if settings.terraform_cli_config is not None:
+        environment["TF_CLI_CONFIG_FILE"] = str(settings.terraform_cli_config)
+    elif not Path(environment.get("TF_CLI_CONFIG_FILE", "/")).exists():
+        del environment["TF_CLI_CONFIG_FILE"]
+    return environment
 
 
 def variable(field: str) -> str:
@@ -240,4 +278,4 @@ def _expected(message: str) -> str:
 
 
 def _report(problems: list[str]) -> str:
-    return "\n  ".join(["The settings of this process are not complete:", *problems])
+    return "\n  ".join(["The settings of this process are incomplete or wrong:", *problems])
