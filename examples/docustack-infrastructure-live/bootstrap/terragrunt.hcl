@@ -26,7 +26,8 @@ locals {
 
       (tonumber(split(".", local.aws_provider_version)[0]) < 4 ? "s3_force_path_style" : "s3_use_path_style") = true
 
-      endpoints = { for service in ["dynamodb", "iam", "s3", "sts"] : service => local.endpoint_url }
+      # EC2 because provider 3 asks it for the account's platforms, whatever is built.
+      endpoints = { for service in ["dynamodb", "ec2", "iam", "s3", "sts"] : service => local.endpoint_url }
     }
   }
 

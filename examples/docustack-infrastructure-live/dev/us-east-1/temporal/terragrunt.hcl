@@ -13,8 +13,6 @@ dependency "vpc" {
   mock_outputs_allowed_terraform_commands = include.root.locals.commands_with_mocks
   mock_outputs_merge_strategy_with_state  = "shallow"
   mock_outputs = {
-    vpc_id             = "vpc-mock"
-    cidr_block         = "192.0.2.0/24"
     private_subnet_ids = ["subnet-mock-a", "subnet-mock-b"]
   }
 }
