@@ -1,0 +1,114 @@
+"""Asks Terragrunt for the units of a work tree, and finds those that a pull request changes."""
+
+import asyncio
+import os
+from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
+from posixpath import basename, dirname
+
+from temporalio import activity
+
+from activities.failures import failure
+from activities.git import MAX_LISTED_FILES, Git
+from activities.messages import Discover
+from activities.processes import run_process
+from activities.terragrunt_command import TerragruntCommand, child_environment
+from docustack.changed_units import changed_units
+from docustack.errors import ErrorType
+from docustack.repository import Discovery, WorkTree
+from docustack.unit_graph import FoundUnit, UnitGraph, UnreadableGraph, parse_find, parse_graph_dependencies
+from docustack.unit_reads import SCANNED_SUFFIXES, UNIT_FILES, Tree, static_dependencies
+
+_FIND_SINCE = (0, 75, 0)
+_LIMIT = timedelta(minutes=5)  # a thousand units take three seconds
+_FIND = ("find", "--dependencies", "--include", "--reading", "--json")
+_OWN_SETTINGS = {"TG_NO_FILTERS_FILE": "true"}
+"""A file `.terragrunt-filters` in the repository would hide units from us."""
+
+
+class Units:
+    """Finds units in the work trees of this host."""
+
+    def __init__(self, *, work_trees: Git, command: TerragruntCommand) -> None:
+        self._work_trees = work_trees
+        self._command = command
+
+    @activity.defn
+    async def discover(self, request: Discover) -> Discovery:
+        """The units that the changed files belong to.
+
+        A unit that Terragrunt can't read is still found, by its file; its own plan then fails and says why and where.
+
+        Raises:
+            ApplicationError: CONFIGURATION if Terragrunt can't list units at all, TIMEOUT if it takes too long.
+        """
+        root = await self._work_trees.ensure(request.tree)
+        mirror = self._work_trees.mirror(request.tree.repository)
+        changed_files = request.changed_files
+        if len(changed_files) >= MAX_LISTED_FILES:
+            changed_files = await mirror.changed_files(request.tree.merge_base, request.tree.head_commit)
+        graph, tree = await asyncio.gather(self.graph(root), self._read_tree(request.tree))
+        graph, warnings = _with_lost_units(graph, tree)
+        discovery = await asyncio.to_thread(
+            changed_units, graph, tree, changed_files, request.configuration, request.terrateam
+        )
+        return discovery.model_copy(update={"warnings": (*discovery.warnings, *warnings)})
+
+    async def graph(self, root: Path) -> UnitGraph:
+        """The units of a folder, by Terragrunt's own account."""
+        is_new = self._command.version >= _FIND_SINCE
+        arguments = _FIND if is_new else ("graph-dependencies",)
+        environ = child_environment(os.environ) | self._command.settings() | _OWN_SETTINGS
+        try:
+            answer = await run_process(
+                [self._command.terragrunt, *arguments], cwd=root, environ=environ, timeout=_LIMIT
+            )
+        except TimeoutError:
+            raise failure(
+                ErrorType.TIMEOUT, f"`terragrunt {arguments[0]}` took longer than {_LIMIT.seconds // 60} minutes."
+            ) from None
+        if answer.code != 0 and is_new:
+            raise failure(ErrorType.CONFIGURATION, _cannot_list(arguments[0], answer.stderr, root))
+        try:
+            if is_new:
+                return parse_find(answer.stdout)
+            # An older Terragrunt tells nothing at all as long as one unit is broken; then its files have to do.
+            return parse_graph_dependencies(answer.stdout, str(root)) if answer.code == 0 else UnitGraph()
+        except UnreadableGraph as error:
+            raise failure(ErrorType.CONFIGURATION, str(error)) from None
+
+    async def _read_tree(self, tree: WorkTree) -> Tree:
+        """From git, not from the folder: it may hold Terragrunt's caches, and links that lead anywhere."""
+        mirror = self._work_trees.mirror(tree.repository)
+        paths = await mirror.list_files(tree.tree_commit)
+        texts = await mirror.read_files(tree.tree_commit, [path for path in paths if path.endswith(SCANNED_SUFFIXES)])
+        return Tree(frozenset(paths), texts)
+
+
+def _with_lost_units(graph: UnitGraph, tree: Tree) -> tuple[UnitGraph, list[str]]:
+    """Terragrunt leaves out, with exit code 0, units on a dependency cycle and those that depend on them."""
+    folders = {dirname(path) for path in tree.paths if basename(path) in UNIT_FILES} - {""}
+    includes = {path for unit in graph.units.values() for path in unit.includes}
+    parents = {dirname(path) for path in includes if basename(path) in UNIT_FILES}
+    lost = {folder for folder in folders - parents - graph.units.keys() if ".terragrunt-cache" not in folder}
+    if not lost:
+        return graph, []
+    known = lost | graph.units.keys()
+    found = [
+        FoundUnit(path=unit, dependencies=static_dependencies(unit, tree, known), told_reads=False)
+        for unit in sorted(lost)
+    ]
+    return graph.with_units(found), [
+        f"Terragrunt could not place {_listed(sorted(lost))} in its graph of dependencies."
+    ]
+
+
+def _listed(units: Iterable[str]) -> str:
+    names = [f"`{unit}`" for unit in units]
+    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+
+
+def _cannot_list(command: str, stderr: str, root: Path) -> str:
+    said = stderr.replace(f"{root}/", "").strip().splitlines()
+    return f"`terragrunt {command}` could not list the units of the repository:\n" + "\n".join(said[-10:])
