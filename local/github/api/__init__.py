@@ -1,5 +1,14 @@
 """The REST API, one module a part of GitHub's reference."""
 
-from local.github.api import comments, people, pulls
+from local.github.api import checks, comments, contents, hooks, people, pulls, reviews
 
-routes = [*people.routes, *pulls.routes, *comments.routes]
+# `contents` comes last: its paths end in free text, as branch names contain slashes.
+routes = [
+    *people.routes,
+    *pulls.routes,
+    *reviews.routes,
+    *comments.routes,
+    *checks.routes,
+    *hooks.routes,
+    *contents.routes,
+]

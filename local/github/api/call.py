@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
+from urllib.parse import urlencode
 from uuid import uuid4
 
 from pydantic import BaseModel, ValidationError
@@ -70,10 +71,13 @@ class Call:
             raise not_found()
         return int(value)
 
+    @property
+    def page_size(self) -> int:
+        return min(max(_whole(self.query.get("per_page"), 30), 1), 100)
+
     def page(self, items: Sequence[Body], wrap: Callable[[list[Body]], Body] | None = None) -> Answer:
         """One page of a list, with the links to the others that GitHub gives."""
-        size = min(max(_whole(self.query.get("per_page"), 30), 1), 100)
-        page = max(_whole(self.query.get("page"), 1), 1)
+        size, page = self.page_size, max(_whole(self.query.get("page"), 1), 1)
         last = max(-(-len(items) // size), 1)
         shown = list(items[(page - 1) * size : page * size])
         links: dict[str, int] = {}
@@ -85,8 +89,7 @@ class Call:
         return Answer(wrap(shown) if wrap else shown, headers={"link": header} if header else {})
 
     def _page_url(self, page: int) -> str:
-        others = [f"{name}={value}" for name, value in self.query.items() if name != "page"]
-        return f"{self.url}?{'&'.join([*others, f'page={page}'])}"
+        return f"{self.url}?{urlencode({**self.query, 'page': page})}"
 
 
 Handler = Callable[[Call], Answer]
