@@ -5,7 +5,7 @@ from temporalio import activity
 from activities.messages import Host, Installation, Nothing
 
 
-class Worker:
+class Surroundings:
     """Answers a workflow's questions about where it runs."""
 
     def __init__(self, installation: Installation, host: str) -> None:

@@ -1,0 +1,202 @@
+"""From settings to a running worker: clients, activities, and one Temporal worker for each task queue."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
+from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
+from temporalio.client import Client
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.artifacts import ArtifactStore, open_store
+from activities.discovery import Units
+from activities.git import Git
+from activities.github import GitHub
+from activities.installation import Surroundings
+from activities.locks import Locks
+from activities.messages import Installation
+from activities.slack import SilentSlack, Slack
+from activities.terragrunt import Terragrunt
+from activities.terragrunt_command import TerragruntCommand
+from docustack.repository import Repository
+from worker.clients import github_client, slack_client
+from worker.settings import Settings, process_environment
+from workflows import search_attributes
+from workflows.locks import LocksWorkflow
+from workflows.policies import CONTROL_QUEUE, environment_queue, host_queue
+from workflows.pull_request import PullRequestWorkflow
+from workflows.run import RunWorkflow
+
+WORKFLOWS = (PullRequestWorkflow, RunWorkflow, LocksWorkflow)
+
+TERRAFORM_SLOTS = 8
+"""Activities of one environment at once on this worker: each is a Terragrunt and a Terraform process."""
+
+SHUTDOWN_GRACE = timedelta(seconds=20)
+"""What activities get to end when the worker is told to stop; an apply goes on without it, and is attended again."""
+
+
+@dataclass(frozen=True)
+class Activities:
+    """The activities of one process, by where they are polled for."""
+
+    control: Sequence[Callable[..., Any]]
+    environment: Sequence[Callable[..., Any]]
+    everywhere: Sequence[Callable[..., Any]]
+
+
+async def run_worker(settings: Settings, client: Client, stop: asyncio.Event) -> None:
+    """Poll until told to stop; what is applied meanwhile goes on by itself."""
+    await register_search_attributes(client)
+    async with contextlib.AsyncExitStack() as stack:
+        activities = await stack.enter_async_context(open_activities(settings, client))
+        for worker in make_workers(settings, client, activities):
+            await stack.enter_async_context(worker)
+        await stop.wait()
+
+
+def make_workers(settings: Settings, client: Client, activities: Activities) -> list[Worker]:
+    """One worker for the control queue, and two an environment: its own queue, and this host's part of it."""
+    workers: list[Worker] = []
+    if settings.control_queue:
+        workers.append(
+            Worker(
+                client,
+                task_queue=CONTROL_QUEUE,
+                workflows=WORKFLOWS,
+                activities=[*activities.control, *activities.everywhere],
+                workflow_runner=workflow_runner(),
+                graceful_shutdown_timeout=SHUTDOWN_GRACE,
+            )
+        )
+    for environment in settings.environments:
+        workers += [
+            Worker(
+                client,
+                task_queue=queue,
+                activities=[*activities.environment, *activities.everywhere],
+                max_concurrent_activities=TERRAFORM_SLOTS,
+                graceful_shutdown_timeout=SHUTDOWN_GRACE,
+            )
+            for queue in (environment_queue(environment), host_queue(environment, settings.host))
+        ]
+    return workers
+
+
+def workflow_runner() -> SandboxedWorkflowRunner:
+    """The sandbox, with the pure domain passed through: imported once, its model classes are the same everywhere."""
+    return SandboxedWorkflowRunner(
+        restrictions=SandboxRestrictions.default.with_passthrough_modules("docustack", "activities", "pydantic")
+    )
+
+
+@contextlib.asynccontextmanager
+async def open_activities(settings: Settings, client: Client) -> AsyncIterator[Activities]:
+    """Make every activity of this process with its client."""
+    environ = process_environment(settings)
+    command = await TerragruntCommand.find(settings.terragrunt, settings.terraform)
+    token = settings.github_token
+    git = Git(
+        data_dir=settings.data_dir,
+        host=settings.host,
+        clone_url=lambda repository: clone_url(settings, repository),
+        token=token,
+    )
+    surroundings = Surroundings(
+        Installation(
+            temporal_ui_url=settings.temporal_ui_url,
+            temporal_namespace=settings.temporal_namespace,
+            public_url=settings.public_url,
+            apply_lease_seconds=int(settings.apply_lease.total_seconds()),
+            cancel_grace_seconds=int(settings.cancel_grace.total_seconds()),
+            bot_login=settings.bot_login or "",
+        ),
+        settings.host,
+    )
+    everywhere = [surroundings.name_host, git.remove_work_tree]
+    control: list[Callable[..., Any]] = []
+    environment: list[Callable[..., Any]] = []
+    async with contextlib.AsyncExitStack() as stack:
+        if settings.control_queue:
+            github = GitHub(
+                await stack.enter_async_context(github_client(settings)), bot_login=settings.bot_login or ""
+            )
+            slack = slack_client(settings)
+            units = Units(work_trees=git, command=command)
+            locks = Locks(client)
+            control = [
+                surroundings.read_installation,
+                git.load_configuration,
+                git.check_out,
+                units.discover,
+                github.post_comment,
+                github.mark_outdated,
+                github.react,
+                github.set_check,
+                github.read_person,
+                github.read_gate,
+                github.read_pull_request,
+                (Slack(slack) if slack else SilentSlack()).post_message,
+                locks.request_locks,
+                locks.confirm_locks,
+            ]
+        if settings.environments:
+            terragrunt = Terragrunt(
+                work_trees=git,
+                artifacts=artifact_store(settings),
+                data_dir=settings.data_dir,
+                host=settings.host,
+                command=command,
+                lease=settings.apply_lease,
+                cancel_grace=settings.cancel_grace,
+                environ=environ,
+                renew=lambda: ask_temporal(client),
+            )
+            environment = [
+                terragrunt.plan_unit,
+                terragrunt.dependency_outputs,
+                terragrunt.plan_coverage,
+                terragrunt.apply_unit,
+                terragrunt.free_state_lock,
+            ]
+        yield Activities(control, environment, everywhere)
+
+
+def clone_url(settings: Settings, repository: Repository) -> str:
+    return settings.git_url.format(owner=repository.owner, name=repository.name)
+
+
+def artifact_store(settings: Settings) -> ArtifactStore:
+    keys = [key.get_secret_value() for key in settings.artifact_keys]
+    return open_store(str(settings.artifacts_folder or settings.artifacts), *keys)
+
+
+async def ask_temporal(client: Client) -> None:
+    """A cheap call that fails when Temporal can't be reached: a lease is renewed only while it succeeds."""
+    await client.workflow_service.get_system_info(GetSystemInfoRequest(), timeout=timedelta(seconds=5))
+
+
+async def register_search_attributes(client: Client) -> None:
+    """Make the namespace know our search attributes; several workers may do so at once."""
+    wanted = {
+        search_attributes.REPOSITORY.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+        search_attributes.ENVIRONMENT.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
+        search_attributes.UNITS.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
+        search_attributes.PULL_REQUEST.name: IndexedValueType.INDEXED_VALUE_TYPE_INT,
+        search_attributes.ACTOR.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+        search_attributes.STATUS.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+    }
+    present = await client.operator_service.list_search_attributes(
+        ListSearchAttributesRequest(namespace=client.namespace)
+    )
+    missing = {name: kind for name, kind in wanted.items() if name not in present.custom_attributes}
+    if missing:
+        await client.operator_service.add_search_attributes(
+            AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)
+        )

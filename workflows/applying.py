@@ -1,0 +1,270 @@
+"""Applies units, environment by environment and wave by wave, each by a plan that was made from what is there now."""
+
+import asyncio
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+from workflows import gate, policies
+from workflows.failures import error_type_of, failed_outcome, was_told
+from workflows.planning import plan_request, plan_unit
+from workflows.reporting import Report
+from workflows.run_state import Refused, Run
+
+with workflow.unsafe.imports_passed_through():
+    from activities.installation import Surroundings
+    from activities.locks import Locks
+    from activities.messages import (
+        ApplyRequest,
+        ConfirmLocks,
+        CoverageRequest,
+        FreeStateLock,
+        Nothing,
+        OutputsAnswer,
+    )
+    from activities.terragrunt import Terragrunt
+    from docustack.errors import ErrorType
+    from docustack.events import pull_request_workflow_id
+    from docustack.locks import ConfirmGrants
+    from docustack.plans import PlanRecord, PlanVerdict, judge_plan
+    from docustack.runs import UnitOutcome, UnitPhase
+    from docustack.units import skipped_because, waves
+
+TRIES = 4
+"""Plans of one unit in one run: the first, and again after its dependency, its state or its host has changed."""
+
+_PLAN_AGAIN = (ErrorType.STALE_PLAN, ErrorType.INTERRUPTED)
+
+
+def remaining_waves(run: Run) -> list[list[str]]:
+    """What is still to be applied, in order: by environment, then by dependencies."""
+    remaining: list[list[str]] = []
+    for environment in run.environments():
+        units = [unit for unit in run.state.selected if run.environment_of(unit) == environment]
+        remaining += waves(units, run.discovery.dependencies)
+    return [left for wave in remaining if (left := [unit for unit in wave if unit not in run.state.outcomes])]
+
+
+async def apply_wave(run: Run, report: Report, wave: list[str], *, first: bool) -> None:
+    """One wave in parallel; a unit whose dependency failed is skipped, the others finish."""
+    environment = run.environment_of(wave[0])
+    if not first:
+        try:
+            await gate.check_again(run, [environment])
+        except Refused as refused:
+            for unit in wave:
+                _skip(run, report, unit, refused.message)
+            return
+    limit = asyncio.Semaphore(run.configuration.apply.parallelism)
+
+    async def apply_one(unit: str) -> None:
+        async with limit:
+            reason = skipped_because(unit, run.discovery.dependencies, run.state.outcomes) or _earlier_failure(run, unit)
+            if reason:
+                _skip(run, report, unit, reason)
+                return
+            report.phase(unit, UnitPhase.APPLYING)
+            await UnitApply(run, report, unit).carry_out()
+
+    await asyncio.gather(*(apply_one(unit) for unit in wave))
+
+
+def _earlier_failure(run: Run, unit: str) -> str | None:
+    """Environments are applied in order: after a failure in dev nothing goes on to staging."""
+    own = run.environment_of(unit)
+    for other in run.state.outcomes.values():
+        if other.environment != own and other.phase in (UnitPhase.FAILED, UnitPhase.UNKNOWN):
+            return f"`{other.unit}` failed, and `{own}` comes after `{other.environment}`."
+    return None
+
+
+def _skip(run: Run, report: Report, unit: str, reason: str) -> None:
+    outcome = UnitOutcome(
+        unit=unit, environment=run.environment_of(unit), phase=UnitPhase.SKIPPED, message=reason, plan=_approved(run, unit)
+    )
+    report.applied(outcome, planned_again=False)
+
+
+def _approved(run: Run, unit: str) -> PlanRecord | None:
+    return next((plan for plan in run.start.plans if plan.unit == unit), None)
+
+
+class UnitApply:
+    """The way of one unit through an apply (design, "A run", rule 5)."""
+
+    def __init__(self, run: Run, report: Report, unit: str) -> None:
+        self._run = run
+        self._report = report
+        self._unit = unit
+        self._approved = _approved(run, unit)
+        self._plan = self._approved
+        self._planned_again = False
+        self._begun = False  # an apply has begun, so state may be half written
+
+    async def carry_out(self) -> None:
+        try:
+            outcome = await self._apply()
+        except Refused as refused:
+            outcome = self._outcome(UnitPhase.SKIPPED, message=refused.message)
+        except ActivityError as error:
+            outcome = failed_outcome(self._run, self._unit, error)
+            if self._begun and not was_told(error):
+                outcome = outcome.model_copy(update={"phase": UnitPhase.UNKNOWN})
+            outcome = outcome.model_copy(update={"plan": self._spent()})
+        self._report.applied(outcome, planned_again=self._planned_again)
+
+    async def _apply(self) -> UnitOutcome:
+        for _ in range(TRIES):
+            refusal = await self._make_sure_of_plan()
+            if refusal is not None:
+                return refusal
+            assert self._plan is not None
+            if self._plan.summary.is_empty:
+                return self._outcome(UnitPhase.APPLIED if self._begun else UnitPhase.NO_CHANGES)
+            if not await self._still_locked():
+                return self._outcome(
+                    UnitPhase.FAILED,
+                    message=f"The lock of `{self._unit}` was released meanwhile, so it was not applied.",
+                    error_type=ErrorType.STATE_LOCKED,
+                )
+            try:
+                return await self._apply_plan(self._plan)
+            except ActivityError as error:
+                error_type = error_type_of(error)
+                if error_type not in _PLAN_AGAIN:
+                    raise
+                self._plan = self._spent()
+                if error_type is ErrorType.INTERRUPTED:
+                    self._begun = True
+                    await self._after_interruption(error)
+        return self._outcome(
+            UnitPhase.UNKNOWN if self._begun else UnitPhase.FAILED,
+            message=f"It was planned and begun {TRIES} times, and each time something changed it meanwhile.",
+            error_type=ErrorType.STALE_PLAN,
+        )
+
+    async def _make_sure_of_plan(self) -> UnitOutcome | None:
+        """Plan again unless the plan was made from what the dependencies give now; None when it may be applied."""
+        if self._plan is not None and not self._plan.spent:
+            if not self._plan.dependencies:
+                return None
+            present = await self._present_outputs()
+            if judge_plan(self._plan, present.dependencies) is PlanVerdict.APPLY:
+                return None
+        answer = await plan_unit(self._run, self._unit)
+        if answer.record is None or answer.record.is_preview:
+            waits_for = answer.waits_for or tuple(
+                dependency.unit for dependency in (answer.record.dependencies if answer.record else ())
+            )
+            names = ", ".join(f"`{unit}`" for unit in waits_for)
+            return self._outcome(
+                UnitPhase.FAILED,
+                message=(
+                    f"Not applied: {names} has no outputs yet, and a plan made from mock outputs is never applied. "
+                    f"Apply {names} first."
+                ),
+                error_type=ErrorType.NO_OUTPUTS,
+            )
+        self._planned_again = True
+        await self._cover(answer.record)
+        return None
+
+    async def _cover(self, record: PlanRecord) -> None:
+        """The new plan is applied if the approval of the old one covers it; else the gate opens again."""
+        beyond = ()
+        if self._approved is not None:
+            coverage = await workflow.execute_activity_method(
+                Terragrunt.plan_coverage,
+                CoverageRequest(approved=self._approved, new=record),
+                summary=self._unit,
+                **policies.plan_config(self._queue, self._run.configuration.plan.timeout_minutes),
+            )
+            if coverage.covered:
+                self._plan = record
+                return
+            beyond = coverage.beyond
+        if record.summary.is_empty:
+            self._plan = record
+            return
+        outcome = UnitOutcome(
+            unit=self._unit, environment=self._environment, phase=UnitPhase.PLANNED, plan=record, log=record.log
+        )
+        self._report.phase(self._unit, UnitPhase.WAITING)
+        await gate.pass_unit_gate(self._run, self._report, outcome, beyond)
+        self._report.phase(self._unit, UnitPhase.APPLYING)
+        self._plan = self._approved = record
+
+    async def _apply_plan(self, plan: PlanRecord) -> UnitOutcome:
+        request = ApplyRequest(**dict(plan_request(self._run, self._unit)), plan=plan)
+        request = request.model_copy(update={"timeout_minutes": self._run.configuration.apply.timeout_minutes})
+        host = await workflow.execute_activity_method(
+            Surroundings.name_host, Nothing(), task_queue=self._queue, summary=self._environment, **policies.WORKER
+        )
+        answer = await workflow.execute_activity_method(
+            Terragrunt.apply_unit,
+            request,
+            summary=self._unit,
+            **policies.apply_config(policies.host_queue(self._environment, host.host), request.timeout_minutes),
+        )
+        outcome = self._outcome(UnitPhase.APPLIED)
+        return outcome.model_copy(update={"summary": answer.summary, "text": answer.text, "log": answer.log})
+
+    async def _after_interruption(self, error: ActivityError) -> None:
+        """The process is gone without a result: wait until none can live, free the lock it left, then plan again."""
+        if not was_told(error):
+            installation = self._run.state.installation
+            await workflow.sleep(installation.apply_lease_seconds + installation.cancel_grace_seconds)
+        answer = await workflow.execute_activity_method(
+            Terragrunt.free_state_lock,
+            FreeStateLock(**dict(plan_request(self._run, self._unit))),
+            summary=self._unit,
+            **policies.plan_config(self._queue, self._run.configuration.plan.timeout_minutes),
+        )
+        if answer.locked and not answer.freed:
+            raise Refused(answer.message)
+
+    async def _present_outputs(self) -> OutputsAnswer:
+        return await workflow.execute_activity_method(
+            Terragrunt.dependency_outputs,
+            plan_request(self._run, self._unit),
+            summary=self._unit,
+            **policies.plan_config(self._queue, self._run.configuration.plan.timeout_minutes),
+        )
+
+    async def _still_locked(self) -> bool:
+        start = self._run.start
+        token = self._run.state.tokens.get(self._unit)
+        if token is None:
+            return False
+        holder = pull_request_workflow_id(start.repository, start.pull_request.number)
+        confirmation = await workflow.execute_activity_method(
+            Locks.confirm_locks,
+            ConfirmLocks(
+                repository=start.repository, grants=ConfirmGrants(holder=holder, tokens={self._unit: token})
+            ),
+            summary=self._unit,
+            **policies.LOCKS,
+        )
+        return confirmation.confirmed
+
+    def _spent(self) -> PlanRecord | None:
+        plan = self._plan or self._approved
+        return plan.model_copy(update={"spent": True, "text_preview": ""}) if plan else None
+
+    def _outcome(self, phase: UnitPhase, *, message: str = "", error_type: ErrorType | None = None) -> UnitOutcome:
+        return UnitOutcome(
+            unit=self._unit,
+            environment=self._environment,
+            phase=phase,
+            plan=self._plan,
+            message=message,
+            error_type=error_type.value if error_type else None,
+        )
+
+    @property
+    def _environment(self) -> str:
+        return self._run.environment_of(self._unit)
+
+    @property
+    def _queue(self) -> str:
+        return policies.environment_queue(self._environment)

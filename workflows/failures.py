@@ -1,0 +1,69 @@
+"""From an activity's failure to the outcome that a person reads."""
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError, TimeoutType, is_cancelled_exception
+
+from workflows.run_state import Run
+
+with workflow.unsafe.imports_passed_through():
+    from pydantic import ValidationError
+
+    from activities.messages import FailureDetails
+    from docustack.errors import ErrorType
+    from docustack.runs import UnitOutcome, UnitPhase
+
+
+def error_type_of(error: BaseException) -> ErrorType:
+    """The type that the activity gave it; what Temporal itself says is translated."""
+    if is_cancelled_exception(error):
+        return ErrorType.CANCELLED
+    cause = error.cause if isinstance(error, ActivityError) else error
+    if isinstance(cause, TimeoutError):
+        gone = cause.type in (TimeoutType.SCHEDULE_TO_START, TimeoutType.HEARTBEAT)
+        return ErrorType.INTERRUPTED if gone else ErrorType.TIMEOUT
+    if isinstance(cause, ApplicationError) and cause.type in set(ErrorType):
+        return ErrorType(cause.type)
+    return ErrorType.FAILED
+
+
+def message_of(error: BaseException) -> str:
+    """What failed, where, what to do: the activity's own sentence."""
+    if is_cancelled_exception(error):
+        return "The run was cancelled."
+    cause = error.cause if isinstance(error, ActivityError) else error
+    if isinstance(cause, TimeoutError):
+        return f"It did not answer in time ({cause.type.name.lower().replace('_', '-') if cause.type else 'timeout'})."
+    if isinstance(cause, ApplicationError):
+        return cause.message
+    return str(cause or error)
+
+
+def was_told(error: ActivityError) -> bool:
+    """Did the activity itself say how it ended? A time-out of Temporal's says nothing of the process."""
+    return isinstance(error.cause, ApplicationError) or is_cancelled_exception(error)
+
+
+def details_of(error: BaseException) -> FailureDetails:
+    """Log and last lines, where the activity sent them along."""
+    cause = error.cause if isinstance(error, ActivityError) else error
+    if isinstance(cause, ApplicationError):
+        for detail in cause.details:
+            try:
+                return FailureDetails.model_validate(detail)
+            except ValidationError:
+                continue
+    return FailureDetails()
+
+
+def failed_outcome(run: Run, unit: str, error: BaseException) -> UnitOutcome:
+    """A unit whose plan or apply failed."""
+    details = details_of(error)
+    return UnitOutcome(
+        unit=unit,
+        environment=run.environment_of(unit),
+        phase=UnitPhase.FAILED,
+        message=message_of(error),
+        error_type=error_type_of(error).value,
+        text=details.text,
+        log=details.log,
+    )

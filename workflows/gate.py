@@ -1,0 +1,206 @@
+"""The gate before an apply: access, approvals, the state of the pull request; waiting at it costs nothing."""
+
+import asyncio
+from datetime import timedelta
+
+from temporalio import workflow
+
+from workflows import policies
+from workflows.reporting import Report
+from workflows.run_state import Refused, Run
+
+with workflow.unsafe.imports_passed_through():
+    from activities.github import GitHub
+    from activities.messages import ReadGate, ReadPerson
+    from docustack.access import GateFacts, count_approvals, decide_access
+    from docustack.checks import waiting_check
+    from docustack.plans import Change
+    from docustack.pull_requests import RunWaits
+    from docustack.run_comments import more_than_approved, waiting_for_approval_comment
+    from docustack.runs import Operation, RunStatus, UnitOutcome
+    from docustack.events import pull_request_workflow_id
+
+
+async def pass_gate(run: Run, report: Report, environments: list[str]) -> None:
+    """Wait until every environment's rules say yes.
+
+    Raises:
+        Refused: the pull request was closed or moved on, the actor may not apply there, the approval never came.
+    """
+    told: str | None = None
+    expires = timedelta(days=run.configuration.apply.approval_expires_days)
+    while True:
+        seen = run.wakes
+        facts = await read_facts(run)
+        refuse_what_can_not_be_applied(run, facts)
+        refuse_access(run, facts, environments)
+        missing = missing_approvals(run, facts, environments)
+        if not missing:
+            await _goes_on(run, report)
+            return
+        message = "\n\n".join(missing)
+        await _waits(run, report, message)
+        if message != told:
+            report.say(f"gate:{seen}", waiting_for_approval_comment(missing, run.configuration.comment_prefixes[0]))
+            told = message
+        await _woken(run, seen, expires, message)
+
+
+async def pass_unit_gate(run: Run, report: Report, outcome: UnitOutcome, beyond: tuple[Change, ...]) -> None:
+    """A new plan does more than was approved: it wants a yes of its own, given after it was shown.
+
+    Where the environment asks for approvals these are reviews submitted since; where it asks for none, the command
+    `apply` of somebody who may apply there.
+    """
+    since = workflow.now()
+    environment = outcome.environment
+    message = more_than_approved(outcome.unit, beyond, run.configuration.comment_prefixes[0])
+    report.ask(outcome, message, key=f"{outcome.unit}:again:{run.wakes}")
+    expires = timedelta(days=run.configuration.apply.approval_expires_days)
+    while True:
+        seen = run.wakes
+        facts = await read_facts(run)
+        refuse_what_can_not_be_applied(run, facts)
+        if await _said_yes(run, facts, environment, since.isoformat()):
+            await _goes_on(run, report)
+            return
+        await _waits(run, report, message)
+        await _woken(run, seen, expires, message)
+
+
+async def check_again(run: Run, environments: list[str]) -> None:
+    """Right before an apply: nobody was thrown out of a team, no approval dismissed, no commit pushed meanwhile."""
+    facts = await read_facts(run)
+    refuse_what_can_not_be_applied(run, facts)
+    refuse_access(run, facts, environments)
+    if missing := missing_approvals(run, facts, environments):
+        raise Refused("\n\n".join(missing), on_check=True)
+
+
+async def read_facts(run: Run) -> GateFacts:
+    start = run.start
+    return await workflow.execute_activity_method(
+        GitHub.read_gate,
+        ReadGate(
+            repository=start.repository,
+            pull_request=start.pull_request.number,
+            actor=start.actor,
+            teams=run.configuration.teams,
+        ),
+        summary=f"#{start.pull_request.number}",
+        **policies.GITHUB,
+    )
+
+
+def refuse_what_can_not_be_applied(run: Run, facts: GateFacts) -> None:
+    head, settings = run.start.pull_request.head_commit, run.configuration.apply
+    if facts.head_commit != head:
+        raise Refused(
+            f"`{head[:7]}` is no longer the head of this pull request (`{facts.head_commit[:7]}` is), so its plans are "
+            "not applied any more. Look at the new plan, and comment `terrateam apply` again.",
+            status=RunStatus.CANCELLED,
+            on_check=True,
+        )
+    if facts.state != "open":
+        raise Refused("The pull request was closed, so nothing is applied from it.", status=RunStatus.CANCELLED)
+    if settings.require_mergeable and facts.draft:
+        raise Refused(
+            "This pull request is a draft. Mark it as ready for review, then comment `terrateam apply` again.",
+            on_check=True,
+        )
+    if settings.require_mergeable and facts.mergeable is False:
+        raise Refused(
+            f"This pull request conflicts with `{facts.base_ref}`. Resolve the conflicts and push; it is planned again by "
+            "itself.",
+            on_check=True,
+        )
+
+
+def refuse_access(run: Run, facts: GateFacts, environments: list[str]) -> None:
+    decisions = [decide_access(run.configuration, name, Operation.APPLY, facts.actor) for name in environments]
+    refusals = [decision for decision in decisions if not decision.allowed]
+    if not refusals:
+        return
+    allowed = [name for name, decision in zip(environments, decisions, strict=True) if decision.allowed]
+    told = "\n\n".join(decision.message for decision in refusals)
+    if allowed:
+        paths = " ".join(run.configuration.environments[name].path for name in allowed)
+        told += f"\n\nNothing was applied. What you may apply: `{run.configuration.comment_prefixes[0]} apply {paths}`."
+    raise Refused(told)
+
+
+def missing_approvals(run: Run, facts: GateFacts, environments: list[str]) -> list[str]:
+    trusted = [signal for signal in run.state.operator_signals if signal.decision == "approve" and signal.actor]
+    missing = []
+    for name in environments:
+        decision = count_approvals(run.configuration, name, facts.author, facts.head_commit, facts.reviews)
+        operators = len({signal.actor for signal in trusted})
+        if run.configuration.environments[name].trust_temporal_operators and decision.missing <= operators:
+            satisfied = not decision.blocked_by
+        else:
+            satisfied = decision.satisfied
+        if not satisfied:
+            missing.append(decision.message)
+    return missing
+
+
+async def _said_yes(run: Run, facts: GateFacts, environment: str, since: str) -> bool:
+    rules = run.configuration.environments[environment]
+    if rules.approvals.minimum:
+        fresh = [review for review in facts.reviews if review.submitted_at >= since]
+        return count_approvals(run.configuration, environment, facts.author, facts.head_commit, fresh).satisfied
+    for actor, at in run.commanded:
+        if at.isoformat() < since:
+            continue
+        person = await workflow.execute_activity_method(
+            GitHub.read_person,
+            ReadPerson(repository=run.start.repository, login=actor, teams=run.configuration.teams),
+            summary=actor,
+            **policies.GITHUB,
+        )
+        if decide_access(run.configuration, environment, Operation.APPLY, person).allowed:
+            return True
+    return False
+
+
+async def _woken(run: Run, seen: int, expires: timedelta, message: str) -> None:
+    try:
+        await workflow.wait_condition(lambda: run.wakes != seen, timeout=expires)
+    except asyncio.TimeoutError:
+        raise Refused(
+            f"Nobody approved within {expires.days} days. {message}\n\nComment `terrateam apply` to ask again.",
+            on_check=True,
+        ) from None
+    rejected = [signal for signal in run.state.operator_signals if signal.decision == "reject"]
+    trusting = any(
+        run.configuration.environments[name].trust_temporal_operators for name in run.environments()
+    )
+    if rejected and trusting:
+        last = rejected[-1]
+        raise Refused(f"Rejected by {last.actor} through Temporal: {last.reason or 'no reason given'}.", on_check=True)
+
+
+async def _waits(run: Run, report: Report, message: str) -> None:
+    if run.state.status is RunStatus.WAITING:
+        return
+    run.state.status, run.state.message = RunStatus.WAITING, message
+    report.status()
+    await tell_pull_request(run, RunWaits(run_id=run.start.run_id, waiting=True))
+    await report.check(waiting_check(message))
+
+
+async def _goes_on(run: Run, report: Report) -> None:
+    if run.state.status is not RunStatus.WAITING:
+        return
+    run.state.status, run.state.message = RunStatus.RUNNING, ""
+    report.status()
+    await tell_pull_request(run, RunWaits(run_id=run.start.run_id, waiting=False))
+
+
+async def tell_pull_request(run: Run, message: RunWaits) -> None:
+    """The pull request's workflow has to know whether a command would disturb anything; if it is gone, so be it."""
+    workflow_id = pull_request_workflow_id(run.start.repository, run.start.pull_request.number)
+    try:
+        await workflow.get_external_workflow_handle(workflow_id).signal("run_waits", message)
+    except Exception as error:
+        workflow.logger.warning("%s was not told: %s", workflow_id, error)

@@ -1,0 +1,76 @@
+"""Takes the locks of a run's units, all or none; who is refused is told which pull request holds them."""
+
+import asyncio
+
+from temporalio import workflow
+
+from workflows import policies
+from workflows.run_state import Refused, Run
+
+with workflow.unsafe.imports_passed_through():
+    from activities.locks import Locks
+    from activities.messages import RequestLocks
+    from docustack.events import pull_request_workflow_id
+    from docustack.locks import LockAnswer, LockRequest, WithdrawRequest, locks_workflow_id
+    from docustack.run_comments import locks_held_comment
+
+
+class LockAnswers:
+    """What the table of locks has signalled to this run."""
+
+    def __init__(self) -> None:
+        self._by_request: dict[str, LockAnswer] = {}
+
+    def heard(self, answer: LockAnswer) -> None:
+        self._by_request[answer.request_id] = answer
+
+    def of(self, request_id: str) -> LockAnswer | None:
+        return self._by_request.get(request_id)
+
+
+async def take_locks(run: Run, answers: LockAnswers) -> None:
+    """Locks belong to the pull request: it keeps them until it is merged, closed or unlocked.
+
+    Raises:
+        Refused: another pull request holds one of the units; nothing was taken.
+    """
+    start = run.start
+    request = LockRequest(
+        request_id=f"{start.run_id}:{workflow.info().run_id}",
+        holder=pull_request_workflow_id(start.repository, start.pull_request.number),
+        pull_request=start.pull_request.number,
+        actor=start.actor,
+        units=tuple(run.state.selected),
+        requested_at=workflow.now(),
+        answer_to=workflow.info().workflow_id,
+    )
+    answer = await _ask(run, request, answers)
+    if answer.granted:
+        run.state.tokens = dict(answer.tokens)
+        return
+    await workflow.get_external_workflow_handle(locks_workflow_id(start.repository)).signal(
+        "withdraw", WithdrawRequest(request_id=request.request_id)
+    )
+    raise Refused(
+        locks_held_comment(answer.blocked_by, workflow.now(), run.configuration.comment_prefixes[0]), on_check=True
+    )
+
+
+async def _ask(run: Run, request: LockRequest, answers: LockAnswers) -> LockAnswer:
+    """Ask until there is an answer: a lost signal heals, and the table answers the same request the same way."""
+    while True:
+        await workflow.execute_activity_method(
+            Locks.request_locks,
+            RequestLocks(repository=run.start.repository, request=request),
+            summary=f"{len(request.units)} units",
+            **policies.LOCKS,
+        )
+        try:
+            await workflow.wait_condition(
+                lambda: answers.of(request.request_id) is not None, timeout=policies.LOCK_ANSWERS_WITHIN
+            )
+        except asyncio.TimeoutError:
+            continue
+        answer = answers.of(request.request_id)
+        assert answer is not None
+        return answer

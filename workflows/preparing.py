@@ -1,0 +1,82 @@
+"""The beginning of every run: the rules of the base branch, the work tree, and the units that the pull request changes."""
+
+from temporalio import workflow
+
+from workflows import policies
+from workflows.run_state import Refused, Run
+
+with workflow.unsafe.imports_passed_through():
+    from activities.discovery import Units
+    from activities.git import Git
+    from activities.installation import Surroundings
+    from activities.messages import CheckOut, Discover, LoadConfiguration, Nothing
+    from docustack.repository import ChangedUnit, UnitStatus
+    from docustack.run_comments import configuration_problem_comment, remarks, unknown_directory_comment
+    from docustack.units import UnknownDirectory, in_apply_order, select
+
+
+async def read_rules(run: Run) -> None:
+    """The configuration of the base branch: a pull request is never judged by its own rules."""
+    state = run.state
+    state.installation = await workflow.execute_activity_method(
+        Surroundings.read_installation, Nothing(), task_queue=policies.CONTROL_QUEUE, **policies.WORKER
+    )
+    state.loaded = await workflow.execute_activity_method(
+        Git.load_configuration,
+        LoadConfiguration(repository=run.start.repository, ref=run.start.pull_request.base_ref),
+        summary=f"docustack.yaml of {run.start.pull_request.base_ref}",
+        **policies.GIT,
+    )
+    if state.loaded.configuration is None:
+        raise Refused(configuration_problem_comment(state.loaded.problems), on_check=True)
+
+
+async def find_units(run: Run) -> None:
+    """Check out the merge of head into base, and find what the pull request changes."""
+    start, state = run.start, run.state
+    assert state.loaded is not None
+    checked_out = await workflow.execute_activity_method(
+        Git.check_out,
+        CheckOut(
+            repository=start.repository,
+            run_id=start.run_id,
+            base_ref=start.pull_request.base_ref,
+            head_commit=start.pull_request.head_commit,
+            pull_request=start.pull_request.number,
+        ),
+        summary=f"{start.pull_request.head_commit[:7]} into {start.pull_request.base_ref}",
+        **policies.GIT,
+    )
+    state.tree = checked_out.tree
+    state.discovery = await workflow.execute_activity_method(
+        Units.discover,
+        Discover(
+            tree=checked_out.tree,
+            changed_files=checked_out.changed_files,
+            configuration=run.configuration,
+            terrateam=state.loaded.terrateam,
+        ),
+        summary=f"{len(checked_out.changed_files)} changed files",
+        **policies.GIT,
+    )
+
+
+def choose_units(run: Run) -> None:
+    """The units of this run: what changed, narrowed to the directories of the command."""
+    discovery = run.discovery
+    run.state.remarks = remarks(discovery, run.state.loaded.warnings if run.state.loaded else ())
+    present = [unit for unit in discovery.changed if is_workable(unit)]
+    names = [unit.unit for unit in present]
+    if run.configuration.pull_requests.plan_also_affected:
+        names += [unit for unit in discovery.also_affected if run.configuration.environment_of(unit)]
+    if run.start.directories:
+        try:
+            names = list(select(names, run.start.directories))
+        except UnknownDirectory as unknown:
+            raise Refused(unknown_directory_comment(unknown.directory, unknown.changed)) from None
+    run.state.selected = in_apply_order(run.configuration, discovery.dependencies, names)
+
+
+def is_workable(unit: ChangedUnit) -> bool:
+    """A deleted unit is reported, never planned; one outside every environment has no rules to go by."""
+    return unit.status is not UnitStatus.DELETED and unit.environment is not None

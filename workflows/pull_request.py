@@ -1,0 +1,262 @@
+"""One entity a pull request: events in, runs started, comments out; it lives from the first event to the close."""
+
+import asyncio
+from collections.abc import Awaitable
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+from workflows import policies, search_attributes
+from workflows.run import LookAgain, RunWorkflow
+from workflows.run_state import RunStart
+
+with workflow.unsafe.imports_passed_through():
+    from activities.github import GitHub
+    from activities.messages import MarkOutdated, PostComment, React, ReadPullRequest
+    from docustack.events import PullRequestEvent, pull_request_workflow_id
+    from docustack.locks import ReleaseLocks, locks_workflow_id
+    from docustack.pull_requests import (
+        Action,
+        CancelRun,
+        FoldComments,
+        InboxEntry,
+        PullRequestStart,
+        PullRequestState,
+        ReleaseAllLocks,
+        Reply,
+        RunToStart,
+        RunWaits,
+        SignalRun,
+        StartRun,
+        remember,
+        started,
+        take_event,
+        take_run_end,
+        take_run_waits,
+    )
+    from docustack.pull_requests import React as ReactAction
+    from docustack.runs import PullRequestRef, RunInput, RunResult
+
+BOT = "docustack[bot]"
+
+
+@workflow.defn(name="PullRequestWorkflow")
+class PullRequestWorkflow:
+    """Handlers only put into the inbox; one loop takes entries in order, and a pure function decides what follows."""
+
+    @workflow.init
+    def __init__(self, start: PullRequestStart) -> None:
+        self._repository = start.repository
+        self._number = start.number
+        self._state = start.state.model_copy(deep=True) if start.state else PullRequestState()
+        self._doing: list[asyncio.Task[None]] = []
+
+    @workflow.run
+    async def run(self, start: PullRequestStart) -> None:
+        while True:
+            await workflow.wait_condition(lambda: bool(self._state.inbox) or self._continues())
+            while self._state.inbox:
+                await self._take(self._state.inbox.pop(0))
+            if self._is_over():
+                await self._settle()
+                if not self._state.inbox:
+                    return
+            elif self._continues():
+                await self._settle()
+                workflow.continue_as_new(
+                    PullRequestStart(repository=self._repository, number=self._number, state=self._state)
+                )
+
+    # ---- signals and queries -----------------------------------------------------------------------------------------
+
+    @workflow.signal
+    def github_event(self, event: PullRequestEvent) -> None:
+        if event.known_kind is None:
+            self._state.rejected = [*self._state.rejected[-19:], f"event of unknown kind {event.kind[:60]!r}"]
+        elif remember(self._state, event.delivery_id):
+            self._state.inbox.append(InboxEntry(event=event))
+
+    @workflow.signal
+    def run_ended(self, result: RunResult) -> None:
+        self._state.inbox.append(InboxEntry(ended=result))
+
+    @workflow.signal
+    def run_waits(self, waits: RunWaits) -> None:
+        self._state.inbox.append(InboxEntry(waits=waits))
+
+    @workflow.query
+    def show(self) -> PullRequestState:
+        return self._state
+
+    # ---- the loop ----------------------------------------------------------------------------------------------------
+
+    async def _take(self, entry: InboxEntry) -> None:
+        actions: list[Action] = []
+        if entry.event is not None:
+            if await self._read_facts():
+                actions = take_event(self._state, entry.event, BOT)
+        elif entry.ended is not None:
+            actions = take_run_end(self._state, entry.ended)
+        elif entry.waits is not None:
+            actions = take_run_waits(self._state, entry.waits)
+        for action in actions:
+            await self._do(action)
+        self._show()
+
+    async def _read_facts(self) -> bool:
+        """The pull request as GitHub tells it now: deliveries may come late and out of order."""
+        try:
+            self._state.facts = await workflow.execute_activity_method(
+                GitHub.read_pull_request,
+                ReadPullRequest(repository=self._repository, pull_request=self._number),
+                summary=f"#{self._number}",
+                **policies.GITHUB,
+            )
+        except ActivityError as error:
+            reason = error.cause.message if isinstance(error.cause, ApplicationError) else str(error.cause)
+            self._state.rejected = [*self._state.rejected[-19:], f"#{self._number} could not be read: {reason}"]
+            return False
+        return True
+
+    async def _do(self, action: Action) -> None:
+        match action:
+            case StartRun(run=run):
+                await self._start(run)
+            case CancelRun(run_id=run_id):
+                await self._signal_run(run_id, None, cancel=True)
+            case SignalRun(run_id=run_id, actor=actor):
+                await self._signal_run(run_id, LookAgain(actor=actor))
+            case ReleaseAllLocks():
+                await self._release_locks()
+            case ReactAction(comment_id=comment_id, content=content):
+                self._tell(self._react(comment_id, content))
+            case Reply(key=key, body=body):
+                self._tell(self._reply(key, body))
+            case FoldComments(comment_ids=comment_ids, reason=reason):
+                self._tell(self._fold(comment_ids, reason))
+
+    async def _start(self, run: RunToStart) -> None:
+        """A run outlives this workflow's continue-as-new: it is abandoned to itself and tells its end by a signal."""
+        facts = self._state.facts
+        assert facts is not None
+        run_id = workflow.uuid4().hex[:10]
+        started(self._state, run_id, run)
+        pull_request = PullRequestRef(
+            number=self._number,
+            author=facts.author,
+            head_commit=facts.head_commit,
+            base_ref=facts.base_ref,
+            url=facts.url,
+        )
+        await workflow.start_child_workflow(
+            RunWorkflow.run,
+            RunStart(
+                input=RunInput(
+                    run_id=run_id,
+                    repository=self._repository,
+                    operation=run.operation,
+                    actor=run.actor,
+                    pull_request=pull_request,
+                    automatic=run.automatic,
+                    directories=run.directories,
+                    plans=tuple(self._state.plans.values()),
+                    deferred=tuple(self._state.deferred),
+                    applied=tuple(self._state.applied),
+                    comment_id=run.comment_id,
+                    draft=facts.draft,
+                )
+            ),
+            id=f"run:{run_id}",
+            parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+            search_attributes=search_attributes.of_pull_request(
+                self._repository.full_name, self._number, run.actor
+            ),
+            static_summary=f"{run.operation.value} of #{self._number} by {run.actor}",
+        )
+
+    async def _signal_run(self, run_id: str, message: LookAgain | None, *, cancel: bool = False) -> None:
+        handle = workflow.get_external_workflow_handle(f"run:{run_id}")
+        try:
+            if cancel:
+                await handle.cancel()
+            else:
+                await handle.signal(RunWorkflow.look_again, message)
+        except Exception as error:
+            workflow.logger.info("run %s has ended meanwhile: %s", run_id, error)
+
+    async def _release_locks(self) -> None:
+        holder = pull_request_workflow_id(self._repository, self._number)
+        handle = workflow.get_external_workflow_handle(locks_workflow_id(self._repository))
+        try:
+            await handle.signal("release", ReleaseLocks(holder=holder))
+        except Exception as error:
+            workflow.logger.info("no table of locks to release in: %s", error)
+
+    # ---- what GitHub is told: in the background, so that a slow GitHub holds up no event ------------------------------
+
+    def _tell(self, work: Awaitable[None]) -> None:
+        self._doing = [task for task in self._doing if not task.done()]
+        self._doing.append(asyncio.ensure_future(work))
+
+    async def _settle(self) -> None:
+        """Before the end or a continue-as-new: handlers done, everything said; then nothing is awaited any more."""
+        await asyncio.gather(*self._doing, return_exceptions=True)
+        self._doing = []
+        await workflow.wait_condition(workflow.all_handlers_finished)
+
+    async def _react(self, comment_id: int, content: str) -> None:
+        await self._carefully(
+            workflow.execute_activity_method(
+                GitHub.react,
+                React(repository=self._repository, comment_id=comment_id, content=content),
+                summary=content,
+                **policies.GITHUB,
+            )
+        )
+
+    async def _reply(self, key: str, body: str) -> None:
+        await self._carefully(
+            workflow.execute_activity_method(
+                GitHub.post_comment,
+                PostComment(repository=self._repository, pull_request=self._number, key=key, body=body),
+                summary=key,
+                **policies.GITHUB,
+            )
+        )
+
+    async def _fold(self, comment_ids: tuple[int, ...], reason: str) -> None:
+        await self._carefully(
+            workflow.execute_activity_method(
+                GitHub.mark_outdated,
+                MarkOutdated(
+                    repository=self._repository, pull_request=self._number, comment_ids=comment_ids, reason=reason
+                ),
+                summary=reason,
+                **policies.GITHUB,
+            )
+        )
+
+    async def _carefully(self, work: Awaitable[object]) -> None:
+        try:
+            await work
+        except ActivityError as error:
+            workflow.logger.error("GitHub was not told: %s", error.cause)
+
+    # ---- life ----------------------------------------------------------------------------------------------------------
+
+    def _is_over(self) -> bool:
+        return not self._state.is_open and self._state.active is None and not self._state.superseded
+
+    def _continues(self) -> bool:
+        return workflow.info().is_continue_as_new_suggested()
+
+    def _show(self) -> None:
+        state = self._state
+        active = state.active
+        doing = f"{active.operation.value} `run:{active.run_id}`" if active else "nothing runs"
+        title = state.facts.title if state.facts else ""
+        status = "closed" if not state.is_open else ("waiting" if active and active.waiting else "running" if active else "idle")
+        workflow.upsert_search_attributes([search_attributes.STATUS.value_set(status)])
+        workflow.set_current_details(
+            f"**{title}**\n\n{doing}; {len(state.plans)} plans, {len(state.applied)} applied, {len(state.queue)} waiting"
+        )

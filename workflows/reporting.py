@@ -1,0 +1,238 @@
+"""What a run tells the world while it goes on: comments, checks, Slack; none of it holds up what the run does."""
+
+import asyncio
+from collections.abc import Awaitable
+from urllib.parse import quote
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+from workflows import policies, search_attributes
+from workflows.run_state import Run
+
+with workflow.unsafe.imports_passed_through():
+    from activities.github import GitHub
+    from activities.messages import PostComment, PostMessage, React, SetCheck
+    from activities.slack import Slack
+    from docustack.checks import Check
+    from docustack.comments import Links, apply_comment, plan_comment
+    from docustack.run_comments import applies_summary_comment, plans_summary_comment
+    from docustack.runs import Operation, UnitOutcome, UnitPhase
+    from docustack.slack_messages import thread_head
+
+ONE_COMMENT_EACH = 10
+"""Up to this many units get a comment of their own; more become one table."""
+
+COMMENT_ROOM = 60_000
+"""Characters of output that fit into one comment."""
+
+
+class Report:
+    """The voice of one run. Slack goes its own way in the background; comments are awaited only at the end."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._comments: list[asyncio.Task[None]] = []
+        self._slack: asyncio.Task[None] | None = None
+        self._fresh: list[UnitOutcome] = []  # with their texts, for the one comment of a large run
+
+    @staticmethod
+    def text_limit(run: Run) -> int:
+        """How much output of one unit is wanted: its share of a comment."""
+        units = max(1, len(run.state.selected))
+        return COMMENT_ROOM if units <= ONE_COMMENT_EACH else COMMENT_ROOM // units
+
+    @property
+    def links(self) -> Links:
+        installation = self._run.state.installation
+        info = workflow.info()
+        run_url = ""
+        if installation.temporal_ui_url:
+            workflow_id = quote(info.workflow_id, safe="")
+            run_url = (
+                f"{installation.temporal_ui_url.rstrip('/')}/namespaces/{info.namespace}"
+                f"/workflows/{workflow_id}/{info.run_id}/history"
+            )
+        public = installation.public_url.rstrip("/")
+        return Links(
+            pull_request=self._run.start.pull_request.url,
+            run=run_url,
+            log=lambda reference: f"{public}/logs/{quote(reference)}" if public else None,
+        )
+
+    # ---- units -----------------------------------------------------------------------------------------------------
+
+    def phase(self, unit: str, phase: UnitPhase) -> None:
+        """A unit moves on; Temporal's UI and `runs watch` see it."""
+        self._run.state.phases[unit] = phase
+        self.show()
+
+    def show(self) -> None:
+        state = self._run.state
+        lines = [f"- `{unit}`: {state.phases.get(unit, UnitPhase.WAITING).value}" for unit in state.selected[:100]]
+        workflow.set_current_details("\n".join([f"**{state.status.value}** {state.message}", "", *lines]))
+
+    async def planned(self, outcome: UnitOutcome) -> None:
+        self._keep(outcome)
+        if len(self._run.state.selected) <= ONE_COMMENT_EACH:
+            body = plan_comment(outcome, links=self.links, prefix=self._prefix)
+            self._later(self._comment_of_plan(f"{outcome.unit}:plan", body))
+        else:
+            self._fresh.append(outcome)
+
+    def applied(self, outcome: UnitOutcome, *, planned_again: bool) -> None:
+        self._keep(outcome)
+        if len(self._run.state.selected) <= ONE_COMMENT_EACH:
+            body = apply_comment(outcome, links=self.links, planned_again=planned_again, prefix=self._prefix)
+            self._later(self._comment(f"{outcome.unit}:apply", body))
+        else:
+            self._fresh.append(outcome)
+
+    def _keep(self, outcome: UnitOutcome) -> None:
+        """State holds no texts: a thousand units must fit into one continue-as-new."""
+        plan = outcome.plan.model_copy(update={"text_preview": ""}) if outcome.plan else None
+        self._run.state.outcomes[outcome.unit] = outcome.model_copy(update={"plan": plan, "text": ""})
+        self.phase(outcome.unit, outcome.phase)
+
+    # ---- comments --------------------------------------------------------------------------------------------------
+
+    def say(self, key: str, body: str) -> None:
+        """A comment of the run itself; it is in the pull request before the run ends."""
+        self._later(self._comment(key, body))
+
+    async def _comment(self, key: str, body: str) -> None:
+        await self._post(key, body)
+
+    async def _comment_of_plan(self, key: str, body: str) -> None:
+        self._run.state.comments.append(await self._post(key, body))
+
+    async def _post(self, key: str, body: str) -> int:
+        start = self._run.start
+        posted = await workflow.execute_activity_method(
+            GitHub.post_comment,
+            PostComment(
+                repository=start.repository,
+                pull_request=start.pull_request.number,
+                key=f"{start.run_id}:{key}",
+                body=body,
+            ),
+            summary=key,
+            **policies.GITHUB,
+        )
+        return posted.comment_id
+
+    def react(self, content: str) -> None:
+        """Answer the command's comment with a sign."""
+        if self._run.start.comment_id is None:
+            return
+        react = React(repository=self._run.start.repository, comment_id=self._run.start.comment_id, content=content)
+        self._later(_ignored(workflow.execute_activity_method(GitHub.react, react, summary=content, **policies.GITHUB)))
+
+    def summarize(self) -> None:
+        """The one comment of a run over many units, once all have ended."""
+        if not self._fresh:
+            return
+        order = {unit: index for index, unit in enumerate(self._run.state.selected)}
+        outcomes = sorted(self._fresh, key=lambda outcome: order[outcome.unit])
+        if self._run.start.operation is Operation.PLAN:
+            body = plans_summary_comment(outcomes, links=self.links, prefix=self._prefix)
+            self._later(self._comment_of_plan("plans", body))
+        else:
+            body = applies_summary_comment(outcomes, links=self.links, prefix=self._prefix)
+            self._later(self._comment("applies", body))
+        self._fresh = []
+
+    def _later(self, work: Awaitable[None]) -> None:
+        self._comments.append(asyncio.ensure_future(work))
+
+    async def flush(self) -> None:
+        """Wait until every comment so far is posted; one that GitHub refuses for good is logged, not raised."""
+        waiting, self._comments = self._comments, []
+        for result in await asyncio.gather(*waiting, return_exceptions=True):
+            if isinstance(result, BaseException):
+                workflow.logger.error("a comment could not be posted: %s", result)
+
+    # ---- check -----------------------------------------------------------------------------------------------------
+
+    async def check(self, check: Check) -> None:
+        """Create or update the run's check; where GitHub refuses it for good the run goes on without."""
+        start, state = self._run.start, self._run.state
+        try:
+            answer = await workflow.execute_activity_method(
+                GitHub.set_check,
+                SetCheck(
+                    repository=start.repository,
+                    head_commit=start.pull_request.head_commit,
+                    name=f"docustack/{start.operation.value}",
+                    external_id=start.run_id,
+                    status=check.status,
+                    conclusion=check.conclusion,
+                    title=check.title,
+                    summary=check.summary,
+                    details_url=self.links.run or None,
+                    check_run_id=state.check_run_id,
+                ),
+                summary=check.title,
+                **policies.GITHUB,
+            )
+        except ActivityError as error:
+            workflow.logger.error("the check could not be set: %s", error.cause)
+            return
+        state.check_run_id = answer.check_run_id
+
+    # ---- Slack -----------------------------------------------------------------------------------------------------
+
+    def slack(self, text: str) -> None:
+        """Queue a message of the run's thread, after those before it; Slack may be down for hours meanwhile."""
+        before, key = self._slack, str(workflow.uuid4())
+        self._slack = asyncio.create_task(self._post_to_slack(before, key, text))
+
+    async def _post_to_slack(self, before: "asyncio.Task[None] | None", key: str, text: str) -> None:
+        if before is not None:
+            await before
+        start, state = self._run.start, self._run.state
+        if state.slack_thread is None:
+            pull_request = start.pull_request
+            text = thread_head(
+                text,
+                pull_request=pull_request.number,
+                pull_request_url=pull_request.url,
+                run_url=self.links.run,
+                actor=start.actor,
+            )
+        message = PostMessage(
+            channel=self._run.configuration.slack.channel, text=text, key=key, thread=state.slack_thread
+        )
+        try:
+            posted = await workflow.execute_activity_method(
+                Slack.post_message, message, summary=text[:60], **policies.SLACK
+            )
+        except ActivityError as error:
+            workflow.logger.warning("Slack was not told: %s", error.cause)
+            return
+        state.slack_thread = state.slack_thread or posted.ts or None
+
+    async def flush_slack(self) -> None:
+        if self._slack is not None:
+            await self._slack
+
+    # ---- Temporal --------------------------------------------------------------------------------------------------
+
+    def status(self) -> None:
+        """Let Temporal's own UI find the run by what it does."""
+        state = self._run.state
+        workflow.upsert_search_attributes(
+            [
+                search_attributes.STATUS.value_set(state.status.value),
+                *search_attributes.of_units(state.selected, self._run.environments() if state.selected else ()),
+            ]
+        )
+        self.show()
+
+    @property
+    def _prefix(self) -> str:
+        return self._run.configuration.comment_prefixes[0]
+
+
+async def _ignored(work: Awaitable[object]) -> None:
+    await work

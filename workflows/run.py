@@ -1,0 +1,310 @@
+"""One operation over a set of units at one commit: the only place that plans or applies."""
+
+import asyncio
+from datetime import datetime
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, is_cancelled_exception
+
+from workflows import gate, policies
+from workflows.applying import apply_wave, remaining_waves
+from workflows.failures import message_of
+from workflows.locking import LockAnswers, take_locks
+from workflows.planning import drop_what_may_not_be_planned, plan_units
+from workflows.preparing import choose_units, find_units, read_rules
+from workflows.reporting import ONE_COMMENT_EACH, Report
+from workflows.run_state import OperatorSignal, Refused, Run, RunStart, RunState, RunView
+from workflows.unlocking import unlock
+
+with workflow.unsafe.imports_passed_through():
+    from activities.git import Git
+    from activities.messages import RemoveWorkTree
+    from docustack.access import decide_branch
+    from docustack.checks import apply_check, plan_check, refused_check, running_check
+    from docustack.events import pull_request_workflow_id
+    from docustack.locks import LockAnswer
+    from docustack.model import Model
+    from docustack.plans import PlanSummary
+    from docustack.run_comments import nothing_to_apply_comment, refusal_comment, remarks_comment
+    from docustack.runs import Operation, RunResult, RunStatus, UnitOutcome, UnitPhase
+    from docustack.slack_messages import (
+        apply_completed,
+        apply_failed,
+        apply_started,
+        plan_completed,
+        plan_failed,
+        plan_started,
+        total,
+    )
+
+BATCH = 40
+"""Units planned between two chances to continue as new."""
+
+_BAD = (UnitPhase.FAILED, UnitPhase.UNKNOWN, UnitPhase.SKIPPED)
+
+
+class LookAgain(Model):
+    """Something that the gate decides on may have changed; `actor` commanded the apply anew, if somebody did."""
+
+    actor: str | None = None
+
+
+@workflow.defn(name="RunWorkflow")
+class RunWorkflow:
+    """Prepare, then plan, or gate, lock and apply wave by wave, or unlock; report; tell the pull request."""
+
+    @workflow.init
+    def __init__(self, start: RunStart) -> None:
+        state = start.carried.model_copy(deep=True) if start.carried else RunState()
+        self._run = Run(start.input, state)
+        self._report = Report(self._run)
+        self._locks = LockAnswers()
+        self._started_at: datetime = workflow.info().start_time
+
+    @workflow.run
+    async def run(self, start: RunStart) -> RunResult:
+        state = self._run.state
+        try:
+            await self._carry_out()
+            state.status = self._end_status()
+        except Refused as refused:
+            await self._refused(refused)
+        except (asyncio.CancelledError, ActivityError) as error:
+            await self._broken(error)
+        return await self._end()
+
+    # ---- signals and queries -----------------------------------------------------------------------------------------
+
+    @workflow.signal
+    def look_again(self, message: LookAgain) -> None:
+        if message.actor:
+            self._run.commanded.append((message.actor, workflow.now()))
+        self._run.wakes += 1
+
+    @workflow.signal
+    def lock_answer(self, answer: LockAnswer) -> None:
+        self._locks.heard(answer)
+
+    @workflow.signal
+    def approve(self, message: Any = None) -> None:
+        """From Temporal's own UI or CLI: recorded; it counts only where an environment trusts its operators."""
+        self._operator("approve", message)
+
+    @workflow.signal
+    def reject(self, message: Any = None) -> None:
+        self._operator("reject", message)
+
+    def _operator(self, decision: str, message: object) -> None:
+        fields = message if isinstance(message, dict) else {}
+        self._run.state.operator_signals.append(
+            OperatorSignal(
+                decision=decision,
+                actor=str(fields.get("actor", ""))[:100],
+                reason=str(fields.get("reason", ""))[:500],
+                received_at=workflow.now(),
+            )
+        )
+        self._run.wakes += 1
+
+    @workflow.query
+    def show(self) -> RunView:
+        state = self._run.state
+        return RunView(
+            input=self._run.start,
+            status=state.status,
+            message=state.message,
+            units={unit: state.phases.get(unit, UnitPhase.WAITING) for unit in state.selected},
+            outcomes=tuple(state.outcomes.values()),
+            started_at=self._started_at,
+            operator_signals=tuple(state.operator_signals),
+        )
+
+    # ---- the run -----------------------------------------------------------------------------------------------------
+
+    async def _carry_out(self) -> None:
+        run, report = self._run, self._report
+        if run.state.tree is None:
+            await read_rules(run)
+            if run.start.draft and run.start.automatic and not run.configuration.pull_requests.plan_drafts:
+                raise Refused("This pull request is a draft; it is planned once it is ready for review.", on_check=True)
+            await find_units(run)
+            choose_units(run)
+        match run.start.operation:
+            case Operation.PLAN:
+                await self._plan()
+            case Operation.APPLY:
+                await self._apply()
+            case Operation.UNLOCK:
+                await unlock(run, report)
+
+    async def _plan(self) -> None:
+        run, report = self._run, self._report
+        if not run.state.outcomes:
+            await report.check(running_check(Operation.PLAN, len(run.state.selected)))
+            await drop_what_may_not_be_planned(run)
+            if run.state.selected:
+                report.slack(plan_started(run.state.selected))
+        report.status()
+        if body := remarks_comment(run.discovery, run.state.remarks):
+            report.say("remarks", body)
+        while left := [unit for unit in run.state.selected if unit not in run.state.outcomes]:
+            await plan_units(run, report, left[:BATCH])
+            await self._maybe_continue_as_new()
+        report.summarize()
+
+    async def _apply(self) -> None:
+        run, report = self._run, self._report
+        if not run.state.gate_passed:
+            self._choose_what_to_apply()
+            await gate.pass_gate(run, report, run.environments())
+            await take_locks(run, self._locks)
+            run.state.gate_passed = True
+            await report.check(running_check(Operation.APPLY, len(run.state.selected)))
+            report.slack(apply_started(run.state.selected))
+            report.status()
+        first = not run.state.outcomes
+        while remaining := remaining_waves(run):
+            await apply_wave(run, report, remaining[0], first=first)
+            first = False
+            await self._maybe_continue_as_new()
+        report.summarize()
+
+    def _choose_what_to_apply(self) -> None:
+        """What has a plan or waits for one; what its environment doesn't take from this branch is left out, and told."""
+        run = self._run
+        start, state = run.start, run.state
+        known = {plan.unit for plan in start.plans if not plan.summary.is_empty or plan.is_preview} | set(start.deferred)
+        chosen = [unit for unit in state.selected if unit in known]
+        refusals = {
+            name: decision
+            for name in run.environments()
+            if not (decision := decide_branch(run.configuration, name, start.pull_request.base_ref)).allowed
+        }
+        left_out = [unit for unit in chosen if run.environment_of(unit) in refusals]
+        chosen = [unit for unit in chosen if unit not in left_out]
+        reasons = [refusals[name].message for name in dict.fromkeys(run.environment_of(unit) for unit in left_out)]
+        if not chosen:
+            raise Refused("\n\n".join(reasons) or nothing_to_apply_comment(run.state.selected, start), on_check=bool(reasons))
+        if reasons:
+            self._report.say("branch", refusal_comment("\n\n".join(reasons)))
+        state.selected = chosen
+
+    async def _maybe_continue_as_new(self) -> None:
+        """Between two batches, with everything said so far posted: only the state goes on."""
+        if not workflow.info().is_continue_as_new_suggested() or len(self._run.state.selected) <= ONE_COMMENT_EACH:
+            return
+        self._report.summarize()
+        await self._report.flush()
+        await self._report.flush_slack()
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        workflow.continue_as_new(RunStart(input=self._run.start, carried=self._run.state))
+
+    # ---- the end -----------------------------------------------------------------------------------------------------
+
+    def _end_status(self) -> RunStatus:
+        bad = any(outcome.phase in _BAD for outcome in self._run.state.outcomes.values())
+        return RunStatus.FAILED if bad else RunStatus.SUCCEEDED
+
+    async def _refused(self, refused: Refused) -> None:
+        state = self._run.state
+        state.status, state.message = refused.status, refused.message
+        self._report.react("-1")
+        quiet = self._run.start.draft and self._run.start.automatic
+        if not quiet:
+            self._report.say("refused", refusal_comment(refused.message))
+        if refused.on_check or state.check_run_id is not None:
+            await self._report.check(refused_check(refused.message, cancelled=refused.status is RunStatus.CANCELLED))
+
+    async def _broken(self, error: BaseException) -> None:
+        """Cancelled, or an activity outside of any unit failed for good: say what is known."""
+        state = self._run.state
+        cancelled = is_cancelled_exception(error)
+        state.status = RunStatus.CANCELLED if cancelled else RunStatus.FAILED
+        state.message = message_of(error)
+        for unit in state.selected:
+            if unit not in state.outcomes and self._run.start.operation is not Operation.UNLOCK:
+                self._unfinished(unit, state.message)
+        self._report.summarize()
+        if not cancelled:
+            self._report.react("confused")
+            self._report.say("failed", refusal_comment(state.message))
+        if state.check_run_id is not None or not cancelled:
+            await self._report.check(refused_check(state.message, cancelled=cancelled, failed=not cancelled))
+
+    def _unfinished(self, unit: str, message: str) -> None:
+        """An apply that was cut off is always told of; a plan that was cut off is made again by who cut it off."""
+        outcome = UnitOutcome(
+            unit=unit, environment=self._run.environment_of(unit), phase=UnitPhase.SKIPPED, message=message
+        )
+        if self._run.start.operation is Operation.APPLY and self._run.state.gate_passed:
+            self._report.applied(outcome, planned_again=False)
+        else:
+            self._run.state.outcomes[unit] = outcome
+
+    async def _end(self) -> RunResult:
+        """Post what is left, tell the pull request, clean up; Slack may take hours more."""
+        run, report, start, state = self._run, self._report, self._run.start, self._run.state
+        outcomes = tuple(state.outcomes.values())
+        if state.status in (RunStatus.SUCCEEDED, RunStatus.FAILED) and not state.message and state.loaded:
+            await self._conclude(outcomes)
+        await report.flush()
+        report.status()
+        result = RunResult(
+            run_id=start.run_id,
+            operation=start.operation,
+            status=state.status,
+            head_commit=start.pull_request.head_commit,
+            outcomes=outcomes,
+            message=state.message,
+            comments=tuple(state.comments),
+            comment_prefixes=tuple(run.configuration.comment_prefixes)
+            if state.loaded and state.loaded.configuration
+            else (),
+        )
+        await self._tell_pull_request(result)
+        await self._remove_work_tree()
+        await report.flush_slack()
+        return result
+
+    async def _conclude(self, outcomes: tuple[UnitOutcome, ...]) -> None:
+        start, report = self._run.start, self._report
+        failures = [outcome for outcome in outcomes if outcome.phase in _BAD]
+        failed = next(iter(failures), None)
+        why = f"{failed.unit}: {failed.message}" if failed else ""
+        if start.operation is Operation.PLAN:
+            await report.check(plan_check(outcomes))
+            summaries = [outcome.plan.summary for outcome in outcomes if outcome.plan]
+            if outcomes:
+                report.slack(plan_failed(why) if failed else plan_completed(total(summaries) or PlanSummary()))
+        elif start.operation is Operation.APPLY:
+            await report.check(apply_check(outcomes, left=self._left_to_apply()))
+            report.slack(apply_failed(why) if failed else apply_completed())
+            report.react("confused" if failed else "rocket")
+        else:
+            report.react("+1")
+
+    def _left_to_apply(self) -> list[str]:
+        """Changed units of the pull request that have a plan, and that neither this run nor an earlier one applied."""
+        start = self._run.start
+        planned = {plan.unit for plan in start.plans if not plan.summary.is_empty or plan.is_preview} | set(start.deferred)
+        return sorted(planned - set(self._run.state.outcomes) - set(start.applied))
+
+    async def _tell_pull_request(self, result: RunResult) -> None:
+        workflow_id = pull_request_workflow_id(self._run.start.repository, self._run.start.pull_request.number)
+        try:
+            await workflow.get_external_workflow_handle(workflow_id).signal("run_ended", result)
+        except Exception as error:
+            workflow.logger.warning("%s was not told of the end: %s", workflow_id, error)
+
+    async def _remove_work_tree(self) -> None:
+        if self._run.state.tree is None:
+            return
+        try:
+            await workflow.execute_activity_method(
+                Git.remove_work_tree,
+                RemoveWorkTree(repository=self._run.start.repository, run_id=self._run.start.run_id),
+                **policies.GIT,
+            )
+        except ActivityError as error:
+            workflow.logger.warning("the work tree stays: %s", error.cause)

@@ -1,0 +1,108 @@
+"""All that a run carries: its state, whole, so that it can continue as new between two batches."""
+
+from datetime import datetime
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.messages import Installation, LoadedConfiguration
+    from docustack.configuration import Configuration
+    from docustack.model import Model, State
+    from docustack.repository import Discovery, WorkTree
+    from docustack.runs import RunInput, RunStatus, UnitOutcome, UnitPhase
+
+
+class OperatorSignal(Model):
+    """An `approve` or `reject` that came as a bare signal: it names somebody whom nobody has verified."""
+
+    decision: str = ""
+    actor: str = ""
+    reason: str = ""
+    received_at: datetime | None = None
+
+
+class RunState(State):
+    """What is known, what is done."""
+
+    status: RunStatus = RunStatus.RUNNING
+    message: str = ""
+    installation: Installation = Installation()
+    loaded: LoadedConfiguration | None = None
+    tree: WorkTree | None = None
+    discovery: Discovery | None = None
+    selected: list[str] = []  # units of this run, in the order in which they are worked on
+    remarks: list[str] = []  # sentences for the person, beside the units' own comments
+    phases: dict[str, UnitPhase] = {}
+    outcomes: dict[str, UnitOutcome] = {}
+    comments: list[int] = []
+    check_run_id: int | None = None
+    slack_thread: str | None = None
+    slack_channel: str | None = None
+    tokens: dict[str, int] = {}
+    gate_passed: bool = False
+    operator_signals: list[OperatorSignal] = []
+
+
+class RunStart(Model):
+    """The input of a `RunWorkflow`; `carried` is set only by its own continue-as-new."""
+
+    input: RunInput
+    carried: RunState | None = None
+
+
+class RunView(Model):
+    """The answer of the query `show`: what a person wants to see of a run."""
+
+    input: RunInput
+    status: RunStatus
+    message: str
+    units: dict[str, UnitPhase]
+    outcomes: tuple[UnitOutcome, ...]
+    started_at: datetime
+    operator_signals: tuple[OperatorSignal, ...] = ()
+
+
+class Refused(Exception):
+    """A rule said no: nothing was changed, and the message tells the person why and what to do."""
+
+    def __init__(self, message: str, *, on_check: bool = False, status: RunStatus = RunStatus.REFUSED) -> None:
+        super().__init__(message)
+        self.message = message
+        self.on_check = on_check
+        self.status = status
+
+
+class Run:
+    """One run at work: its input, its state, and what has been signalled to it."""
+
+    def __init__(self, start: RunInput, state: RunState) -> None:
+        self.start = start
+        self.state = state
+        self.wakes = 0  # grows with every signal that says: look again
+        self.commanded: list[tuple[str, datetime]] = []  # who commanded the apply anew, and when
+
+    @property
+    def configuration(self) -> Configuration:
+        assert self.state.loaded is not None and self.state.loaded.configuration is not None
+        return self.state.loaded.configuration
+
+    @property
+    def tree(self) -> WorkTree:
+        assert self.state.tree is not None
+        return self.state.tree
+
+    @property
+    def discovery(self) -> Discovery:
+        assert self.state.discovery is not None
+        return self.state.discovery
+
+    def environment_of(self, unit: str) -> str:
+        """The environment of a unit that was selected: only units within one are."""
+        environment = self.configuration.environment_of(unit)
+        assert environment is not None
+        return environment
+
+    def environments(self) -> list[str]:
+        """The environments of the selected units, in the order in which they are applied."""
+        present = {self.environment_of(unit) for unit in self.state.selected}
+        return [name for name in self.configuration.environment_order() if name in present]

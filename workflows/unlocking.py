@@ -1,0 +1,65 @@
+"""`terrateam unlock`: gives back what the pull request holds, and frees a Terraform state lock that we have left."""
+
+import asyncio
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+from workflows import gate, policies
+from workflows.failures import message_of
+from workflows.planning import plan_request
+from workflows.reporting import Report
+from workflows.run_state import Refused, Run
+
+with workflow.unsafe.imports_passed_through():
+    from activities.messages import FreeStateLock, StateLockAnswer
+    from activities.terragrunt import Terragrunt
+    from docustack.access import decide_access
+    from docustack.events import pull_request_workflow_id
+    from docustack.locks import ReleaseLocks, locks_workflow_id
+    from docustack.run_comments import unlock_comment
+    from docustack.runs import Operation
+
+
+async def unlock(run: Run, report: Report) -> None:
+    """Guide, "State Lock Issues": by the holder's side (its author) or by whoever may apply there."""
+    await _refuse_strangers(run)
+    units = run.state.selected
+    answers = await asyncio.gather(*(_free(run, unit) for unit in units))
+    holder = pull_request_workflow_id(run.start.repository, run.start.pull_request.number)
+    await release(run, ReleaseLocks(holder=holder, units=tuple(units)))
+    found = {unit: answer for unit, answer in zip(units, answers, strict=True) if answer.locked or answer.message}
+    report.say("unlock", unlock_comment(units, found))
+    run.state.message = f"{len(units)} units unlocked"
+
+
+async def release(run: Run, message: ReleaseLocks) -> None:
+    """Tell the table; where there is none, nothing is held."""
+    try:
+        await workflow.get_external_workflow_handle(locks_workflow_id(run.start.repository)).signal("release", message)
+    except Exception as error:
+        workflow.logger.info("no table of locks to release in: %s", error)
+
+
+async def _refuse_strangers(run: Run) -> None:
+    facts = await gate.read_facts(run)
+    decisions = [
+        decide_access(run.configuration, environment, Operation.APPLY, facts.actor)
+        for environment in run.environments()
+    ]
+    refusals = [decision.message for decision in decisions if not decision.allowed]
+    if refusals and run.start.actor != facts.author:
+        raise Refused("\n\n".join([*refusals, "The author of the pull request may unlock it too."]))
+
+
+async def _free(run: Run, unit: str) -> StateLockAnswer:
+    queue = policies.environment_queue(run.environment_of(unit))
+    try:
+        return await workflow.execute_activity_method(
+            Terragrunt.free_state_lock,
+            FreeStateLock(**dict(plan_request(run, unit))),
+            summary=unit,
+            **policies.plan_config(queue, run.configuration.plan.timeout_minutes),
+        )
+    except ActivityError as error:
+        return StateLockAnswer(locked=False, freed=False, message=message_of(error))
