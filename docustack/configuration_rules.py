@@ -1,7 +1,7 @@
 """What must hold in `docustack.yaml` between one key and another: references, paths, patterns, approvals."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from docustack.configuration_problems import nearest
 from docustack.errors import Problem
@@ -24,6 +24,15 @@ def check_rules(source: YamlSource) -> Iterator[Problem]:
     yield from _check_paths(source, environments)
     yield from _check_patterns(source, _mapping(file.get("state")))
     yield from _check_prefixes(source, file)
+
+
+def check_folders(source: YamlSource, is_folder: Callable[[str], bool]) -> Iterator[Problem]:
+    """Each environment's folder has to be there; for whoever has the repository at hand."""
+    for name, environment in _mapping(_mapping(source.value).get("environments")).items():
+        path = _mapping(environment).get("path")
+        if isinstance(path, str) and _wrong_path(path) is None and not is_folder(path):
+            what = f"there is no folder `{path}` in the repository"
+            yield source.problem(("environments", name, "path"), what, "make it, or correct the path")
 
 
 def _check_teams(source: YamlSource, environments: dict[str, Value], teams: dict[str, Value]) -> Iterator[Problem]:
