@@ -21,7 +21,7 @@ RUNNER = Path(runner.__file__).resolve()
 
 def folder_name(workflow_id: str, run_id: str, activity_id: str) -> str:
     """Readable, safe as a file name, and never the same for two activities."""
-    whole = "\n".join((workflow_id, run_id, activity_id))
+    whole = f"{workflow_id}\n{run_id}\n{activity_id}"
     readable = re.sub(r"[^\w.-]+", "-", f"{workflow_id}-{activity_id}")[:80]
     return f"{readable}-{hashlib.sha256(whole.encode()).hexdigest()[:16]}"
 

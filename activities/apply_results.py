@@ -2,17 +2,19 @@
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable
 from datetime import UTC, datetime
 
+from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities import runner
 from activities.apply_folder import ApplyFolder
 from activities.apply_records import ApplyRecords
 from activities.artifacts import ArtifactStore
+from activities.disclosure import Disclosure, Look, ShowFailed, artifact_prefix
 from activities.messages import ApplyAnswer, ApplyRequest, FailureDetails
-from activities.planning import Planning, artifact_prefix
-from activities.unit_secrets import redactor_for
+from activities.planning import Planning
 from activities.unit_work import Unit, unit_failure
 from docustack.errors import ErrorType
 from docustack.model import Model
@@ -20,8 +22,10 @@ from docustack.plan_document import Json, parse_document
 from docustack.plan_text import applied_summary, apply_text, cut_middle
 from docustack.plans import PlanSummary
 from docustack.redaction import Redactor
-from docustack.sensitive import still_unknown
+from docustack.sensitive import Secret, still_unknown
 from docustack.terragrunt_errors import classify, clean_output
+
+Secrets = Awaitable[tuple[Look, set[Secret]]]
 
 
 class _Result(Model):
@@ -42,8 +46,9 @@ class _Result(Model):
 class ApplyResults:
     """Results of applies that ran under a runner."""
 
-    def __init__(self, planning: Planning, artifacts: ArtifactStore) -> None:
+    def __init__(self, planning: Planning, disclosure: Disclosure, artifacts: ArtifactStore) -> None:
         self._planning = planning
+        self._disclosure = disclosure
         self._artifacts = artifacts
         self._records = ApplyRecords(artifacts)
 
@@ -52,30 +57,37 @@ class ApplyResults:
         path = folder.path / "result.json"
         return _Result.model_validate_json(path.read_text()).open() if path.is_file() else None
 
-    async def read(self, unit: Unit, folder: ApplyFolder, exit_: runner.Exit) -> ApplyAnswer:
+    async def read(self, unit: Unit, folder: ApplyFolder, exit_: runner.Exit, secrets: Secrets) -> ApplyAnswer:
         """The answer; raises an `ApplicationError` where the apply didn't succeed."""
         request = unit.request
         assert isinstance(request, ApplyRequest)
-        redactor = await self._redactor(unit, folder, exit_)
+        redactor = await self._redactor(unit, folder, exit_, secrets)
         output = redactor.text(clean_output(await asyncio.to_thread(folder.output)))
-        log = await self._artifacts.put_text(
-            f"{artifact_prefix(request.tree.run_id, request.unit, 'apply')}/apply.log", output
-        )
+        log = await self._artifacts.put_text(f"{artifact_prefix(unit, 'apply')}/apply.log", output)
         result = _succeeded(request, output, log) if exit_["code"] == 0 else _failed(request, output, log, exit_)
         await asyncio.to_thread(runner.write_whole, folder.path / "result.json", result.model_dump(mode="json"))
         await self._close_record(request, exit_)
         await asyncio.to_thread(folder.forget_secrets)
         return result.open()
 
-    async def _redactor(self, unit: Unit, folder: ApplyFolder, exit_: runner.Exit) -> Redactor:
+    async def secrets(self, unit: Unit) -> tuple[Look, set[Secret]]:
+        """What the unit gets from its dependencies, found out while the apply runs; it never makes one fail."""
+        try:
+            look = await self._planning.look(unit)
+            return look, await self._disclosure.dependency_secrets(unit, look)
+        except ApplicationError as error:
+            activity.logger.warning("secrets of the dependencies of %s: %s", unit.request.unit, error.message)
+            return Look(), set()
+
+    async def _redactor(self, unit: Unit, folder: ApplyFolder, exit_: runner.Exit, found: Secrets) -> Redactor:
+        look, more = await found
         documents: list[Json] = []
-        with contextlib.suppress(ApplicationError, ValueError, TimeoutError):
-            if folder.plan.is_file():
-                documents.append(parse_document(await self._planning.show(unit, folder.plan, as_json=True)))
+        with contextlib.suppress(ShowFailed, ValueError, TimeoutError):
+            documents.append(parse_document(await self._disclosure.show(unit, folder.plan, as_json=True)))
         plan = documents[0] if documents else None
         if exit_["code"] != 0 or not isinstance(plan, dict) or still_unknown(plan):
-            documents += await self._planning.state_documents(unit)
-        return await asyncio.to_thread(redactor_for, unit, {}, documents)
+            documents += await self._disclosure.state_documents(unit)
+        return await self._disclosure.redactor(unit, look, documents, more)
 
     async def _close_record(self, request: ApplyRequest, exit_: runner.Exit) -> None:
         record = await self._records.of_plan(request.plan)

@@ -76,10 +76,14 @@ class Applying:
             reattached = folder.claim() is not None
             if not reattached:
                 await self._begin(unit, request, folder)
-            attempt.phase = "applying"
-            exit_ = await self._attend(folder, attempt, request)
-            attempt.phase = "reading"
-            answer = await self._results.read(unit, folder, exit_)
+            secrets = asyncio.create_task(self._results.secrets(unit))
+            try:
+                attempt.phase = "applying"
+                exit_ = await self._attend(folder, attempt, request)
+                attempt.phase = "reading"
+                answer = await self._results.read(unit, folder, exit_, secrets)
+            finally:
+                secrets.cancel()
             return answer.model_copy(update={"reattached": reattached})
 
     async def _begin(self, unit: Unit, request: ApplyRequest, folder: ApplyFolder) -> None:
@@ -128,16 +132,15 @@ class Applying:
         await self._wait_out(first)
         raise unit_failure(
             ErrorType.INTERRUPTED,
-            f"An apply of this plan of {request.unit} was begun on {first.host} at {first.started_at:%Y-%m-%d %H:%M} UTC, "
-            "and how it ended is not known: that host or its data are gone. State may have been written in part, so this "
-            "plan is not applied again; a new plan shows what remains.",
+            f"An apply of this plan of {request.unit} was begun on {first.host} at {first.started_at:%Y-%m-%d %H:%M} "
+            "UTC, and how it ended is not known: that host or its data are gone. State may have been written in part, "
+            "so this plan is not applied again; a new plan shows what remains.",
         )
 
     async def _wait_out(self, record: ApplyRecord) -> None:
         """Until the other apply can't go on any more: its runner has fenced itself by then."""
         until = record.may_live_until(self._lease, self._grace)
-        while (left := (until - datetime.now(UTC)).total_seconds()) > 0:
-            await asyncio.sleep(min(left, 5.0))
+        await asyncio.sleep(max((until - datetime.now(UTC)).total_seconds(), 0))
 
     async def _wait_for_claim(self, folder: ApplyFolder, request: ApplyRequest) -> None:
         give_up = time.monotonic() + _STARTS_WITHIN

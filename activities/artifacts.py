@@ -1,4 +1,4 @@
-"""Keeps plans, their texts and logs under keys, in a folder or in S3; saved plans are encrypted, since they hold secrets."""
+"""Keeps plans, texts and logs under keys, in a folder or in S3; saved plans are encrypted, since they hold secrets."""
 
 import asyncio
 import contextlib

@@ -1,10 +1,13 @@
 """What a unit would get from its dependencies now: their real outputs, its mocks, or nothing; told by structure."""
 
+import asyncio
+import contextlib
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+import weakref
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -44,7 +47,41 @@ class Rendered:
 
     dependencies: tuple[Dependency, ...]
     inputs: dict[str, Json] = field(default_factory=dict)
-    backend: str = ""
+    remote_state: dict[str, Json] | None = None
+
+
+class ColdFolders:
+    """Two Terragrunts must not prepare one folder at once; once it is prepared, any number may read there."""
+
+    _MANY = 10_000
+
+    def __init__(self) -> None:
+        self._locks: weakref.WeakValueDictionary[Path, asyncio.Lock] = weakref.WeakValueDictionary()
+        self._warm: set[Path] = set()
+
+    @contextlib.asynccontextmanager
+    async def warm_up(self, folders: Iterable[Path]) -> AsyncIterator[None]:
+        """Holds the folders that nobody has prepared yet."""
+        async with contextlib.AsyncExitStack() as held:
+            for folder in sorted({*folders}):
+                if folder not in self._warm:
+                    await held.enter_async_context(self._locks.setdefault(folder, asyncio.Lock()))
+            yield
+        if len(self._warm) > self._MANY:
+            self._warm.clear()
+        self._warm.update(folders)
+
+
+@contextlib.contextmanager
+def scratch_folder(scratch: Path, files: Mapping[str, str]) -> Iterator[Path]:
+    """A private folder with these files, gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="terragrunt-", dir=scratch))
+    try:
+        for name, text in files.items():
+            (folder / name).write_text(text)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class UnitReader:
@@ -53,17 +90,23 @@ class UnitReader:
     def __init__(self, command: TerragruntCommand, scratch: Path) -> None:
         self._command = command
         self._scratch = scratch
+        self._folders = ColdFolders()
+
+    def preparing(self, folder: Path) -> contextlib.AbstractAsyncContextManager[None]:
+        """Around whatever may be the first to prepare a unit's folder."""
+        return self._folders.warm_up([folder])
 
     async def render(self, folder: Path, environ: Mapping[str, str]) -> Rendered:
         """Raises `TerragruntFailed` where the unit can't be read."""
         document = await self._render(folder, environ)
         blocks = document.get("dependency")
-        inputs = document.get("inputs")
+        inputs, remote_state = document.get("inputs"), document.get("remote_state")
         return Rendered(
             tuple(_dependency(folder, str(name), block) for name, block in blocks.items() if isinstance(block, dict))
             if isinstance(blocks, dict)
             else (),
             inputs if isinstance(inputs, dict) else {},
+            remote_state if isinstance(remote_state, dict) else None,
         )
 
     async def real_outputs(self, dependencies: tuple[Dependency, ...], environ: Mapping[str, str]) -> dict[str, Json]:
@@ -75,12 +118,9 @@ class UnitReader:
         dependencies = tuple(each for each in dependencies if not each.skips_outputs)
         if not dependencies:
             return {}
-        folder = Path(tempfile.mkdtemp(prefix="outputs-", dir=self._scratch))
-        try:
-            (folder / "terragrunt.hcl").write_text(_probe(dependencies))
-            document = await self._render(folder, environ)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        async with self._folders.warm_up([each.path for each in dependencies]):
+            with scratch_folder(self._scratch, {"terragrunt.hcl": _probe(dependencies)}) as folder:
+                document = await self._render(folder, environ)
         inputs = document.get("inputs")
         if not isinstance(inputs, dict):
             raise TerragruntFailed("terragrunt render", "Error: the outputs of dependencies could not be read")
@@ -96,16 +136,12 @@ class UnitReader:
         return found
 
     async def _render(self, folder: Path, environ: Mapping[str, str]) -> dict[str, Json]:
-        handle, name = tempfile.mkstemp(prefix="rendered-", suffix=".json", dir=self._scratch)
-        os.close(handle)
-        out = Path(name)
-        try:
+        with scratch_folder(self._scratch, {"rendered.json": ""}) as beside:
+            out = beside / "rendered.json"
             answer = await run_process(
                 self._command.render(out), cwd=folder, environ=environ, timeout=timedelta(minutes=10)
             )
-            text = answer.stdout if self._command.is_new else out.read_text()
-        finally:
-            out.unlink(missing_ok=True)
+            text = answer.stdout if self._command.is_new else await asyncio.to_thread(out.read_text)
         return _parse(text, answer)
 
 

@@ -9,8 +9,8 @@ from docustack.locks import ConfirmGrants, LockRequest
 from docustack.model import Model
 from docustack.plans import Change, DependencyOutputs, PlanRecord, PlanSummary
 from docustack.repository import ChangedFile, Repository, WorkTree
-from docustack.terrateam import TerrateamConfiguration
 from docustack.terragrunt_errors import StateLock
+from docustack.terrateam import TerrateamConfiguration
 
 
 class Nothing(Model):
@@ -291,6 +291,7 @@ class Installation(Model):
     public_url: str = ""  # of the web server that shows logs
     apply_lease_seconds: int = 900
     cancel_grace_seconds: int = 300
+    bot_login: str = ""
 
 
 class Host(Model):

@@ -1,13 +1,14 @@
 """Runs one command beside the worker and outlives it: `python -I -S runner.py FOLDER`; standard library only.
 
-The folder is all that worker and runner share. The worker writes `command.json`, touches `lease` while it attends, and
-writes `cancel` to end the work. The runner claims the folder with `runner.json`, writes the command's output to `log`,
-its process to `child.json`, and at the end, at once and whole, how it ended to `exit.json`. The command's environment is
-the runner's own, so that no credential lies in a file.
+The folder is all that worker and runner share. The worker writes `command.json`, touches `lease` while it attends,
+and writes `cancel` to end the work. The runner claims the folder with `runner.json`, writes the command's output to
+`log`, its process to `child.json`, and at the end, at once and whole, how it ended to `exit.json`. The command's
+environment is the runner's own, so that no credential lies in a file.
 
-The work is ended gracefully when it is cancelled, when its time is up, when the lease has run out, and when the runner is
-told to terminate: as for Ctrl-C, but to Terraform alone. Terragrunt in the same group would pass the signal on a second
-time after 15 seconds, on which Terraform gives up without writing its state, and kill it after 30 (seen with 1.1.3).
+The work is ended gracefully when it is cancelled, when its time is up, when the lease has run out, and when the runner
+is told to terminate: as for Ctrl-C, but by a signal to Terraform alone. Terragrunt, interrupted with it, would pass the
+signal on a second time after 15 seconds, on which Terraform gives up without waiting for the resource in hand, and
+would kill it after 30 (seen with 1.1.3).
 """
 
 import contextlib
@@ -147,7 +148,7 @@ class Runner:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 process_group=0,
-                preexec_fn=follow_the_runner,
+                preexec_fn=follow_the_runner,  # noqa: PLW1509 - this process has one thread
             )
         with contextlib.suppress(OSError):
             write_whole(self._folder / "child.json", this_process(child.pid))

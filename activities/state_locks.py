@@ -5,14 +5,16 @@ import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from temporalio.exceptions import ApplicationError
+
 from activities.apply_folder import ApplyFolder
 from activities.apply_records import ApplyRecord, ApplyRecords
 from activities.artifacts import ArtifactStore
-from activities.messages import FailureDetails, StateLockAnswer
+from activities.disclosure import Disclosure, Look
+from activities.messages import StateLockAnswer
 from activities.processes import Finished, run_process
 from activities.terragrunt_command import TerragruntCommand
-from activities.unit_secrets import redactor_for
-from activities.unit_work import Unit, unit_failure
+from activities.unit_work import Unit
 from docustack.errors import ErrorType
 from docustack.terragrunt_errors import StateLock, classify, clean_output, state_lock
 
@@ -28,12 +30,14 @@ class StateLocks:
         self,
         command: TerragruntCommand,
         artifacts: ArtifactStore,
+        disclosure: Disclosure,
         data_dir: Path,
         host: str,
         lease: timedelta,
         grace: timedelta,
     ) -> None:
         self._command = command
+        self._disclosure = disclosure
         self._records = ApplyRecords(artifacts)
         self._folders = data_dir / "applies"
         self._host = host
@@ -99,11 +103,8 @@ class StateLocks:
         limit = timedelta(minutes=unit.request.timeout_minutes)
         return await run_process(argv, cwd=unit.folder, environ=unit.environ, timeout=limit)
 
-    async def _failure(self, unit: Unit, command: str, done: Finished) -> Exception:
-        redactor = await asyncio.to_thread(redactor_for, unit, {})
-        output = redactor.text(clean_output(done.stdout + done.stderr))
-        found = classify(output, command, unit.request.unit, unit.request.environment.profile)
-        return unit_failure(found.type, found.message, FailureDetails(text=found.lines))
+    async def _failure(self, unit: Unit, command: str, done: Finished) -> ApplicationError:
+        return await self._disclosure.failure(unit, command, done.stdout + done.stderr, Look())
 
 
 def _is_of(lock: StateLock, record: ApplyRecord) -> bool:

@@ -1,4 +1,4 @@
-"""The activities that run Terragrunt: plan a unit, apply its saved plan, compare plans, look at dependencies and locks."""
+"""The activities that run Terragrunt: plan a unit, apply its saved plan, compare plans, look at outputs and locks."""
 
 import os
 from collections.abc import Awaitable, Callable, Mapping
@@ -10,6 +10,8 @@ from temporalio import activity
 from activities.apply_results import ApplyResults
 from activities.applying import Applying
 from activities.artifacts import ArtifactStore
+from activities.dependency_outputs import UnitReader
+from activities.disclosure import Disclosure
 from activities.messages import (
     ApplyAnswer,
     ApplyRequest,
@@ -31,8 +33,8 @@ from activities.unit_work import Unit, WorkTrees, heartbeating, open_unit
 class Terragrunt:
     """One operation on one unit; every error is an `ApplicationError` whose type is an `ErrorType`.
 
-    Of `environ` only what a child process needs is passed on. `renew` is a cheap call to Temporal that fails when Temporal
-    can't be reached: while it succeeds a running apply keeps its lease.
+    Of `environ` only what a child process needs is passed on. `renew` is a cheap call to Temporal that fails when
+    Temporal can't be reached: while it succeeds a running apply keeps its lease.
     """
 
     def __init__(
@@ -54,23 +56,25 @@ class Terragrunt:
         self._work_trees = work_trees
         self._command = command
         self._environ = dict(os.environ if environ is None else environ)
-        self._planning = Planning(command, artifacts, scratch)
-        results = ApplyResults(self._planning, artifacts)
+        reader = UnitReader(command, scratch)
+        disclosure = Disclosure(command, artifacts, reader, scratch)
+        self._planning = Planning(command, artifacts, reader, disclosure, scratch)
+        results = ApplyResults(self._planning, disclosure, artifacts)
         self._applying = Applying(command, artifacts, results, data_dir, host, lease, cancel_grace, renew)
-        self._state_locks = StateLocks(command, artifacts, data_dir, host, lease, cancel_grace)
+        self._state_locks = StateLocks(command, artifacts, disclosure, data_dir, host, lease, cancel_grace)
 
     @activity.defn
     async def plan_unit(self, request: PlanRequest) -> PlanAnswer:
         """Make and save a plan; a unit whose dependency has neither outputs nor mocks is deferred."""
         async with heartbeating(lambda: "planning"):
-            return await self._planning.plan(await self._open(request, changes=False), request)
+            return await self._planning.plan(await self._open(request, changes=False))
 
     @activity.defn
     async def dependency_outputs(self, request: UnitRequest) -> OutputsAnswer:
         """Digests of what the unit's dependencies give now; asked right before a saved plan is applied."""
         async with heartbeating(lambda: "reading outputs"):
-            _, present = await self._planning.outputs(await self._open(request, changes=False))
-            return OutputsAnswer(dependencies=present)
+            unit = await self._open(request, changes=False)
+            return OutputsAnswer(dependencies=self._planning.present(unit, await self._planning.look(unit)))
 
     @activity.defn
     async def plan_coverage(self, request: CoverageRequest) -> CoverageAnswer:

@@ -1,5 +1,6 @@
 """Which Terragrunt this worker has, how its version wants to be called, and what its processes get to see."""
 
+import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -63,7 +64,7 @@ class TerragruntCommand:
             raise ConfigurationError(
                 f"`{found} --version` answered {answer.stdout.strip()!r}: DocuStack needs Terragrunt 0.50 or newer."
             )
-        return cls(str(Path(found).absolute()), str(Path(under).absolute()), version)
+        return cls(os.path.abspath(found), os.path.abspath(under), version)  # noqa: PTH100 - no file is touched
 
     @property
     def is_new(self) -> bool:
@@ -94,6 +95,9 @@ class TerragruntCommand:
     def show_directly(self, plan: Path, *, as_json: bool) -> list[str]:
         """The same without Terragrunt, in a folder that it has prepared: half the time."""
         return [self.terraform, "show", "-json" if as_json else "-no-color", str(plan)]
+
+    def outputs(self) -> list[str]:
+        return [self.terragrunt, "output", "-json"]
 
     def force_unlock(self, lock_id: str) -> list[str]:
         return [self.terragrunt, "force-unlock", "-force", lock_id]
@@ -138,7 +142,7 @@ class TerragruntCommand:
 
 
 def session_name(request: UnitRequest) -> str:
-    """Tells pull request (or run) and person, so that CloudTrail names them; at most 64 characters of AWS's alphabet."""
+    """Tells pull request (or run) and person, so that CloudTrail names them; at most 64 of AWS's characters."""
     work = f"pr{request.pull_request}" if request.pull_request is not None else f"run-{request.tree.run_id}"
     return re.sub(r"[^\w+=,.@-]", "-", f"docustack-{work}-{request.actor}", flags=re.ASCII)[:64]
 

@@ -47,11 +47,11 @@ def telling(values: Mapping[str, Json]) -> set[Secret]:
 
 
 def _values_of_sensitive_variables(unit: Unit, inputs: Mapping[str, Json]) -> set[Secret]:
-    folder = unit.prepared() or unit.folder
-    names = sensitive_variable_names(_texts(folder, "*.tf"))
+    folders = [*unit.prepared(), unit.folder]
+    names = sensitive_variable_names(_texts(folders, "*.tf"))
     given: dict[str, Json] = {**inputs}
-    for text in _texts(folder, "*.tfvars"):
-        given |= {name: value for name, value in re.findall(r'^\s*([\w-]+)\s*=\s*"(.*)"\s*$', text, re.MULTILINE)}
+    for text in _texts(folders, "*.tfvars"):
+        given |= dict(re.findall(r'^\s*([\w-]+)\s*=\s*"(.*)"\s*$', text, re.MULTILINE))
     found = {leaf for name in names if name in given for leaf in leaves(given[name])} | telling(given)
     for name, value in unit.environ.items():
         if name.startswith("TF_VAR_") and (name[7:] in names or _TELLING.search(name)):
@@ -66,5 +66,6 @@ def _parsed(value: str) -> set[Secret]:
         return set()
 
 
-def _texts(folder: Path, pattern: str) -> list[str]:
-    return [path.read_text(errors="replace") for path in sorted(folder.glob(pattern)) if path.is_file()]
+def _texts(folders: Iterable[Path], pattern: str) -> list[str]:
+    paths = {path for folder in folders for path in folder.glob(pattern) if path.is_file()}
+    return [path.read_text(errors="replace") for path in sorted(paths)]

@@ -37,15 +37,14 @@ class Unit:
     folder: Path
     environ: dict[str, str]
 
-    def prepared(self) -> Path | None:
-        """Where Terragrunt has put the module and run `init`; None where that can't be told for sure."""
-        found = []
-        for top in (self.folder, self.folder / ".terragrunt-cache"):
-            for path, folders, _ in os.walk(top):
-                if ".terraform" in folders:
-                    found.append(Path(path))
-                folders[:] = [] if top == self.folder else [name for name in folders if not name.startswith(".")]
-        return found[0] if len(found) == 1 else None
+    def prepared(self) -> list[Path]:
+        """The folders where Terragrunt has put the module and run `init`, the latest first."""
+        found = [self.folder] if (self.folder / ".terraform").is_dir() else []
+        for path, folders, _ in os.walk(self.folder / ".terragrunt-cache"):
+            if ".terraform" in folders:
+                found.append(Path(path))
+            folders[:] = [name for name in folders if not name.startswith(".")]
+        return sorted(found, key=lambda folder: (folder / ".terraform").stat().st_mtime, reverse=True)
 
 
 async def open_unit(
@@ -100,6 +99,6 @@ async def heartbeating(details: Callable[[], object]) -> AsyncIterator[None]:
 
 
 def was_cancelled() -> bool:
-    """Somebody wants the work to end, rather than this worker only shutting down or Temporal having lost sight of it."""
+    """Somebody wants the work to end; it isn't only that this worker shuts down, or that Temporal lost sight of it."""
     details = activity.cancellation_details()
     return details is not None and details.cancel_requested

@@ -17,7 +17,7 @@ _TELLS_NOTHING = frozenset({"true", "false", "null", "none", MASK})
 _SHAPES = tuple(
     re.compile(pattern)
     for pattern in (
-        r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----[\s\S]*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\Z)",
+        r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----[\s\S]*?(?:-----END [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----|\Z)",
         r"\b(?:AKIA|ASIA|AROA|AIDA)[0-9A-Z]{16}\b",
         r"\bgh[pousr]_[A-Za-z0-9]{20,}\b",
         r"\bgithub_pat_[A-Za-z0-9_]{20,}\b",
@@ -34,20 +34,25 @@ _SHAPES = tuple(
     )
 )
 
+_NAMED = (
+    r"\b[\w-]*(?:password|passwd|secret_access_key|secret_key|session_token|client_secret|api_?key|auth_?token|"
+    r"private_?key|access_token)"
+)
+
 _KEPT_AROUND = tuple(
-    re.compile(pattern)
-    for pattern in (
+    re.compile(f"(?i)(?P<before>{before})(?P<secret>{secret})(?P<after>{after})")
+    for before, secret, after in (
         # user:password@ in an address
-        r"(?P<before>\b[a-zA-Z][a-zA-Z0-9+.-]*://[^\s/:@\"']*:)(?P<secret>[^\s/@\"']+)(?P<after>@)",
+        (r"\b[a-z][a-z0-9+.-]*://[^\s/:@\"']*:", r"[^\s/@\"']+", "@"),
         # Authorization: Bearer …
-        r"(?i)(?P<before>\bauthorization[\"']?\s*[:=]\s*[\"']?(?:bearer|basic|token)\s+)(?P<secret>[^\s\"',]+)(?P<after>)",
-        # aws_secret_access_key = …, password: "…", client-secret=…
-        r"(?i)(?P<before>\b[\w-]*(?:password|passwd|secret_access_key|session_token|client_secret|api_?key|auth_?token|"
-        r"private_?key|access_token)[\"']?\s*(?:=|:)\s*\\?[\"'])(?P<secret>[^\"'\\\n]+)(?P<after>\\?[\"'])",
-        r"(?i)(?P<before>\b[\w-]*(?:password|passwd|secret_access_key|session_token|client_secret|api_?key|auth_?token|"
-        r"private_?key|access_token)=)(?P<secret>[^\s\"'&;,<>()]+)(?P<after>)",
+        (r"\bauthorization[\"']?\s*[:=]\s*[\"']?(?:bearer|basic|token)\s+", r"[^\s\"',]+", ""),
+        # aws_secret_access_key = "…", \"password\": \"…\"
+        (_NAMED + r"\\?[\"']?\s*(?:=|:)\s*\\?[\"']", r"[^\"'\\\n]+", r"\\?[\"']"),
+        # password=…
+        (_NAMED + "=", r"[^\s\"'&;,<>()]+", ""),
     )
 )
+"""Where only the middle is secret, and what stands around it says what it was."""
 
 
 class Redactor:

@@ -35,37 +35,51 @@ class Failure:
         return f"{self.headline}\n{self.advice}" if self.advice else self.headline
 
 
-_KINDS: tuple[tuple[ErrorType, str], ...] = (
-    (ErrorType.STATE_LOCKED, r"Error acquiring the state lock"),
-    (
-        ErrorType.STALE_PLAN,
-        r"Saved plan is stale|Mismatch between input and plan variable value|Saved plan does not match",
-    ),
-    (
-        ErrorType.PROVIDER_CRASH,
-        r"Plugin did not respond|The plugin encountered an error, and failed to respond|plugin process exited|"
-        r"plugin crashed|Stack trace from the .* plugin|TERRAFORM CRASH|^panic: |Failed to load plugin schemas",
-    ),
-    (ErrorType.NO_OUTPUTS, r"detected no outputs\. Either the target module has not been applied yet"),
-    (
-        ErrorType.THROTTLED,
-        r"Throttling(?:Exception)?\b|ThrottledException|RequestLimitExceeded|TooManyRequests|Rate exceeded|SlowDown\b|"
-        r"RequestThrottled|ProvisionedThroughputExceeded|StatusCode: 429",
-    ),
-    (
-        ErrorType.CREDENTIALS,
-        r"AccessDenied|Access ?Denied|UnauthorizedAccess|UnauthorizedOperation|ExpiredToken|RequestExpired|"
-        r"InvalidClientTokenId|UnrecognizedClientException|SignatureDoesNotMatch|AuthFailure|InvalidAccessKeyId|"
-        r"No valid credential sources|NoCredentialProviders|failed to refresh cached credentials|no EC2 IMDS role found|"
-        r"SSO session (?:has expired|associated with)|is not authorized to perform|failed to get shared config profile|"
-        r"token has expired|StatusCode: 403",
-    ),
-    (
-        ErrorType.UNAVAILABLE,
-        r"dial tcp|connection refused|connection reset by peer|i/o timeout|TLS handshake timeout|no such host|"
-        r"ServiceUnavailable|Service Unavailable|InternalServerError|StatusCode: 50[0234]|unexpected EOF|"
-        r"Could not connect to (?:registry|registry\.\S+)|server misbehaving|context deadline exceeded",
-    ),
+_KINDS: tuple[tuple[ErrorType, re.Pattern[str]], ...] = tuple(
+    (kind, re.compile("|".join(patterns), re.MULTILINE))
+    for kind, patterns in (
+        (ErrorType.STATE_LOCKED, ["Error acquiring the state lock"]),
+        (
+            ErrorType.STALE_PLAN,
+            ["Saved plan is stale", "Saved plan does not match", "Mismatch between input and plan variable value"],
+        ),
+        (
+            ErrorType.PROVIDER_CRASH,
+            [
+                *["Plugin did not respond", "The plugin encountered an error, and failed to respond", "plugin crashed"],
+                *["plugin process exited", "Stack trace from the .* plugin", "TERRAFORM CRASH", "^panic: "],
+            ],
+        ),
+        (ErrorType.NO_OUTPUTS, [r"detected no outputs\. Either the target module has not been applied yet"]),
+        (
+            ErrorType.THROTTLED,
+            [
+                *[r"Throttling(?:Exception)?\b", "ThrottledException", "RequestLimitExceeded", "TooManyRequests"],
+                *["Rate exceeded", r"SlowDown\b", "RequestThrottled", "ProvisionedThroughputExceeded"],
+                "StatusCode: 429",
+            ],
+        ),
+        (
+            ErrorType.CREDENTIALS,
+            [
+                *["Access ?Denied", "UnauthorizedAccess", "UnauthorizedOperation", "ExpiredToken", "RequestExpired"],
+                *["InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch", "AuthFailure"],
+                *["InvalidAccessKeyId", "No valid credential sources", "NoCredentialProviders"],
+                *["failed to refresh cached credentials", "SSO session (?:has expired|associated with)"],
+                *["is not authorized to perform", "failed to get shared config profile", "token has expired"],
+                *["no EC2 IMDS role found", "StatusCode: 403"],
+            ],
+        ),
+        (
+            ErrorType.UNAVAILABLE,
+            [
+                *["dial tcp", "connection refused", "connection reset by peer", "i/o timeout", "no such host"],
+                *["TLS handshake timeout", "Service ?Unavailable", "InternalServerError", "StatusCode: 50[0234]"],
+                *["unexpected EOF", r"Could not connect to (?:registry|\S+\.terraform\.io)", "server misbehaving"],
+                "context deadline exceeded",
+            ],
+        ),
+    )
 )
 
 _CONFIGURATION = re.compile(
@@ -77,13 +91,14 @@ _CONFIGURATION = re.compile(
     r"Attempt to get attribute|Variables not allowed|Provider configuration not present|Unexpected )"
 )
 _TERRAGRUNT_CONFIGURATION = re.compile(
-    r"There is no variable named|Could not find (?:a )?\S*terragrunt\.hcl|No terragrunt\.hcl|working dir(?:ectory)? not found|"
-    r"error (?:downloading|parsing)|ParentFileNotFound|does not contain any|Found a dependency cycle|You attempted to run terragrunt in a folder that does not contain a terragrunt\.hcl"
+    r"There is no variable named|Could not find (?:a )?\S*terragrunt\.hcl|No terragrunt\.hcl|ParentFileNotFound|"
+    r"working dir(?:ectory)? not found|error (?:downloading|parsing)|does not contain any|Found a dependency cycle|"
+    r"folder that does not contain a terragrunt\.hcl"
 )
 
-_PREFIX = re.compile(
-    r"^(?:\x1b\[[0-9;]*m)*(?:time=\S+ level=\S+ (?:prefix=\S+ )?(?:msg=)?|\d\d:\d\d:\d\d\.\d{3} (?:ERROR|WARN|INFO|DEBUG|STDOUT|STDERR)\s+"
-    r"(?:\[[^\]]*\] )?(?:(?:terraform|tofu): )?)"
+_LOG_PREFIX = re.compile(
+    r"^(?:time=\S+ level=\S+ (?:prefix=\S+ )?(?:msg=)?"
+    r"|\d\d:\d\d:\d\d\.\d{3} (?:ERROR|WARN|INFO|DEBUG|STDOUT|STDERR)\s+(?:\[[^\]]*\] )?(?:(?:terraform|tofu): )?)"
 )
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _BOX = re.compile(r"^\s*[│╷╵|] ?")
@@ -128,8 +143,7 @@ def clean_output(output: str) -> str:
 
 
 def _clean(line: str) -> str:
-    line = _COLOUR.sub("", line).rstrip()
-    return _BOX.sub("", _PREFIX.sub("", line))
+    return _BOX.sub("", _LOG_PREFIX.sub("", _COLOUR.sub("", line).rstrip()))
 
 
 def _diagnostics(lines: list[str]) -> list[str]:
@@ -158,7 +172,7 @@ def _is_terragrunts_end(line: str) -> bool:
 
 def _kind(errors: str, text: str, diagnostics: list[str]) -> ErrorType:
     for kind, pattern in _KINDS:
-        if re.search(pattern, errors, re.MULTILINE):
+        if pattern.search(errors):
             return kind
     if any(_is_configuration(each) for each in diagnostics) or _TERRAGRUNT_CONFIGURATION.search(text):
         return ErrorType.CONFIGURATION
@@ -202,15 +216,15 @@ def _advice(kind: ErrorType, profile: str | None, lock: StateLock | None) -> str
     if kind is ErrorType.CREDENTIALS:
         login = f" --profile {profile}" if profile else ""
         return (
-            f"Log in again with `aws sso login{login}`, verify the identity with `aws sts get-caller-identity`, and check "
-            "that it may do what was denied."
+            f"Log in again with `aws sso login{login}`, verify the identity with `aws sts get-caller-identity`, and "
+            "check that it may do what was denied."
         )
     return _ADVICE.get(kind, "")
 
 
 _ADVICE: dict[ErrorType, str] = {
     ErrorType.CONFIGURATION: "Correct the configuration at that place and push; the plan is made again by itself.",
-    ErrorType.STALE_PLAN: "State has changed since this plan was made: comment `terrateam plan`, and apply the new plan.",
+    ErrorType.STALE_PLAN: "State has changed since this plan was made: comment `terrateam plan`, then apply the new one.",
     ErrorType.NO_OUTPUTS: "A dependency has not been applied yet: apply it first, then comment `terrateam plan`.",
     ErrorType.THROTTLED: "AWS limits the rate of requests: try again in a few minutes.",
     ErrorType.UNAVAILABLE: "A service could not be reached: try again when the network or the service is back.",
