@@ -29,11 +29,19 @@ _PATTERNS = {
 def problems_of(error: ValidationError, source: YamlSource) -> list[Problem]:
     """Each problem once; several that pydantic has with one choice (`anyone`, or a list of teams) are one."""
     found: dict[tuple[Path, str], Problem] = {}
-    for detail in error.errors():
+    details = error.errors()
+    misspelt = {(*path[:-1], nearest(str(path[-1]), _keys_at(path[:-1]))) for path in _unknown_keys(details)}
+    for detail in details:
         path, is_choice = _path(detail, source)
+        if detail["type"] == "missing" and path in misspelt:
+            continue
         problem = _who(path, source) if is_choice else _problem(detail, path, source)
         found.setdefault((path, problem.what), problem)
     return list(found.values())
+
+
+def _unknown_keys(details: list[ErrorDetails]) -> list[Path]:
+    return [detail["loc"] for detail in details if detail["type"] == "extra_forbidden"]
 
 
 def nearest(word: str, words: Iterable[str]) -> str | None:

@@ -113,7 +113,7 @@ def _check_patterns(source: YamlSource, state: dict[str, Value]) -> Iterator[Pro
                 known = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
                 suggestion = f"did you mean {{{close}}}?" if close else f"there are {known}"
                 yield source.problem(at, f"there is no placeholder {{{placeholder}}}", suggestion)
-        if re.sub(r"\{[^{}]*\}", "", pattern).strip("{}") != re.sub(r"\{[^{}]*\}", "", pattern):
+        if re.search(r"[{}]", re.sub(r"\{[^{}]*\}", "", pattern)):
             yield source.problem(at, f"a brace of `{pattern}` has no partner", "write placeholders as {account_id}")
 
 
