@@ -4,15 +4,15 @@ import argparse
 import json
 import logging
 import re
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
-import uvicorn
+from starlette.applications import Starlette
 
 from local.github.app import build
 from local.github.settings import Settings
+from local.serving import serve
 
 log = logging.getLogger("local.github")
 GIT_NEEDED = (2, 38)  # merge-tree --write-tree
@@ -27,13 +27,13 @@ def main() -> int:
     except (ValueError, OSError) as error:
         log.critical("cannot start: %s", error)
         return 2
-    listener = socket.create_server((settings.host, settings.port), backlog=128)
-    port = listener.getsockname()[1]
-    settings = settings.model_copy(update={"port": port, "url": f"http://{settings.host}:{port}"})
-    config = uvicorn.Config(build(settings), log_level="warning", access_log=False, timeout_graceful_shutdown=2)
-    log.info("GitHub stand-in for %s at %s", settings.full_name, settings.url)
-    uvicorn.Server(config).run(sockets=[listener])
+    serve(lambda url: _build(settings, url), settings.host, settings.port, settings.data_dir)
     return 0
+
+
+def _build(settings: Settings, url: str) -> Starlette:
+    log.info("GitHub stand-in for %s at %s", settings.full_name, url)
+    return build(settings.model_copy(update={"url": url}))
 
 
 def _settings(arguments: list[str]) -> Settings:

@@ -9,6 +9,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from local.faults import fault_routes
 from local.github import api, control, hook, pushes
 from local.github.errors import not_found
 from local.github.hub import Hub
@@ -22,7 +23,6 @@ def build(settings: Settings) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        (settings.data_dir / hook.ADDRESS).write_text(settings.url)
         hook.install(settings.git_dir, settings.data_dir)
         pushes.take_as_known(hub)
         pushes.notice(hub)
@@ -35,7 +35,7 @@ def build(settings: Settings) -> Starlette:
     # A web page from elsewhere, opened in the same browser, must not reach this by a name of its own.
     hosts = Middleware(TrustedHostMiddleware, allowed_hosts=[settings.host, "localhost"])
     app = Starlette(
-        routes=[*control.routes, *api.routes],
+        routes=[*fault_routes(hub.faults, control.FAULTS), *control.routes, *api.routes],
         middleware=[hosts],
         lifespan=lifespan,
         exception_handlers={404: _missing},

@@ -4,6 +4,8 @@ import shlex
 import sys
 from pathlib import Path
 
+from local.serving import ADDRESS
+
 # Run by git in the pusher's process: it must be quick, quiet, and never a reason for the push to fail. The stand-in
 # may be down or on another port than last time, so its address is read from a file.
 _SCRIPT = """#!/bin/sh
@@ -17,7 +19,6 @@ _CODE = (
     "url = open(sys.argv[1]).read().strip() + '/_stand_in/pushed';"
     "u.build_opener(u.ProxyHandler({})).open(u.Request(url, data=b'', method='POST'), timeout=10)"
 )
-ADDRESS = "url"
 
 
 def install(git_dir: Path, data_dir: Path) -> None:

@@ -4,13 +4,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 
+from local.faults import Faults
 from local.github import people
 from local.github.errors import GitHubError, not_found
-from local.github.faults import Faults
 from local.github.git import Repository
 from local.github.records import Fork, PullRequest, User
 from local.github.settings import Settings
-from local.github.store import Store
+from local.store import Store
 
 
 class Hub:

@@ -9,7 +9,7 @@ from pathlib import Path
 from local.github.errors import forbidden
 from local.github.git import Person
 from local.github.records import Permission, Team, User
-from local.github.store import Store
+from local.store import Store
 
 BOT = "docustack[bot]"
 NOREPLY = "users.noreply.github.com"

@@ -3,24 +3,15 @@
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
+
+from local.store import Record
 
 Permission = Literal["none", "read", "triage", "write", "maintain", "admin"]
 ReviewState = Literal["APPROVED", "CHANGES_REQUESTED", "COMMENTED", "DISMISSED"]
 CheckStatus = Literal["queued", "in_progress", "completed", "waiting", "requested", "pending"]
 Conclusion = Literal["success", "failure", "neutral", "cancelled", "skipped", "timed_out", "action_required"]
 ReactionContent = Literal["+1", "-1", "laugh", "confused", "heart", "hooray", "rocket", "eyes"]
-
-
-class Record(BaseModel):
-    """One stored thing. An id of 0 means that it has not been stored yet."""
-
-    id: int = 0
-
-    @property
-    def within(self) -> str:
-        """What the record belongs to: the store can list by it."""
-        return ""
 
 
 class User(Record):

@@ -16,10 +16,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from local.faults import Fault
 from local.github import pushes
 from local.github.bodies import Body
 from local.github.errors import GitHubError, not_found
-from local.github.faults import Fault
 from local.github.git import GitError
 from local.github.hub import Hub
 from local.github.people import user_by_token

@@ -1,4 +1,4 @@
-"""Keeps records in one SQLite file, so that a killed stand-in goes on with the same data."""
+"""Keeps a stand-in's records in one SQLite file, so that a killed one goes on with the same data."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -7,9 +7,7 @@ from pathlib import Path
 from threading import RLock
 from typing import TypeVar
 
-from local.github.records import Record
-
-R = TypeVar("R", bound=Record)
+from pydantic import BaseModel
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS record (
@@ -20,6 +18,20 @@ CREATE TABLE IF NOT EXISTS record (
 );
 CREATE INDEX IF NOT EXISTS record_within ON record (kind, within, id);
 """
+
+
+class Record(BaseModel):
+    """One stored thing. An id of 0 means that it has not been stored yet."""
+
+    id: int = 0
+
+    @property
+    def within(self) -> str:
+        """What the record belongs to: the store can list by it."""
+        return ""
+
+
+R = TypeVar("R", bound=Record)
 
 
 class Store:

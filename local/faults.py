@@ -1,22 +1,15 @@
-"""Faults that a test or a demo switches on: what GitHub does on a bad day, for chosen requests."""
+"""Faults that a test or a demo switches on: what a service does on a bad day, for chosen requests."""
 
 import re
 import time
 from dataclasses import dataclass, field
 from itertools import count
 from threading import Lock
-from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-
-Kind = Literal[
-    "secondary_rate_limit",  # 403 with `retry-after`, nothing done
-    "server_error",  # `status`, nothing done
-    "lost_answer",  # the request is carried out, the caller gets `status`
-    "slow",  # answered after `delay` seconds
-    "mergeability_unknown",  # `mergeable: null`, as right after a push
-    "drop_deliveries",  # webhooks are recorded as failed, never sent
-]
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 
 class Fault(BaseModel):
@@ -24,7 +17,7 @@ class Fault(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    kind: Kind
+    kind: str
     path: str = Field(default=".*", description="regular expression that the whole path (or event) must match")
     method: str | None = None
     times: int | None = Field(default=None, ge=1)
@@ -69,7 +62,7 @@ class Faults:
             self._forget_ended()
             return {fault_id: switched.fault for fault_id, switched in self._switched.items()}
 
-    def take(self, kind: Kind, path: str, method: str | None = None) -> Fault | None:
+    def take(self, kind: str, path: str, method: str | None = None) -> Fault | None:
         """The first fault of the kind that hits this request, which counts as one of its times."""
         with self._lock:
             self._forget_ended()
@@ -93,3 +86,31 @@ class Faults:
         ]
         for fault_id in ended:
             del self._switched[fault_id]
+
+
+def fault_routes(faults: Faults, kinds: frozenset[str]) -> list[Route]:
+    """`/_stand_in/faults`: GET lists, POST switches one on and answers with its id, DELETE switches off."""
+
+    async def listed(_: Request) -> Response:
+        return JSONResponse({"faults": [{"id": key, **fault.model_dump()} for key, fault in faults.listed().items()]})
+
+    async def add(request: Request) -> Response:
+        try:
+            fault = Fault.model_validate_json(await request.body())
+            re.compile(fault.path)
+        except (ValidationError, re.error) as error:
+            return JSONResponse({"message": str(error)}, status_code=422)
+        if fault.kind not in kinds:
+            return JSONResponse({"message": f"kind must be one of {', '.join(sorted(kinds))}"}, status_code=422)
+        return JSONResponse({"id": faults.switch_on(fault)})
+
+    async def remove(request: Request) -> Response:
+        faults.switch_off(request.path_params.get("fault"))
+        return Response(status_code=204)
+
+    return [
+        Route("/_stand_in/faults", listed, methods=["GET"]),
+        Route("/_stand_in/faults", add, methods=["POST"]),
+        Route("/_stand_in/faults", remove, methods=["DELETE"]),
+        Route("/_stand_in/faults/{fault:int}", remove, methods=["DELETE"]),
+    ]
