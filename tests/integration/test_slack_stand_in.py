@@ -52,7 +52,7 @@ def test_token_names_the_bot(slack: SlackStandIn) -> None:
 
 @pytest.mark.parametrize("token,error", [("xoxb-wrong", "invalid_auth"), ("", "not_authed")])
 def test_wrong_token_is_refused(slack: SlackStandIn, token: str, error: str) -> None:
-    headers = {"authorization": f"Bearer {token}"}
+    headers = {"authorization": f"Bearer {token}"} if token else {}
     assert httpx.post(f"{slack.url}/api/auth.test", headers=headers).json() == {"ok": False, "error": error}
 
 
@@ -78,9 +78,8 @@ def test_history_is_newest_first_without_replies(slack: SlackStandIn) -> None:
     post(slack, "a reply", thread_ts=older)
     found = client(slack).conversations_history(channel=channel, oldest=older, inclusive=True)["messages"]
     assert [message["ts"] for message in found] == [newer, older]
-    assert [one["ts"] for one in client(slack).conversations_history(channel=channel, oldest=older)["messages"]] == [
-        newer
-    ]
+    later = client(slack).conversations_history(channel=channel, oldest=older)["messages"]
+    assert [message["ts"] for message in later] == [newer]
 
 
 def test_history_is_read_page_by_page(slack: SlackStandIn) -> None:
@@ -151,9 +150,9 @@ def test_down_is_a_server_error_until_it_is_switched_off(slack: SlackStandIn) ->
         post(slack, "lost")
     assert error.value.response.status_code == 503
     slack.control("DELETE", "faults")
-    assert "lost" not in [
-        one["text"] for one in client(slack).conversations_history(channel=post(slack, "x")[0])["messages"]
-    ]
+    channel, _ = post(slack, "back")
+    found = client(slack).conversations_history(channel=channel)["messages"]
+    assert "lost" not in [message["text"] for message in found]
 
 
 def test_lost_answer_posted_all_the_same(slack: SlackStandIn) -> None:
@@ -201,8 +200,8 @@ def test_page_shows_threads_under_their_heads(slack: SlackStandIn) -> None:
 
 def test_page_shows_blocks_in_place_of_text(slack: SlackStandIn) -> None:
     button = {"type": "button", "text": {"type": "plain_text", "text": "Open <PR>"}, "url": "http://example.com/1"}
-    section = {"type": "section", "text": {"type": "mrkdwn", "text": "Apply *failed*"}}
-    blocks = [section, {"type": "actions", "elements": [button]}]
+    section: dict[str, object] = {"type": "section", "text": {"type": "mrkdwn", "text": "Apply *failed*"}}
+    blocks: list[dict[str, object]] = [section, {"type": "actions", "elements": [button]}]
     client(slack).chat_postMessage(channel="#infra-alerts", text="fallback only", blocks=blocks)
     shown = page(slack)
     assert "Apply <b>failed</b>" in shown
@@ -221,7 +220,7 @@ def test_page_shows_blocks_in_place_of_text(slack: SlackStandIn) -> None:
         ("<javascript:alert(1)|x>", "&lt;javascript:alert(1)|x&gt;"),
         ("dev/us_east_1/my_vpc 2*3*4", "dev/us_east_1/my_vpc 2*3*4"),
         (":x: one\ntwo", "❌ one<br>two"),
-        ("\0000\0", "00"),
+        ("\x000\x00", "0"),
     ],
 )
 def test_markup_becomes_safe_html(text: str, expected: str) -> None:
