@@ -39,9 +39,13 @@ format: setup ## Format the code and fix what can be fixed
 types: setup ## Check types
 	$(VENV)/mypy
 
-lock: ## Resolve pyproject.toml and requirements.in into requirements.lock anew (needs uv)
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-		--no-emit-index-url --no-emit-find-links $(ARGS) --output-file requirements.lock pyproject.toml requirements.in
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	--no-emit-index-url --no-emit-find-links
+
+lock: ## Resolve the requirements anew into the three lock files (needs uv; ARGS=--upgrade moves versions)
+	$(LOCK) $(ARGS) --output-file requirements.lock pyproject.toml requirements.in
+	$(LOCK) --constraints requirements.lock --output-file requirements-runtime.lock pyproject.toml
+	echo hatchling | $(LOCK) --constraints requirements.lock --output-file requirements-build.lock -
 
 clean: ## Remove what the world and the checks have left; .venv and .tools stay (ALL=1 for these, too)
 	rm -rf .local .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage dist
