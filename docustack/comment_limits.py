@@ -1,6 +1,6 @@
 """How long a comment may be: GitHub's limit, and how a text is cut so that what matters stays."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from docustack.comment_text import counted
 
@@ -81,3 +81,13 @@ def closed(markdown: str) -> str:
     if open_fence is not None:
         markdown += f"\n{open_fence}"
     return markdown + "\n\n</details>" * max(folds, 0)
+
+
+def fair_shares(wanted: Sequence[int], room: int) -> list[int]:
+    """Room for each: who wants less than an equal share gets what it wants, and leaves the rest to the others."""
+    shares = [0] * len(wanted)
+    left = max(room, 0)
+    for waiting, index in enumerate(sorted(range(len(wanted)), key=lambda each: wanted[each])):
+        shares[index] = min(wanted[index], left // (len(wanted) - waiting))
+        left -= shares[index]
+    return shares

@@ -8,7 +8,10 @@ from urllib.parse import quote
 _TICKS = re.compile(r"`+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~$])")
-_SAFE_PART = re.compile(r"(?P<code>`[^`\n]+`)|(?P<url>https?://[A-Za-z0-9][A-Za-z0-9./?=&_%#:+~-]*[A-Za-z0-9/])")
+_SAFE_PART = re.compile(
+    r"(?P<code>(?<!`)(?P<ticks>`+)(?!`)(?:[^`\n]|(?!(?P=ticks)(?!`))`)+?(?P=ticks)(?!`))"
+    r"|(?P<url>https?://[A-Za-z0-9][A-Za-z0-9./?=&_%#:+~-]*[A-Za-z0-9/])"
+)
 _REFERENCE = re.compile(r"@(?=\w)|#(?=\d)|GH-(?=\d)")
 _ADDRESS = re.compile(r"^https?://[^\s]+$")
 _ZERO_WIDTH_SPACE = "\u200b"
@@ -140,7 +143,7 @@ def _prose_line(line: str) -> str:
     position = 0
     for match in _SAFE_PART.finditer(line):
         parts.append(_prose_escaped(line[position : match.start()]))
-        parts.append(inline_code(match["code"][1:-1]) if match["code"] else match["url"])
+        parts.append(inline_code(match["code"].strip("`")) if match["code"] else match["url"])
         position = match.end()
     parts.append(_prose_escaped(line[position:]))
     return "".join(parts)

@@ -4,12 +4,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from docustack.comment_advice import UNEXPECTED_CHANGES, advice
+from docustack.comment_help import help_comment
 from docustack.comment_limits import cut_middle, fitted
 from docustack.comment_plan_text import NO_CHANGES, as_diff, essence, plan_line, without_plan_line
 from docustack.comment_text import code_list, fence, fold, inline_code, link, prose
 from docustack.errors import ErrorType
 from docustack.plans import ArtifactRef, OutputsKind, PlanRecord
 from docustack.runs import UnitOutcome, UnitPhase
+
+__all__ = ["Links", "apply_comment", "help_comment", "plan_comment"]
 
 LONG = 20
 """A text of more lines is folded."""
@@ -28,8 +31,11 @@ class Links:
     log: Callable[[ArtifactRef], str | None] = _no_log
 
 
+NO_LINKS = Links()
+
+
 def plan_comment(
-    outcome: UnitOutcome, *, links: Links = Links(), next_steps: Sequence[str] = (), prefix: str = "terrateam"
+    outcome: UnitOutcome, *, links: Links = NO_LINKS, next_steps: Sequence[str] = (), prefix: str = "terrateam"
 ) -> str:
     """One unit's plan (guide, "Review Auto-Generated Plan"); `next_steps` are sentences of markdown for its end."""
     head = ["## Terrateam Plan", f"**Directory:** {inline_code(outcome.unit)}"]
@@ -48,7 +54,7 @@ def plan_comment(
 
 
 def apply_comment(
-    outcome: UnitOutcome, *, links: Links = Links(), planned_again: bool = False, prefix: str = "terrateam"
+    outcome: UnitOutcome, *, links: Links = NO_LINKS, planned_again: bool = False, prefix: str = "terrateam"
 ) -> str:
     """How one unit's apply ended (guide, "Terrateam PR Comments").
 
@@ -142,7 +148,8 @@ def _with_plan(outcome: UnitOutcome, plan: PlanRecord, head: list[str], links: L
 
 def _ended_badly(outcome: UnitOutcome, head: list[str], action: str, links: Links, prefix: str) -> str:
     """A unit that failed, was skipped or cancelled, or whose end isn't known: what, the last lines, what to do."""
-    parts = [*head, f"**Status:** {status(outcome)}", prose(outcome.message) or _bare_reason(outcome, action)]
+    headline = outcome.message.strip().partition("\n")[0]
+    parts = [*head, f"**Status:** {status(outcome)}", prose(headline) or _bare_reason(outcome, action)]
     after = [what_to_do(outcome, action, prefix), footer(outcome, links)]
     text = outcome.text.strip()
 
@@ -156,10 +163,17 @@ def _ended_badly(outcome: UnitOutcome, head: list[str], action: str, links: Link
 
 
 def what_to_do(outcome: UnitOutcome, action: str, prefix: str) -> str:
-    """The next step after a bad end; empty where another unit's end decides."""
+    """The next step after a bad end: as the failure itself tells it behind its first line, else as its type does.
+
+    Empty where another unit's end decides.
+    """
+    told = prose(outcome.message.strip().partition("\n")[2])
     if outcome.phase is UnitPhase.UNKNOWN:
         plan = inline_code(f"{prefix} plan {outcome.unit}")
-        return f"**What to do:** It isn't known whether the state was written. Comment {plan} before anything else."
+        todo = f"It isn't known whether the state was written. Comment {plan} before anything else."
+        return f"**What to do:** {todo}" + (f"\n\n{told}" if told else "")
+    if told:
+        return f"**What to do:** {told}"
     if outcome.phase is UnitPhase.SKIPPED and outcome.error_type is None:
         return ""
     todo = advice(outcome.error_type, unit=outcome.unit, environment=outcome.environment, action=action, prefix=prefix)

@@ -1,0 +1,115 @@
+"""The check runs `docustack/plan` and `docustack/apply`: green only when every unit they speak of succeeded."""
+
+from collections.abc import Collection, Sequence
+
+from docustack.comment_limits import closed, head_of, size
+from docustack.comment_text import code_list, counted, inline_code, one_line, prose
+from docustack.comments import NO_LINKS, Links
+from docustack.errors import ErrorType
+from docustack.model import Model
+from docustack.runs import Operation, UnitOutcome, UnitPhase
+from docustack.summary_comments import tally, units_table
+
+TITLE_LIMIT = 255
+SUMMARY_LIMIT = 65_535
+
+_ENDED_WELL = (UnitPhase.PLANNED, UnitPhase.NO_CHANGES, UnitPhase.APPLIED, UnitPhase.DEFERRED)
+
+
+class Check(Model):
+    """A check run's state; a conclusion is there exactly when it is completed."""
+
+    status: str  # in_progress, completed
+    conclusion: str | None = None  # success, failure, neutral, cancelled, action_required
+    title: str
+    summary: str
+
+
+def running_check(operation: Operation, units: int) -> Check:
+    """A run that works."""
+    doing = {Operation.PLAN: "Planning", Operation.APPLY: "Applying", Operation.UNLOCK: "Unlocking"}[operation]
+    title = f"{doing} {counted(units, 'unit')}"
+    return Check(status="in_progress", title=title, summary=f"{title}.")
+
+
+def waiting_check(message: str) -> Check:
+    """A run that waits for approvals: pending only as long as it lives, since every end of it sets the check anew."""
+    return Check(status="in_progress", title="Waiting for approval", summary=_cut(prose(message)))
+
+
+def refused_check(message: str, *, cancelled: bool = False, failed: bool = False) -> Check:
+    """A run that changed nothing: a rule said no (a person has to act), it was cancelled, or it broke."""
+    if cancelled:
+        return _completed("cancelled", f"Cancelled: {_plain(message)}", prose(message))
+    if failed:
+        return _completed("failure", f"Failed: {_plain(message)}", prose(message))
+    return _completed("action_required", _plain(message) or "Refused", prose(message))
+
+
+def plan_check(outcomes: Sequence[UnitOutcome], links: Links = NO_LINKS) -> Check:
+    """All plans of a run.
+
+    A deferred unit can be planned only after an apply, so it must not hold up the merge, but is no success either:
+    `neutral`, which branch protection lets pass.
+    """
+    if not outcomes:
+        return _completed("success", "No unit to plan", "This pull request changes no unit that is planned here.")
+    table = _table(outcomes, links)
+    if bad := _bad_end(outcomes, "planned"):
+        return _completed(*bad, table)
+    deferred = [outcome.unit for outcome in outcomes if outcome.phase is UnitPhase.DEFERRED]
+    if deferred:
+        title = f"{tally(outcomes)}: {counted(len(deferred), 'unit')} can be planned only after another was applied"
+        return _completed("neutral", title, table)
+    return _completed("success", f"{counted(len(outcomes), 'unit')}: {tally(outcomes)}", table)
+
+
+def apply_check(outcomes: Sequence[UnitOutcome], left: Collection[str] = (), links: Links = NO_LINKS) -> Check:
+    """All applies of a run; `left` are changed units that no apply has reached yet."""
+    if not outcomes and not left:
+        return _completed("success", "Nothing to apply", "No unit of this pull request has changes to apply.")
+    table = _table(outcomes, links) if outcomes else ""
+    waiting = f"Not applied yet: {code_list(sorted(left), 50)}." if left else ""
+    summary = "\n\n".join(part for part in (waiting, table) if part)
+    if bad := _bad_end(outcomes, "applied"):
+        return _completed(*bad, summary)
+    done = [outcome for outcome in outcomes if outcome.phase in (UnitPhase.APPLIED, UnitPhase.NO_CHANGES)]
+    everything = len(outcomes) + len(left)
+    title = f"{len(done):,} of {counted(everything, 'unit')} applied"
+    return _completed("success" if len(done) == everything else "action_required", title, summary)
+
+
+def _bad_end(outcomes: Sequence[UnitOutcome], done: str) -> tuple[str, str] | None:
+    """Conclusion and title where some unit did not end well; a failure outweighs a cancellation."""
+    bad = [outcome for outcome in outcomes if outcome.phase not in _ENDED_WELL]
+    if not bad:
+        return None
+    cancelled = [outcome for outcome in bad if outcome.error_type == ErrorType.CANCELLED]
+    if len(cancelled) == len(bad):
+        return "cancelled", f"Cancelled: {len(outcomes) - len(bad):,} of {counted(len(outcomes), 'unit')} {done}"
+    named = f": {one_line(bad[0].unit, 120)}" if len(bad) == 1 else ""
+    return "failure", f"{len(bad):,} of {counted(len(outcomes), 'unit')} not {done}{named}"
+
+
+def _table(outcomes: Sequence[UnitOutcome], links: Links) -> str:
+    reasons = [
+        f"- {inline_code(outcome.unit)}: {prose(outcome.message.strip().partition(chr(10))[0], 500)}"
+        for outcome in outcomes
+        if outcome.message
+    ]
+    listed = _cut("\n".join(reasons[:50]), SUMMARY_LIMIT // 3)
+    table = units_table(outcomes, SUMMARY_LIMIT - size(listed) - 10_000, links)
+    return f"{table}\n\n{listed}" if listed else table
+
+
+def _completed(conclusion: str, title: str, summary: str) -> Check:
+    return Check(status="completed", conclusion=conclusion, title=one_line(title, TITLE_LIMIT), summary=_cut(summary))
+
+
+def _cut(summary: str, limit: int = SUMMARY_LIMIT) -> str:
+    return summary if size(summary) <= limit else closed(head_of(summary, limit - 200)) + "\n\n…"
+
+
+def _plain(message: str) -> str:
+    """The first line of a message for a title, where markdown means nothing."""
+    return message.strip().partition("\n")[0].replace("`", "").rstrip(".:")

@@ -1,0 +1,173 @@
+"""What a run says beyond its units: refusals, approvals it waits for, locks of others, what was unlocked.
+
+The texts are for `prose`: inline code and plain words. `refusal_comment` makes a comment of one.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from docustack.comment_limits import BODY_LIMIT, closed, head_of, size
+from docustack.comment_text import code_list, counted, fold, inline_code, moment, person, prose
+from docustack.locks import Grant
+from docustack.plans import Change
+from docustack.run_remarks import deferred_message, not_planned_remark, remarks, remarks_comment
+from docustack.runs import RunInput
+from docustack.summary_comments import applies_summary_comment, plans_summary_comment
+
+__all__ = [
+    "applies_summary_comment",
+    "configuration_problem_comment",
+    "deferred_message",
+    "error_comment",
+    "locks_held_comment",
+    "merge_conflict_comment",
+    "more_than_approved",
+    "not_planned_remark",
+    "nothing_to_apply_comment",
+    "plans_summary_comment",
+    "refusal_comment",
+    "remarks",
+    "remarks_comment",
+    "unknown_directory_comment",
+    "unlock_comment",
+    "waiting_for_approval_comment",
+]
+
+_SHOWN = 30
+
+
+class FreedLock(Protocol):
+    """What was found of Terraform's own lock on one unit's state."""
+
+    @property
+    def locked(self) -> bool: ...
+    @property
+    def freed(self) -> bool: ...
+    @property
+    def who(self) -> str | None: ...
+    @property
+    def since(self) -> str | None: ...
+    @property
+    def message(self) -> str: ...
+
+
+def refusal_comment(message: str) -> str:
+    """A rule said no: the reason, and that nothing was changed where the message doesn't say so itself."""
+    told = prose(message, 20_000)
+    return _within(f"⛔ {told}")
+
+
+def error_comment(message: str) -> str:
+    """Something broke outside of any unit."""
+    return _within(f"❌ {prose(message, 20_000)}")
+
+
+def configuration_problem_comment(problems: Sequence[str]) -> str:
+    """`docustack.yaml` of the base branch is wrong, so no rule can be read, and nothing is started."""
+    listed = [f"- {' '.join(problem.split())}" for problem in problems[:_SHOWN]]
+    if len(problems) > _SHOWN:
+        listed.append(f"- and {len(problems) - _SHOWN} more")
+    head = "The configuration of the base branch is not valid, so nothing was started:"
+    return "\n".join([head, "", *listed, "", "`docustack config check` shows the same on your machine."])
+
+
+def unknown_directory_comment(directory: str, changed: Sequence[str]) -> str:
+    """A command named a directory in which nothing changes."""
+    if not changed:
+        return f"Nothing was started: this pull request changes no unit, so there is none in {inline_code(directory)}."
+    listed = [f"- {inline_code(unit)}" for unit in changed[:_SHOWN]]
+    if len(changed) > _SHOWN:
+        listed.append(f"- and {len(changed) - _SHOWN:,} more")
+    head = f"Nothing was started: {inline_code(directory)} is not a unit that this pull request changes. It changes:"
+    return "\n".join([head, "", *listed])
+
+
+def merge_conflict_comment(base_ref: str) -> str:
+    """The head doesn't merge into its base."""
+    base = inline_code(base_ref)
+    return (
+        f"This branch conflicts with {base}. Merge {base} into it, resolve the conflicts and push; "
+        "it is planned by itself."
+    )
+
+
+def waiting_for_approval_comment(missing: Sequence[str], prefix: str = "terrateam") -> str:
+    """Which approvals are missing; the run waits and goes on by itself."""
+    told = "\n\n".join(prose(message) for message in missing)
+    return _within(f"⏳ **Waiting for approval**\n\n{told}\n\nThe apply begins by itself once they are there.")
+
+
+def more_than_approved(unit: str, beyond: Sequence[Change], prefix: str = "terrateam") -> str:
+    """A new plan does more than the approved one: what, and how it may go on."""
+    lines = [
+        f"- {change.action} {inline_code(change.address)}"
+        + (f": {inline_code(change.attribute)}" if change.attribute else "")
+        for change in beyond[:_SHOWN]
+    ]
+    if len(beyond) > _SHOWN:
+        lines.append(f"- and {len(beyond) - _SHOWN:,} more")
+    head = f"{inline_code(unit)} was planned again, and the new plan does more than was approved" + (
+        ":" if lines else "."
+    )
+    again = inline_code(f"{prefix} apply {unit}")
+    end = f"Nothing of it is applied before somebody has read it and approves again, or comments {again}."
+    return "\n".join([head, "", *lines, *([""] if lines else []), end])
+
+
+def locks_held_comment(blocked_by: Sequence[Grant], now: datetime, prefix: str = "terrateam") -> str:
+    """Other pull requests hold units that this one wants: who, since when, and how they come free."""
+    if not blocked_by:
+        return (
+            "Nothing was applied: another pull request waits for the same units and was there first. Try again later."
+        )
+    lines = [
+        f"- {inline_code(grant.unit)}: held by pull request {grant.pull_request} "
+        f"({person(grant.actor)}) since {moment(grant.since, now)}"
+        for grant in blocked_by[:_SHOWN]
+    ]
+    if len(blocked_by) > _SHOWN:
+        lines.append(f"- and {len(blocked_by) - _SHOWN:,} more")
+    unlock = inline_code(f"{prefix} unlock")
+    end = f"They are free once that pull request is merged or closed, or somebody comments {unlock} there."
+    return "\n".join(["Nothing was applied: another pull request holds what it needs.", "", *lines, "", end])
+
+
+def nothing_to_apply_comment(selected: Sequence[str], start: RunInput) -> str:
+    """An apply for which there is no plan with changes."""
+    applied = [unit for unit in selected if unit in start.applied]
+    if not selected:
+        return "Nothing to apply: this pull request changes no unit."
+    if len(applied) == len(selected):
+        are = "is" if len(applied) == 1 else "are"
+        return f"Nothing to apply: {code_list(applied)} {are} applied already, at this commit."
+    if start.plans:
+        return f"Nothing to apply: the plans of {code_list(tuple(selected))} have no changes."
+    head = inline_code(start.pull_request.head_commit[:7])
+    return f"Nothing to apply: there is no plan of {head} yet. Comment `terrateam plan`, look at the plans, then apply."
+
+
+def unlock_comment(units: Sequence[str], found: Mapping[str, FreedLock]) -> str:
+    """What `unlock` gave back, and what it found of Terraform's own locks."""
+    if not units:
+        return "Nothing to unlock: this pull request changes no unit."
+    head = f"🔓 {counted(len(units), 'unit')} unlocked: {code_list(tuple(units))}."
+    lines = [f"- {inline_code(unit)}: {_state_lock(lock)}" for unit, lock in found.items()]
+    body = "\n".join(lines) if len(lines) <= 10 else fold(f"Terraform's own locks ({len(lines):,})", "\n".join(lines))
+    return _within("\n\n".join(part for part in (head, body) if part))
+
+
+def _state_lock(lock: FreedLock) -> str:
+    if lock.freed:
+        left = f" It was left by {inline_code(lock.who)}" if lock.who else ""
+        since = f" since {prose(lock.since, 60)}" if lock.since and left else ""
+        return f"Terraform's state lock was freed.{left}{since}{'.' if left else ''}"
+    if lock.locked:
+        holder = f" by {inline_code(lock.who)}" if lock.who else ""
+        told = prose(lock.message) or "it isn't ours to free."
+        return f"the state is still locked{holder}: {told}"
+    return prose(lock.message)
+
+
+def _within(body: str) -> str:
+    return body if size(body) <= BODY_LIMIT else closed(head_of(body, BODY_LIMIT - 200)) + "\n\n…"
