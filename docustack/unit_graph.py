@@ -82,7 +82,9 @@ def parse_find(text: str) -> UnitGraph:
     return UnitGraph(units=units, stacks=stacks)
 
 
-_NODE = re.compile(r'^\s*"(?P<unit>[^"]+)"(?:\s*->\s*"(?P<dependency>[^"]+)")?\s*;?\s*$', re.MULTILINE)
+_NODE = re.compile(
+    r'^\s*"(?P<unit>[^"]+)"(?:\s*->\s*"(?P<dependency>[^"]+)")?\s*(?:\[[^\]]*\])?\s*;?\s*$', re.MULTILINE
+)
 
 
 def parse_graph_dependencies(text: str, root: str) -> UnitGraph:

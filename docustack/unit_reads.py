@@ -17,7 +17,7 @@ SCANNED_SUFFIXES = (".hcl", ".hcl.json", *MODULE_SUFFIXES)
 """The files whose texts are needed to find out what a unit reads."""
 
 _ABOUT_THE_REPOSITORY = re.compile(r"(?:.*/)?(?:\.[^/]+/.*|\.[^/]+|[^/]*\.md|LICENSE[^/]*|CODEOWNERS|docustack\.ya?ml)")
-_LOCAL = re.compile(r"local\.(\w+)")
+_NAME = re.compile(r"\.(\w+)")  # local.path, include.root.locals.path
 
 
 class Tree(NamedTuple):
@@ -35,7 +35,13 @@ class _Reads:
         self.folders: set[str] = set()
         self.patterns: set[str] = set()
         self.modules: set[str] = set()  # folders of local modules
-        self.anywhere_under: set[str] = set()  # folders of files that read something which can't be known
+        self.anywhere_under: set[str] = set()  # folders in which something is read that can't be known
+        self.attributes: set[str] = set()  # names that are given a value in the texts of the unit
+        self.arguments: set[str] = set()  # what is read by name: the `local.path` of `file(local.path)`
+
+    @property
+    def read_names(self) -> set[str]:
+        return {name for argument in self.arguments for name in _NAME.findall(argument)} & self.attributes
 
     def add_module(self, module: "_Reads") -> None:
         """Without `anywhere_under`: what a module reads by a variable, the texts of the unit name."""
@@ -73,6 +79,17 @@ class UnitReads:
 
     def of(self, unit: FoundUnit) -> set[str]:
         """The changed files that a unit reads, without those of its own folder."""
+        reads = self._read_texts(unit, frozenset())
+        if reads.read_names:  # where these get their values, a text that only Terragrunt could complete counts too
+            reads = self._read_texts(unit, frozenset(reads.read_names))
+        if any(reads.read_names.isdisjoint(_NAME.findall(argument)) for argument in reads.arguments):
+            reads.anywhere_under.add("")
+        self._add_modules(reads)
+        found = reads.files | {path for path in self._changed if self._is_in(path, reads.folders)}
+        return found | {path for path in self._changed - found if self._may_be_meant(path, unit, reads)}
+
+    def _read_texts(self, unit: FoundUnit, read_names: frozenset[str]) -> _Reads:
+        """Everything that Terragrunt has told, and what the unit's own files and those that they lead to point to."""
         reads = _Reads()
         told = {*unit.includes, *unit.reading}
         reads.files |= told & self._changed
@@ -84,12 +101,10 @@ class UnitReads:
             path = ahead.pop()
             if path not in seen and not (path.endswith(MODULE_SUFFIXES) and self.owner(path) != unit.path):
                 seen.add(path)
-                ahead += self._read(path, unit, reads)
-        self._add_modules(reads)
-        found = reads.files | {path for path in self._changed if self._is_in(path, reads.folders)}
-        return found | {path for path in self._changed - found if self._may_be_meant(path, unit, reads)}
+                ahead += self._read(path, unit, reads, read_names)
+        return reads
 
-    def _read(self, path: str, unit: FoundUnit, reads: _Reads) -> list[str]:
+    def _read(self, path: str, unit: FoundUnit, reads: _Reads, read_names: frozenset[str]) -> list[str]:
         """Add what one file of a unit points to; gives the files that have to be read in turn."""
         place = Place(
             file=path,
@@ -99,7 +114,7 @@ class UnitReads:
             nearest=lambda name: self._above(unit.path, name),
         )
         following: list[str] = []
-        for literal in self._literals(path, unit, reads):
+        for literal in self._literals(path, unit, reads, read_names):
             for pointed in pointed_at(literal, place):
                 if pointed.is_pattern:
                     self._add_pattern(pointed.path, unit.told_reads, reads)
@@ -111,21 +126,23 @@ class UnitReads:
                         following.append(pointed.path)
         return following
 
-    def _literals(self, path: str, unit: FoundUnit, reads: _Reads) -> list[Literal]:
-        """The literals of a file; those of a local value that `file(local.x)` reads count as read."""
+    def _literals(self, path: str, unit: FoundUnit, reads: _Reads, read_names: frozenset[str]) -> Iterable[Literal]:
+        """The literals of a file; those that give a value to a name which `file()` reads count as read."""
         scanned = self._scan(path)
-        only_named = [literal for literal in scanned.literals if _named_only(literal)]
-        arguments = [argument for call, argument in scanned.bare_calls if _reads_what_cannot_be_known(call, unit)]
-        arguments += [part.text for literal in only_named for part in literal.parts if isinstance(part, Expression)]
-        known = {name for argument in arguments for name in _LOCAL.findall(argument)}
-        known &= {literal.attribute for literal in scanned.literals}
-        if any(known.isdisjoint(_LOCAL.findall(argument)) for argument in arguments):
-            reads.anywhere_under.add(dirname(path))
-        return [
-            literal._replace(calls=(*literal.calls, "file")) if literal.attribute in known else literal
-            for literal in scanned.literals
-            if literal not in only_named
-        ]
+        reads.attributes.update(literal.attribute for literal in scanned.literals)
+        reads.arguments.update(
+            argument
+            for call, argument in scanned.bare_calls
+            if "." in argument and _reads_what_cannot_be_known(call, unit)
+        )
+        for literal in scanned.literals:
+            only_named = _only_named(literal)
+            if only_named:
+                reads.arguments.add(only_named)
+            elif literal.attribute in read_names:
+                yield literal._replace(calls=(*literal.calls, "file"))
+            else:
+                yield literal
 
     def _add_path(self, path: str, *, is_path: bool, reads: _Reads) -> None:
         if path in self._changed:
@@ -228,11 +245,12 @@ def folders_above(path: str) -> Iterable[str]:
         yield path
 
 
-def _named_only(literal: Literal) -> bool:
-    """`file("${local.path}")`, which is `file(local.path)`."""
-    (part,) = literal.parts if len(literal.parts) == 1 else ("",)
-    is_reference = isinstance(part, Expression) and re.fullmatch(r"[\w.]+", part.text) is not None
-    return is_reference and not READING.isdisjoint(literal.calls) and not literal.calls[0].startswith("find_in")
+def _only_named(literal: Literal) -> str | None:
+    """The name in `file("${local.path}")`, which is `file(local.path)`."""
+    if len(literal.parts) != 1 or READING.isdisjoint(literal.calls[:1]):
+        return None
+    part = literal.parts[0]
+    return part.text if isinstance(part, Expression) and re.fullmatch(r"\w+(\.\w+)+", part.text) else None
 
 
 def _reads_what_cannot_be_known(call: str, unit: FoundUnit) -> bool:
