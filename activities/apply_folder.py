@@ -63,6 +63,8 @@ class ApplyFolder:
         """Start a runner, which outlives this process. Twice is harmless: the second finds the folder claimed."""
         self.renew_lease()
         runner.write_whole(self.path / "command.json", command)
+        for log in (self.log, self.path / "runner.log"):
+            log.touch(mode=0o600)
         environment = {name: value for name, value in environ.items() if not name.startswith("PYTHON")}
         await start_detached(
             [sys.executable, "-I", "-S", str(RUNNER), str(self.path)], environment, self.path / "runner.log"

@@ -140,7 +140,8 @@ class Runner:
             if os.getppid() != parent:
                 os._exit(1)
 
-        with (self._folder / "log").open("ab") as log:
+        descriptor = os.open(self._folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(descriptor, "ab") as log:
             child = subprocess.Popen(
                 self._command["argv"],
                 cwd=self._command["cwd"],
@@ -188,9 +189,11 @@ class Runner:
 
     def _interrupt(self, group: int) -> None:
         """Interrupts each Terraform of the group, once: a second signal would make it give up its state."""
-        targets = [pid for pid in group_members(group) if _name(pid) in self._command["interrupt"]]
-        # Terragrunt prepares or tidies up and has no Terraform at the moment: then it is the one to interrupt.
-        for pid in targets or [group]:
+        members = group_members(group)
+        named = [pid for pid in members if _name(pid) in self._command["interrupt"]]
+        # A Terraform behind a script has the script's name; whatever else Terragrunt has started is a hook, or prepares.
+        # If it has started nothing at the moment, it is itself the one to interrupt.
+        for pid in named or [pid for pid in members if _parent(pid) == group] or [group]:
             if pid not in self._interrupted and not (pid == group and self._interrupted):
                 self._interrupted.add(pid)
                 with contextlib.suppress(ProcessLookupError):
@@ -221,6 +224,13 @@ def _name(pid: int) -> str:
         return Path(f"/proc/{pid}/comm").read_text().strip()
     except OSError:
         return ""
+
+
+def _parent(pid: int) -> int:
+    try:
+        return int(_stat(pid)[1])
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def _stat(pid: int) -> list[str]:

@@ -1,6 +1,5 @@
 """Which Terragrunt this worker has, how its version wants to be called, and what its processes get to see."""
 
-import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -64,7 +63,7 @@ class TerragruntCommand:
             raise ConfigurationError(
                 f"`{found} --version` answered {answer.stdout.strip()!r}: DocuStack needs Terragrunt 0.50 or newer."
             )
-        return cls(os.path.abspath(found), os.path.abspath(under), version)  # noqa: PTH100 - no file is touched
+        return cls(_absolute(found), _absolute(under), version)
 
     @property
     def is_new(self) -> bool:
@@ -139,6 +138,10 @@ class TerragruntCommand:
             roles = request.environment.roles
             environment |= self.role(roles.apply if changes else roles.plan, session_name(request))
         return environment | _profile(environ, request.environment)
+
+
+def _absolute(executable: str) -> str:
+    return str(Path(executable).absolute())
 
 
 def session_name(request: UnitRequest) -> str:

@@ -224,7 +224,7 @@ def _advice(kind: ErrorType, profile: str | None, lock: StateLock | None) -> str
 
 _ADVICE: dict[ErrorType, str] = {
     ErrorType.CONFIGURATION: "Correct the configuration at that place and push; the plan is made again by itself.",
-    ErrorType.STALE_PLAN: "State has changed since this plan was made: comment `terrateam plan`, then apply the new one.",
+    ErrorType.STALE_PLAN: "State has changed since this plan: comment `terrateam plan`, then apply the new one.",
     ErrorType.NO_OUTPUTS: "A dependency has not been applied yet: apply it first, then comment `terrateam plan`.",
     ErrorType.THROTTLED: "AWS limits the rate of requests: try again in a few minutes.",
     ErrorType.UNAVAILABLE: "A service could not be reached: try again when the network or the service is back.",
