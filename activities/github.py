@@ -139,7 +139,7 @@ class GitHub:
             reviewer = Person(login=login)
         else:
             reviewer = await self._people.read_person(question.repository, login, question.teams)
-        return Review(reviewer=reviewer, state=review.state, commit=review.commit_id)
+        return Review(reviewer=reviewer, state=review.state, commit=review.commit_id, submitted_at=review.submitted_at)
 
 
 def _facts(body: PullRequestBody) -> PullRequestFacts:

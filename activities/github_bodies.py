@@ -66,6 +66,7 @@ class ReviewBody(Body):
     user: UserBody | None = None
     state: str
     commit_id: Text = ""
+    submitted_at: Text = ""
 
 
 class MembershipBody(Body):

@@ -40,8 +40,9 @@ class Locks:
         """Ask, right before an apply, whether the tokens are still the units' grants."""
         handle = self._client.get_workflow_handle(locks_workflow_id(question.repository))
         try:
-            return await handle.query("confirm", question.grants, result_type=Confirmation)
+            answer: Confirmation = await handle.query("confirm", question.grants, result_type=Confirmation)
         except RPCError as error:
             if error.status == RPCStatusCode.NOT_FOUND:
                 return Confirmation(confirmed=False)
             raise
+        return answer

@@ -25,6 +25,7 @@ class Review(Model):
     reviewer: Person
     state: str  # APPROVED, CHANGES_REQUESTED, DISMISSED
     commit: str
+    submitted_at: str = ""  # ISO 8601, UTC
 
 
 class GateFacts(Model):

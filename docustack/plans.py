@@ -1,4 +1,4 @@
-"""A saved plan of one unit: what it would change, from which outputs it was made, and whether it may still be applied."""
+"""A saved plan of one unit: what it would change, from which outputs it was made, and whether it may be applied."""
 
 from enum import StrEnum
 

@@ -33,8 +33,8 @@ def queued_reply(wanted: Operation, running: Operation, run_id: str, position: i
 def moved_reply(asked_at: str, head: str) -> str:
     """An apply that waited in line while the head moved on is not carried out."""
     return (
-        f"Your `apply` was for `{asked_at[:7]}`, and the head is now `{head[:7]}`, which nobody has seen planned when you "
-        "asked. Nothing was applied; look at the new plan and comment `terrateam apply` again."
+        f"Your `apply` was for `{asked_at[:7]}`, and the head is now `{head[:7]}`, which nobody had seen planned when "
+        "you asked. Nothing was applied; look at the new plan and comment `terrateam apply` again."
     )
 
 

@@ -54,7 +54,7 @@ class ChangedUnit(Model):
 class Discovery(Model):
     """What a pull request changes, by units.
 
-    `dependencies` holds the direct dependencies of every unit of the tree, so that waves over any selection can be made.
+    `dependencies` holds the direct dependencies of every unit of the tree, for waves over any selection.
     """
 
     changed: tuple[ChangedUnit, ...]

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from docustack.configuration import Configuration
 from docustack.errors import DocuStackError
 from docustack.globs import is_glob, matches
+from docustack.runs import UnitOutcome, UnitPhase
 
 Dependencies = Mapping[str, Iterable[str]]
 """The direct dependencies of every unit of the tree, those that aren't selected included."""
@@ -114,6 +115,16 @@ def waves_by_environment(
 def in_apply_order(configuration: Configuration, dependencies: Dependencies, units: Iterable[str]) -> list[str]:
     """The same as one list."""
     return [unit for wave in waves_by_environment(configuration, dependencies, units) for unit in wave]
+
+
+def skipped_because(unit: str, dependencies: Dependencies, outcomes: Mapping[str, UnitOutcome]) -> str | None:
+    """Why a unit is not applied: a unit that it depends on, directly or not, did not end well; None where all did."""
+    for other in sorted(_reach([unit], dependencies) - {unit}):
+        ended = outcomes.get(other)
+        if ended is not None and ended.phase in (UnitPhase.FAILED, UnitPhase.SKIPPED, UnitPhase.UNKNOWN):
+            how = "was skipped" if ended.phase is UnitPhase.SKIPPED else "failed"
+            return f"It depends on `{other}`, which {how}."
+    return None
 
 
 def dependants(units: Collection[str], dependencies: Dependencies) -> set[str]:

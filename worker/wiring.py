@@ -119,7 +119,7 @@ async def open_activities(settings: Settings, client: Client) -> AsyncIterator[A
         ),
         settings.host,
     )
-    everywhere = [surroundings.name_host, git.remove_work_tree]
+    everywhere: list[Callable[..., Any]] = [surroundings.name_host, git.remove_work_tree]
     control: list[Callable[..., Any]] = []
     environment: list[Callable[..., Any]] = []
     async with contextlib.AsyncExitStack() as stack:

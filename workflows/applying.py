@@ -6,6 +6,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from workflows import gate, policies
+from workflows.calls import call
 from workflows.failures import error_type_of, failed_outcome, was_told
 from workflows.planning import plan_request, plan_unit
 from workflows.reporting import Report
@@ -26,7 +27,7 @@ with workflow.unsafe.imports_passed_through():
     from docustack.errors import ErrorType
     from docustack.events import pull_request_workflow_id
     from docustack.locks import ConfirmGrants
-    from docustack.plans import PlanRecord, PlanVerdict, judge_plan
+    from docustack.plans import Change, PlanRecord, PlanVerdict, judge_plan
     from docustack.runs import UnitOutcome, UnitPhase
     from docustack.units import skipped_because, waves
 
@@ -59,7 +60,9 @@ async def apply_wave(run: Run, report: Report, wave: list[str], *, first: bool) 
 
     async def apply_one(unit: str) -> None:
         async with limit:
-            reason = skipped_because(unit, run.discovery.dependencies, run.state.outcomes) or _earlier_failure(run, unit)
+            reason = skipped_because(unit, run.discovery.dependencies, run.state.outcomes) or _earlier_failure(
+                run, unit
+            )
             if reason:
                 _skip(run, report, unit, reason)
                 return
@@ -80,7 +83,11 @@ def _earlier_failure(run: Run, unit: str) -> str | None:
 
 def _skip(run: Run, report: Report, unit: str, reason: str) -> None:
     outcome = UnitOutcome(
-        unit=unit, environment=run.environment_of(unit), phase=UnitPhase.SKIPPED, message=reason, plan=_approved(run, unit)
+        unit=unit,
+        environment=run.environment_of(unit),
+        phase=UnitPhase.SKIPPED,
+        message=reason,
+        plan=_approved(run, unit),
     )
     report.applied(outcome, planned_again=False)
 
@@ -171,13 +178,13 @@ class UnitApply:
 
     async def _cover(self, record: PlanRecord) -> None:
         """The new plan is applied if the approval of the old one covers it; else the gate opens again."""
-        beyond = ()
+        beyond: tuple[Change, ...] = ()
         if self._approved is not None:
-            coverage = await workflow.execute_activity_method(
+            coverage = await call(
                 Terragrunt.plan_coverage,
                 CoverageRequest(approved=self._approved, new=record),
                 summary=self._unit,
-                **policies.plan_config(self._queue, self._run.configuration.plan.timeout_minutes),
+                policy=policies.plan_config(self._queue, self._run.configuration.plan.timeout_minutes),
             )
             if coverage.covered:
                 self._plan = record
@@ -197,14 +204,12 @@ class UnitApply:
     async def _apply_plan(self, plan: PlanRecord) -> UnitOutcome:
         request = ApplyRequest(**dict(plan_request(self._run, self._unit)), plan=plan)
         request = request.model_copy(update={"timeout_minutes": self._run.configuration.apply.timeout_minutes})
-        host = await workflow.execute_activity_method(
-            Surroundings.name_host, Nothing(), task_queue=self._queue, summary=self._environment, **policies.WORKER
-        )
-        answer = await workflow.execute_activity_method(
+        host = await call(Surroundings.name_host, Nothing(), summary=self._environment, policy=policies.on(self._queue))
+        answer = await call(
             Terragrunt.apply_unit,
             request,
             summary=self._unit,
-            **policies.apply_config(policies.host_queue(self._environment, host.host), request.timeout_minutes),
+            policy=policies.apply_config(policies.host_queue(self._environment, host.host), request.timeout_minutes),
         )
         outcome = self._outcome(UnitPhase.APPLIED)
         return outcome.model_copy(update={"summary": answer.summary, "text": answer.text, "log": answer.log})
@@ -214,21 +219,21 @@ class UnitApply:
         if not was_told(error):
             installation = self._run.state.installation
             await workflow.sleep(installation.apply_lease_seconds + installation.cancel_grace_seconds)
-        answer = await workflow.execute_activity_method(
+        answer = await call(
             Terragrunt.free_state_lock,
             FreeStateLock(**dict(plan_request(self._run, self._unit))),
             summary=self._unit,
-            **policies.plan_config(self._queue, self._run.configuration.plan.timeout_minutes),
+            policy=policies.plan_config(self._queue, self._run.configuration.plan.timeout_minutes),
         )
         if answer.locked and not answer.freed:
             raise Refused(answer.message)
 
     async def _present_outputs(self) -> OutputsAnswer:
-        return await workflow.execute_activity_method(
+        return await call(
             Terragrunt.dependency_outputs,
             plan_request(self._run, self._unit),
             summary=self._unit,
-            **policies.plan_config(self._queue, self._run.configuration.plan.timeout_minutes),
+            policy=policies.plan_config(self._queue, self._run.configuration.plan.timeout_minutes),
         )
 
     async def _still_locked(self) -> bool:
@@ -237,13 +242,11 @@ class UnitApply:
         if token is None:
             return False
         holder = pull_request_workflow_id(start.repository, start.pull_request.number)
-        confirmation = await workflow.execute_activity_method(
+        confirmation = await call(
             Locks.confirm_locks,
-            ConfirmLocks(
-                repository=start.repository, grants=ConfirmGrants(holder=holder, tokens={self._unit: token})
-            ),
+            ConfirmLocks(repository=start.repository, grants=ConfirmGrants(holder=holder, tokens={self._unit: token})),
             summary=self._unit,
-            **policies.LOCKS,
+            policy=policies.LOCKS,
         )
         return confirmation.confirmed
 

@@ -1,7 +1,8 @@
 """From an activity's failure to the outcome that a person reads."""
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError, TimeoutType, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, TimeoutType, is_cancelled_exception
+from temporalio.exceptions import TimeoutError as ActivityTimeout
 
 from workflows.run_state import Run
 
@@ -18,7 +19,7 @@ def error_type_of(error: BaseException) -> ErrorType:
     if is_cancelled_exception(error):
         return ErrorType.CANCELLED
     cause = error.cause if isinstance(error, ActivityError) else error
-    if isinstance(cause, TimeoutError):
+    if isinstance(cause, ActivityTimeout):
         gone = cause.type in (TimeoutType.SCHEDULE_TO_START, TimeoutType.HEARTBEAT)
         return ErrorType.INTERRUPTED if gone else ErrorType.TIMEOUT
     if isinstance(cause, ApplicationError) and cause.type in set(ErrorType):
@@ -31,7 +32,7 @@ def message_of(error: BaseException) -> str:
     if is_cancelled_exception(error):
         return "The run was cancelled."
     cause = error.cause if isinstance(error, ActivityError) else error
-    if isinstance(cause, TimeoutError):
+    if isinstance(cause, ActivityTimeout):
         return f"It did not answer in time ({cause.type.name.lower().replace('_', '-') if cause.type else 'timeout'})."
     if isinstance(cause, ApplicationError):
         return cause.message

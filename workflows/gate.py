@@ -1,11 +1,11 @@
 """The gate before an apply: access, approvals, the state of the pull request; waiting at it costs nothing."""
 
-import asyncio
 from datetime import timedelta
 
 from temporalio import workflow
 
 from workflows import policies
+from workflows.calls import call
 from workflows.reporting import Report
 from workflows.run_state import Refused, Run
 
@@ -14,11 +14,11 @@ with workflow.unsafe.imports_passed_through():
     from activities.messages import ReadGate, ReadPerson
     from docustack.access import GateFacts, count_approvals, decide_access
     from docustack.checks import waiting_check
+    from docustack.events import pull_request_workflow_id
     from docustack.plans import Change
     from docustack.pull_requests import RunWaits
     from docustack.run_comments import more_than_approved, waiting_for_approval_comment
     from docustack.runs import Operation, RunStatus, UnitOutcome
-    from docustack.events import pull_request_workflow_id
 
 
 async def pass_gate(run: Run, report: Report, environments: list[str]) -> None:
@@ -79,7 +79,7 @@ async def check_again(run: Run, environments: list[str]) -> None:
 
 async def read_facts(run: Run) -> GateFacts:
     start = run.start
-    return await workflow.execute_activity_method(
+    return await call(
         GitHub.read_gate,
         ReadGate(
             repository=start.repository,
@@ -88,7 +88,7 @@ async def read_facts(run: Run) -> GateFacts:
             teams=run.configuration.teams,
         ),
         summary=f"#{start.pull_request.number}",
-        **policies.GITHUB,
+        policy=policies.GITHUB,
     )
 
 
@@ -110,8 +110,8 @@ def refuse_what_can_not_be_applied(run: Run, facts: GateFacts) -> None:
         )
     if settings.require_mergeable and facts.mergeable is False:
         raise Refused(
-            f"This pull request conflicts with `{facts.base_ref}`. Resolve the conflicts and push; it is planned again by "
-            "itself.",
+            f"This pull request conflicts with `{facts.base_ref}`. Resolve the conflicts and push; it is planned again "
+            "by itself.",
             on_check=True,
         )
 
@@ -152,11 +152,11 @@ async def _said_yes(run: Run, facts: GateFacts, environment: str, since: str) ->
     for actor, at in run.commanded:
         if at.isoformat() < since:
             continue
-        person = await workflow.execute_activity_method(
+        person = await call(
             GitHub.read_person,
             ReadPerson(repository=run.start.repository, login=actor, teams=run.configuration.teams),
             summary=actor,
-            **policies.GITHUB,
+            policy=policies.GITHUB,
         )
         if decide_access(run.configuration, environment, Operation.APPLY, person).allowed:
             return True
@@ -166,15 +166,13 @@ async def _said_yes(run: Run, facts: GateFacts, environment: str, since: str) ->
 async def _woken(run: Run, seen: int, expires: timedelta, message: str) -> None:
     try:
         await workflow.wait_condition(lambda: run.wakes != seen, timeout=expires)
-    except asyncio.TimeoutError:
+    except TimeoutError:
         raise Refused(
             f"Nobody approved within {expires.days} days. {message}\n\nComment `terrateam apply` to ask again.",
             on_check=True,
         ) from None
     rejected = [signal for signal in run.state.operator_signals if signal.decision == "reject"]
-    trusting = any(
-        run.configuration.environments[name].trust_temporal_operators for name in run.environments()
-    )
+    trusting = any(run.configuration.environments[name].trust_temporal_operators for name in run.environments())
     if rejected and trusting:
         last = rejected[-1]
         raise Refused(f"Rejected by {last.actor} through Temporal: {last.reason or 'no reason given'}.", on_check=True)

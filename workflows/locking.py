@@ -1,10 +1,9 @@
 """Takes the locks of a run's units, all or none; who is refused is told which pull request holds them."""
 
-import asyncio
-
 from temporalio import workflow
 
 from workflows import policies
+from workflows.calls import call
 from workflows.run_state import Refused, Run
 
 with workflow.unsafe.imports_passed_through():
@@ -59,17 +58,17 @@ async def take_locks(run: Run, answers: LockAnswers) -> None:
 async def _ask(run: Run, request: LockRequest, answers: LockAnswers) -> LockAnswer:
     """Ask until there is an answer: a lost signal heals, and the table answers the same request the same way."""
     while True:
-        await workflow.execute_activity_method(
+        await call(
             Locks.request_locks,
             RequestLocks(repository=run.start.repository, request=request),
             summary=f"{len(request.units)} units",
-            **policies.LOCKS,
+            policy=policies.LOCKS,
         )
         try:
             await workflow.wait_condition(
                 lambda: answers.of(request.request_id) is not None, timeout=policies.LOCK_ANSWERS_WITHIN
             )
-        except asyncio.TimeoutError:
+        except TimeoutError:
             continue
         answer = answers.of(request.request_id)
         assert answer is not None

@@ -38,9 +38,7 @@ class LocksWorkflow:
             self._show()
             if workflow.info().is_continue_as_new_suggested():
                 await workflow.wait_condition(workflow.all_handlers_finished)
-                workflow.continue_as_new(
-                    LocksStart(repository=self._repository, table=self._table, inbox=self._inbox)
-                )
+                workflow.continue_as_new(LocksStart(repository=self._repository, table=self._table, inbox=self._inbox))
 
     @workflow.signal
     def request(self, request: LockRequest) -> None:
@@ -88,5 +86,8 @@ class LocksWorkflow:
 
     def _show(self) -> None:
         held = sorted(self._table.grants.values(), key=lambda grant: grant.unit)
-        lines = [f"- `{grant.unit}`: #{grant.pull_request} ({grant.actor}) since {grant.since:%Y-%m-%d %H:%M} UTC" for grant in held]
+        lines = [
+            f"- `{grant.unit}`: #{grant.pull_request} ({grant.actor}) since {grant.since:%Y-%m-%d %H:%M} UTC"
+            for grant in held
+        ]
         workflow.set_current_details("\n".join(lines) or "No unit is locked.")

@@ -6,6 +6,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from workflows import policies
+from workflows.calls import call
 from workflows.failures import failed_outcome
 from workflows.reporting import Report
 from workflows.run_state import Refused, Run
@@ -15,18 +16,18 @@ with workflow.unsafe.imports_passed_through():
     from activities.messages import PlanAnswer, PlanRequest, ReadPerson
     from activities.terragrunt import Terragrunt
     from docustack.access import decide_access
-    from docustack.run_comments import deferred_message, not_planned_remark
+    from docustack.run_remarks import deferred_message, not_planned_remark
     from docustack.runs import Operation, UnitOutcome, UnitPhase
 
 
 async def drop_what_may_not_be_planned(run: Run) -> None:
     """The automatic plan counts as its author's; what the actor may not plan is left out, and the reason told."""
     actor = run.start.actor
-    person = await workflow.execute_activity_method(
+    person = await call(
         GitHub.read_person,
         ReadPerson(repository=run.start.repository, login=actor, teams=run.configuration.teams),
         summary=actor,
-        **policies.GITHUB,
+        policy=policies.GITHUB,
     )
     refusals = [
         decision
@@ -60,7 +61,7 @@ async def plan_units(run: Run, report: Report, units: list[str]) -> None:
                 outcome = planned_outcome(run, unit, answer)
             except ActivityError as error:
                 outcome = failed_outcome(run, unit, error)
-        await report.planned(outcome)
+        report.planned(outcome)
 
     await asyncio.gather(*(plan_one(unit) for unit in units))
 
@@ -68,11 +69,11 @@ async def plan_units(run: Run, report: Report, units: list[str]) -> None:
 async def plan_unit(run: Run, unit: str) -> PlanAnswer:
     """One plan, on the workers that hold the environment's credentials."""
     environment = run.environment_of(unit)
-    return await workflow.execute_activity_method(
+    return await call(
         Terragrunt.plan_unit,
         plan_request(run, unit),
         summary=unit,
-        **policies.plan_config(policies.environment_queue(environment), run.configuration.plan.timeout_minutes),
+        policy=policies.plan_config(policies.environment_queue(environment), run.configuration.plan.timeout_minutes),
     )
 
 

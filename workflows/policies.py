@@ -50,10 +50,6 @@ LOCKS = ActivityConfig(
     schedule_to_close_timeout=timedelta(hours=2),
     retry_policy=_PATIENT,
 )
-WORKER = ActivityConfig(
-    start_to_close_timeout=timedelta(seconds=10),
-    retry_policy=_PATIENT,
-)
 
 HEARTBEAT_TIMEOUT = timedelta(seconds=15)
 """Sets how fast a dead worker is noticed, and (at 0.8 of it) how fast a cancellation arrives."""
@@ -66,6 +62,11 @@ LOCK_ANSWERS_WITHIN = timedelta(seconds=20)
 
 ADDED_TO_UNIT_TIMEOUT = timedelta(minutes=20)
 """What an activity gets beyond a unit's own timeout, to end Terraform gracefully and to write its artifacts."""
+
+
+def on(queue: str) -> ActivityConfig:
+    """A question to whichever worker answers on a queue."""
+    return ActivityConfig(task_queue=queue, start_to_close_timeout=timedelta(seconds=10), retry_policy=_PATIENT)
 
 
 def plan_config(queue: str, timeout_minutes: int) -> ActivityConfig:

@@ -1,8 +1,9 @@
-"""The beginning of every run: the rules of the base branch, the work tree, and the units that the pull request changes."""
+"""The beginning of every run: the rules of the base branch, the work tree, the units that have changed."""
 
 from temporalio import workflow
 
 from workflows import policies
+from workflows.calls import call
 from workflows.run_state import Refused, Run
 
 with workflow.unsafe.imports_passed_through():
@@ -11,21 +12,22 @@ with workflow.unsafe.imports_passed_through():
     from activities.installation import Surroundings
     from activities.messages import CheckOut, Discover, LoadConfiguration, Nothing
     from docustack.repository import ChangedUnit, UnitStatus
-    from docustack.run_comments import configuration_problem_comment, remarks, unknown_directory_comment
+    from docustack.run_comments import configuration_problem_comment, unknown_directory_comment
+    from docustack.run_remarks import remarks
     from docustack.units import UnknownDirectory, in_apply_order, select
 
 
 async def read_rules(run: Run) -> None:
     """The configuration of the base branch: a pull request is never judged by its own rules."""
     state = run.state
-    state.installation = await workflow.execute_activity_method(
-        Surroundings.read_installation, Nothing(), task_queue=policies.CONTROL_QUEUE, **policies.WORKER
+    state.installation = await call(
+        Surroundings.read_installation, Nothing(), policy=policies.on(policies.CONTROL_QUEUE)
     )
-    state.loaded = await workflow.execute_activity_method(
+    state.loaded = await call(
         Git.load_configuration,
         LoadConfiguration(repository=run.start.repository, ref=run.start.pull_request.base_ref),
         summary=f"docustack.yaml of {run.start.pull_request.base_ref}",
-        **policies.GIT,
+        policy=policies.GIT,
     )
     if state.loaded.configuration is None:
         raise Refused(configuration_problem_comment(state.loaded.problems), on_check=True)
@@ -35,7 +37,7 @@ async def find_units(run: Run) -> None:
     """Check out the merge of head into base, and find what the pull request changes."""
     start, state = run.start, run.state
     assert state.loaded is not None
-    checked_out = await workflow.execute_activity_method(
+    checked_out = await call(
         Git.check_out,
         CheckOut(
             repository=start.repository,
@@ -45,10 +47,10 @@ async def find_units(run: Run) -> None:
             pull_request=start.pull_request.number,
         ),
         summary=f"{start.pull_request.head_commit[:7]} into {start.pull_request.base_ref}",
-        **policies.GIT,
+        policy=policies.GIT,
     )
     state.tree = checked_out.tree
-    state.discovery = await workflow.execute_activity_method(
+    state.discovery = await call(
         Units.discover,
         Discover(
             tree=checked_out.tree,
@@ -57,7 +59,7 @@ async def find_units(run: Run) -> None:
             terrateam=state.loaded.terrateam,
         ),
         summary=f"{len(checked_out.changed_files)} changed files",
-        **policies.GIT,
+        policy=policies.GIT,
     )
 
 

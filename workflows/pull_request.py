@@ -7,6 +7,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from workflows import policies, search_attributes
+from workflows.calls import call
 from workflows.run import LookAgain, RunWorkflow
 from workflows.run_state import RunStart
 
@@ -106,11 +107,11 @@ class PullRequestWorkflow:
     async def _read_facts(self) -> bool:
         """The pull request as GitHub tells it now: deliveries may come late and out of order."""
         try:
-            self._state.facts = await workflow.execute_activity_method(
+            self._state.facts = await call(
                 GitHub.read_pull_request,
                 ReadPullRequest(repository=self._repository, pull_request=self._number),
                 summary=f"#{self._number}",
-                **policies.GITHUB,
+                policy=policies.GITHUB,
             )
         except ActivityError as error:
             reason = error.cause.message if isinstance(error.cause, ApplicationError) else str(error.cause)
@@ -123,9 +124,9 @@ class PullRequestWorkflow:
             case StartRun(run=run):
                 await self._start(run)
             case CancelRun(run_id=run_id):
-                await self._signal_run(run_id, None, cancel=True)
+                await self._reach_run(run_id, None)
             case SignalRun(run_id=run_id, actor=actor):
-                await self._signal_run(run_id, LookAgain(actor=actor))
+                await self._reach_run(run_id, LookAgain(actor=actor))
             case ReleaseAllLocks():
                 await self._release_locks()
             case ReactAction(comment_id=comment_id, content=content):
@@ -168,16 +169,15 @@ class PullRequestWorkflow:
             ),
             id=f"run:{run_id}",
             parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-            search_attributes=search_attributes.of_pull_request(
-                self._repository.full_name, self._number, run.actor
-            ),
+            search_attributes=search_attributes.of_pull_request(self._repository.full_name, self._number, run.actor),
             static_summary=f"{run.operation.value} of #{self._number} by {run.actor}",
         )
 
-    async def _signal_run(self, run_id: str, message: LookAgain | None, *, cancel: bool = False) -> None:
-        handle = workflow.get_external_workflow_handle(f"run:{run_id}")
+    async def _reach_run(self, run_id: str, message: LookAgain | None) -> None:
+        """Tell a run to look again, or, without a message, cancel it."""
+        handle = workflow.get_external_workflow_handle_for(RunWorkflow.run, f"run:{run_id}")
         try:
-            if cancel:
+            if message is None:
                 await handle.cancel()
             else:
                 await handle.signal(RunWorkflow.look_again, message)
@@ -192,7 +192,7 @@ class PullRequestWorkflow:
         except Exception as error:
             workflow.logger.info("no table of locks to release in: %s", error)
 
-    # ---- what GitHub is told: in the background, so that a slow GitHub holds up no event ------------------------------
+    # ---- what GitHub is told: in the background, so that a slow GitHub holds up no event -----------------------------
 
     def _tell(self, work: Awaitable[None]) -> None:
         self._doing = [task for task in self._doing if not task.done()]
@@ -206,33 +206,33 @@ class PullRequestWorkflow:
 
     async def _react(self, comment_id: int, content: str) -> None:
         await self._carefully(
-            workflow.execute_activity_method(
+            call(
                 GitHub.react,
                 React(repository=self._repository, comment_id=comment_id, content=content),
                 summary=content,
-                **policies.GITHUB,
+                policy=policies.GITHUB,
             )
         )
 
     async def _reply(self, key: str, body: str) -> None:
         await self._carefully(
-            workflow.execute_activity_method(
+            call(
                 GitHub.post_comment,
                 PostComment(repository=self._repository, pull_request=self._number, key=key, body=body),
                 summary=key,
-                **policies.GITHUB,
+                policy=policies.GITHUB,
             )
         )
 
     async def _fold(self, comment_ids: tuple[int, ...], reason: str) -> None:
         await self._carefully(
-            workflow.execute_activity_method(
+            call(
                 GitHub.mark_outdated,
                 MarkOutdated(
                     repository=self._repository, pull_request=self._number, comment_ids=comment_ids, reason=reason
                 ),
                 summary=reason,
-                **policies.GITHUB,
+                policy=policies.GITHUB,
             )
         )
 
@@ -242,7 +242,7 @@ class PullRequestWorkflow:
         except ActivityError as error:
             workflow.logger.error("GitHub was not told: %s", error.cause)
 
-    # ---- life ----------------------------------------------------------------------------------------------------------
+    # ---- life --------------------------------------------------------------------------------------------------------
 
     def _is_over(self) -> bool:
         return not self._state.is_open and self._state.active is None and not self._state.superseded
@@ -253,10 +253,13 @@ class PullRequestWorkflow:
     def _show(self) -> None:
         state = self._state
         active = state.active
+        waiting = f"{len(state.plans)} plans, {len(state.applied)} applied, {len(state.queue)} waiting"
         doing = f"{active.operation.value} `run:{active.run_id}`" if active else "nothing runs"
         title = state.facts.title if state.facts else ""
-        status = "closed" if not state.is_open else ("waiting" if active and active.waiting else "running" if active else "idle")
-        workflow.upsert_search_attributes([search_attributes.STATUS.value_set(status)])
-        workflow.set_current_details(
-            f"**{title}**\n\n{doing}; {len(state.plans)} plans, {len(state.applied)} applied, {len(state.queue)} waiting"
+        status = (
+            "closed"
+            if not state.is_open
+            else ("waiting" if active and active.waiting else "running" if active else "idle")
         )
+        workflow.upsert_search_attributes([search_attributes.STATUS.value_set(status)])
+        workflow.set_current_details(f"**{title}**\n\n{doing}; {waiting}")

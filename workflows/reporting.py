@@ -8,6 +8,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from workflows import policies, search_attributes
+from workflows.calls import call
 from workflows.run_state import Run
 
 with workflow.unsafe.imports_passed_through():
@@ -16,9 +17,9 @@ with workflow.unsafe.imports_passed_through():
     from activities.slack import Slack
     from docustack.checks import Check
     from docustack.comments import Links, apply_comment, plan_comment
-    from docustack.run_comments import applies_summary_comment, plans_summary_comment
     from docustack.runs import Operation, UnitOutcome, UnitPhase
     from docustack.slack_messages import thread_head
+    from docustack.summary_comments import applies_summary_comment, plans_summary_comment
 
 ONE_COMMENT_EACH = 10
 """Up to this many units get a comment of their own; more become one table."""
@@ -72,13 +73,18 @@ class Report:
         lines = [f"- `{unit}`: {state.phases.get(unit, UnitPhase.WAITING).value}" for unit in state.selected[:100]]
         workflow.set_current_details("\n".join([f"**{state.status.value}** {state.message}", "", *lines]))
 
-    async def planned(self, outcome: UnitOutcome) -> None:
+    def planned(self, outcome: UnitOutcome) -> None:
         self._keep(outcome)
         if len(self._run.state.selected) <= ONE_COMMENT_EACH:
             body = plan_comment(outcome, links=self.links, prefix=self._prefix)
             self._later(self._comment_of_plan(f"{outcome.unit}:plan", body))
         else:
             self._fresh.append(outcome)
+
+    def ask(self, outcome: UnitOutcome, question: str, *, key: str) -> None:
+        """Show a new plan that wants a yes of its own, and say what it does beyond the approved one."""
+        body = plan_comment(outcome, links=self.links, next_steps=(question,), prefix=self._prefix)
+        self._later(self._comment_of_plan(key, body))
 
     def applied(self, outcome: UnitOutcome, *, planned_again: bool) -> None:
         self._keep(outcome)
@@ -108,7 +114,7 @@ class Report:
 
     async def _post(self, key: str, body: str) -> int:
         start = self._run.start
-        posted = await workflow.execute_activity_method(
+        posted = await call(
             GitHub.post_comment,
             PostComment(
                 repository=start.repository,
@@ -117,7 +123,7 @@ class Report:
                 body=body,
             ),
             summary=key,
-            **policies.GITHUB,
+            policy=policies.GITHUB,
         )
         return posted.comment_id
 
@@ -126,7 +132,7 @@ class Report:
         if self._run.start.comment_id is None:
             return
         react = React(repository=self._run.start.repository, comment_id=self._run.start.comment_id, content=content)
-        self._later(_ignored(workflow.execute_activity_method(GitHub.react, react, summary=content, **policies.GITHUB)))
+        self._later(_ignored(call(GitHub.react, react, summary=content, policy=policies.GITHUB)))
 
     def summarize(self) -> None:
         """The one comment of a run over many units, once all have ended."""
@@ -158,7 +164,7 @@ class Report:
         """Create or update the run's check; where GitHub refuses it for good the run goes on without."""
         start, state = self._run.start, self._run.state
         try:
-            answer = await workflow.execute_activity_method(
+            answer = await call(
                 GitHub.set_check,
                 SetCheck(
                     repository=start.repository,
@@ -173,7 +179,7 @@ class Report:
                     check_run_id=state.check_run_id,
                 ),
                 summary=check.title,
-                **policies.GITHUB,
+                policy=policies.GITHUB,
             )
         except ActivityError as error:
             workflow.logger.error("the check could not be set: %s", error.cause)
@@ -204,9 +210,7 @@ class Report:
             channel=self._run.configuration.slack.channel, text=text, key=key, thread=state.slack_thread
         )
         try:
-            posted = await workflow.execute_activity_method(
-                Slack.post_message, message, summary=text[:60], **policies.SLACK
-            )
+            posted = await call(Slack.post_message, message, summary=text[:60], policy=policies.SLACK)
         except ActivityError as error:
             workflow.logger.warning("Slack was not told: %s", error.cause)
             return

@@ -9,6 +9,7 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from workflows import gate, policies
 from workflows.applying import apply_wave, remaining_waves
+from workflows.calls import call
 from workflows.failures import message_of
 from workflows.locking import LockAnswers, take_locks
 from workflows.planning import drop_what_may_not_be_planned, plan_units
@@ -25,8 +26,8 @@ with workflow.unsafe.imports_passed_through():
     from docustack.events import pull_request_workflow_id
     from docustack.locks import LockAnswer
     from docustack.model import Model
-    from docustack.plans import PlanSummary
-    from docustack.run_comments import nothing_to_apply_comment, refusal_comment, remarks_comment
+    from docustack.run_comments import nothing_to_apply_comment, refusal_comment
+    from docustack.run_remarks import remarks_comment
     from docustack.runs import Operation, RunResult, RunStatus, UnitOutcome, UnitPhase
     from docustack.slack_messages import (
         apply_completed,
@@ -171,10 +172,12 @@ class RunWorkflow:
         report.summarize()
 
     def _choose_what_to_apply(self) -> None:
-        """What has a plan or waits for one; what its environment doesn't take from this branch is left out, and told."""
+        """What has a plan or waits for one; what its environment doesn't take from this branch is left out."""
         run = self._run
         start, state = run.start, run.state
-        known = {plan.unit for plan in start.plans if not plan.summary.is_empty or plan.is_preview} | set(start.deferred)
+        known = {plan.unit for plan in start.plans if not plan.summary.is_empty or plan.is_preview} | set(
+            start.deferred
+        )
         chosen = [unit for unit in state.selected if unit in known]
         refusals = {
             name: decision
@@ -185,7 +188,9 @@ class RunWorkflow:
         chosen = [unit for unit in chosen if unit not in left_out]
         reasons = [refusals[name].message for name in dict.fromkeys(run.environment_of(unit) for unit in left_out)]
         if not chosen:
-            raise Refused("\n\n".join(reasons) or nothing_to_apply_comment(run.state.selected, start), on_check=bool(reasons))
+            raise Refused(
+                "\n\n".join(reasons) or nothing_to_apply_comment(run.state.selected, start), on_check=bool(reasons)
+            )
         if reasons:
             self._report.say("branch", refusal_comment("\n\n".join(reasons)))
         state.selected = chosen
@@ -276,7 +281,7 @@ class RunWorkflow:
             await report.check(plan_check(outcomes))
             summaries = [outcome.plan.summary for outcome in outcomes if outcome.plan]
             if outcomes:
-                report.slack(plan_failed(why) if failed else plan_completed(total(summaries) or PlanSummary()))
+                report.slack(plan_failed(why) if failed else plan_completed(total(summaries)))
         elif start.operation is Operation.APPLY:
             await report.check(apply_check(outcomes, left=self._left_to_apply()))
             report.slack(apply_failed(why) if failed else apply_completed())
@@ -287,7 +292,9 @@ class RunWorkflow:
     def _left_to_apply(self) -> list[str]:
         """Changed units of the pull request that have a plan, and that neither this run nor an earlier one applied."""
         start = self._run.start
-        planned = {plan.unit for plan in start.plans if not plan.summary.is_empty or plan.is_preview} | set(start.deferred)
+        planned = {plan.unit for plan in start.plans if not plan.summary.is_empty or plan.is_preview} | set(
+            start.deferred
+        )
         return sorted(planned - set(self._run.state.outcomes) - set(start.applied))
 
     async def _tell_pull_request(self, result: RunResult) -> None:
@@ -301,10 +308,10 @@ class RunWorkflow:
         if self._run.state.tree is None:
             return
         try:
-            await workflow.execute_activity_method(
+            await call(
                 Git.remove_work_tree,
                 RemoveWorkTree(repository=self._run.start.repository, run_id=self._run.start.run_id),
-                **policies.GIT,
+                policy=policies.GIT,
             )
         except ActivityError as error:
             workflow.logger.warning("the work tree stays: %s", error.cause)

@@ -83,7 +83,8 @@ class Run:
 
     @property
     def configuration(self) -> Configuration:
-        assert self.state.loaded is not None and self.state.loaded.configuration is not None
+        assert self.state.loaded is not None
+        assert self.state.loaded.configuration is not None
         return self.state.loaded.configuration
 
     @property

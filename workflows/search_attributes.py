@@ -1,6 +1,7 @@
 """What Temporal's own UI can be asked: which runs touch a unit, an environment, a pull request, and how they stand."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from temporalio.common import (
     SearchAttributeKey,
@@ -22,12 +23,13 @@ _UNITS_BYTES = 1_600
 
 def of_pull_request(repository: str, number: int, actor: str | None = None) -> TypedSearchAttributes:
     """What is known of a workflow when it starts."""
-    pairs: list[SearchAttributePair[object]] = []
-    pairs.append(SearchAttributePair(REPOSITORY, repository))  # type: ignore[arg-type]
-    pairs.append(SearchAttributePair(PULL_REQUEST, number))  # type: ignore[arg-type]
+    pairs: list[SearchAttributePair[Any]] = [
+        SearchAttributePair(REPOSITORY, repository),
+        SearchAttributePair(PULL_REQUEST, number),
+    ]
     if actor:
-        pairs.append(SearchAttributePair(ACTOR, actor))  # type: ignore[arg-type]
-    return TypedSearchAttributes(pairs)  # type: ignore[arg-type]
+        pairs.append(SearchAttributePair(ACTOR, actor))
+    return TypedSearchAttributes(pairs)
 
 
 def of_units(units: Sequence[str], environments: Iterable[str]) -> list[SearchAttributeUpdate[Sequence[str]]]:

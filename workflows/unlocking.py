@@ -6,6 +6,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from workflows import gate, policies
+from workflows.calls import call
 from workflows.failures import message_of
 from workflows.planning import plan_request
 from workflows.reporting import Report
@@ -55,11 +56,11 @@ async def _refuse_strangers(run: Run) -> None:
 async def _free(run: Run, unit: str) -> StateLockAnswer:
     queue = policies.environment_queue(run.environment_of(unit))
     try:
-        return await workflow.execute_activity_method(
+        return await call(
             Terragrunt.free_state_lock,
             FreeStateLock(**dict(plan_request(run, unit))),
             summary=unit,
-            **policies.plan_config(queue, run.configuration.plan.timeout_minutes),
+            policy=policies.plan_config(queue, run.configuration.plan.timeout_minutes),
         )
     except ActivityError as error:
         return StateLockAnswer(locked=False, freed=False, message=message_of(error))
