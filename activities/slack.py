@@ -112,7 +112,7 @@ class Slack:
 
     async def _find(self, message: PostMessage) -> PostedMessage | None:
         channel = await self._channel_id(message.channel)
-        oldest = str((activity.info().scheduled_time - _CLOCK_SKEW).timestamp())
+        oldest = f"{(activity.info().scheduled_time - _CLOCK_SKEW).timestamp():.6f}"
 
         def page(cursor: str | None) -> Awaitable[AsyncSlackResponse]:
             if message.thread:
