@@ -26,8 +26,8 @@ def remarks(
     if outside:
         lie = "lies" if len(outside) == 1 else "lie"
         told.append(
-            f"{code_list(outside)} {lie} in no environment of `docustack.yaml`, so there are no rules to plan or apply by"
-            "; nothing was started for it."
+            f"{code_list(outside)} {lie} in no environment of `docustack.yaml`, so there are no rules to go by, "
+            "and nothing was planned there."
         )
     if discovery.unread_files:
         files = discovery.unread_files

@@ -14,6 +14,8 @@ _BAD = (UnitPhase.FAILED, UnitPhase.UNKNOWN, UnitPhase.SKIPPED)
 _USELESS = 300
 """A fold with less room than this says nothing: then there is only the table."""
 
+_TOO_MANY = "The plans and logs are too many for one comment; the run has them."
+
 _WORDS = {
     UnitPhase.PLANNED: "planned",
     UnitPhase.NO_CHANGES: "without changes",
@@ -52,10 +54,7 @@ def tally(outcomes: Sequence[UnitOutcome]) -> str:
 def units_table(outcomes: Sequence[UnitOutcome], room: int, links: Links = NO_LINKS) -> str:
     """Unit, end and counts of each, what went wrong first; rows beyond `room` bytes are only counted."""
     head = "| Unit | Result | Add | Change | Destroy |\n|---|---|--:|--:|--:|"
-    ordered = [
-        *(each for each in outcomes if each.phase in _BAD),
-        *(each for each in outcomes if each.phase not in _BAD),
-    ]
+    ordered = _bad_first(outcomes)
     rows: list[str] = []
     used = size(head) + 100  # for the line that counts the rest
     for outcome in ordered:
@@ -67,6 +66,10 @@ def units_table(outcomes: Sequence[UnitOutcome], room: int, links: Links = NO_LI
     table = "\n".join([head, *rows])
     left = len(ordered) - len(rows)
     return f"{table}\n\n… and {counted(left, 'more unit')}." if left else table
+
+
+def _bad_first(outcomes: Sequence[UnitOutcome]) -> list[UnitOutcome]:
+    return sorted(outcomes, key=lambda outcome: outcome.phase not in _BAD)
 
 
 def _row(outcome: UnitOutcome, links: Links) -> str:
@@ -91,14 +94,16 @@ def _summary(
     end = f"<sub>{' · '.join(parts)}</sub>" if parts else ""
     room = BODY_LIMIT - size(head) - size(end) - 200
     table = units_table(outcomes, room, links)
-    folds = _folds(outcomes, room - size(table), fold_of)
-    if not folds and outcomes:
-        folds = ["The plans and logs are too many for one comment; they are in the run."]
+    ordered = _bad_first(outcomes)
+    folds = _folds(ordered, room - size(table), fold_of)
+    if folds is None:
+        bad = [outcome for outcome in ordered if outcome.phase in _BAD]
+        folds = [*(_folds(bad, room - size(table), fold_of) or ()), _TOO_MANY]
     return "\n\n".join(part for part in (head, table, *folds, end) if part)
 
 
-def _folds(outcomes: Sequence[UnitOutcome], room: int, fold_of: Callable[[UnitOutcome, int], str]) -> list[str]:
-    """A fold for each unit that has something to show, each with its fair share; none where that is too little."""
+def _folds(outcomes: Sequence[UnitOutcome], room: int, fold_of: Callable[[UnitOutcome, int], str]) -> list[str] | None:
+    """A fold for each unit that has something to show, each with its fair share; None where that is too little."""
     whole = [fold_of(outcome, BODY_LIMIT) for outcome in outcomes]
     told = [(outcome, text) for outcome, text in zip(outcomes, whole, strict=True) if text]
     shares = fair_shares([size(text) + 2 for _, text in told], room)
@@ -107,7 +112,7 @@ def _folds(outcomes: Sequence[UnitOutcome], room: int, fold_of: Callable[[UnitOu
         if size(text) + 2 <= share:
             folds.append(text)
         elif share < _USELESS:
-            return []
+            return None
         else:
             folds.append(_shortened(outcome, share - 2, size(text), fold_of))
     return folds
