@@ -1,0 +1,144 @@
+"""A real Temporal dev server, our workflows on it, and the outside world in memory."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from temporalio.client import Client, WorkflowHandle
+from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from docustack.events import EVENT_SIGNAL, PullRequestEvent, pull_request_workflow_id
+from docustack.pull_requests import PullRequestStart, PullRequestState
+from tests.workflows.fakes import CONFIGURATION, REPOSITORY, World
+from worker.wiring import WORKFLOWS, register_search_attributes, workflow_runner
+from workflows.policies import CONTROL_QUEUE, environment_queue, host_queue
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def temporal_server() -> AsyncIterator[str]:
+    """One server for all; each test ends what it began."""
+    environment = await WorkflowEnvironment.start_local(
+        data_converter=pydantic_data_converter,
+        dev_server_existing_path=str(ROOT / ".tools/bin/temporal"),
+        dev_server_log_level="error",
+        dev_server_extra_args=[
+            "--dynamic-config-value", "history.transferProcessorMaxPollRPS=2000",
+            "--dynamic-config-value", "history.timerProcessorMaxTimeShift=\"20ms\"",
+            "--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=50",
+        ],
+    )  # fmt: skip
+    async with environment:
+        await register_search_attributes(environment.client)
+        yield environment.client.service_client.config.target_host
+
+
+@pytest.fixture
+async def client(temporal_server: str) -> Client:
+    """A client of the test's own event loop."""
+    return await Client.connect(temporal_server, data_converter=pydantic_data_converter)
+
+
+class Stage:
+    """One pull request's life, driven by events as GitHub would send them."""
+
+    def __init__(self, client: Client, world: World) -> None:
+        self.client = client
+        self.world = world
+        self.deliveries = 0
+        self.comments = 0
+
+    async def send(self, kind: str, *, number: int = 1, sender: str = "developer", **fields: object) -> None:
+        self.deliveries += 1
+        known = {"delivery_id": f"delivery-{self.deliveries}", "kind": kind, "repository": REPOSITORY}
+        event = PullRequestEvent.model_validate({**known, "number": number, "sender": sender, **fields})
+        await self.client.start_workflow(
+            "PullRequestWorkflow",
+            PullRequestStart(repository=REPOSITORY, number=number),
+            id=pull_request_workflow_id(REPOSITORY, number),
+            task_queue=CONTROL_QUEUE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            start_signal=EVENT_SIGNAL,
+            start_signal_args=[event],
+        )
+
+    async def comment(self, body: str, *, sender: str = "infra-member", number: int = 1) -> int:
+        self.comments += 1
+        await self.send("comment_created", sender=sender, number=number, comment_id=self.comments, comment_body=body)
+        return self.comments
+
+    async def push(self, head: str, number: int = 1) -> None:
+        self.world.change(number, head_commit=head)
+        await self.send("synchronize", number=number, head_commit=head)
+
+    async def close(self, number: int = 1, *, merged: bool = True) -> None:
+        self.world.change(number, state="closed", merged=merged)
+        await self.send("closed", number=number, merged=merged)
+
+    def handle(self, number: int = 1) -> WorkflowHandle[object, object]:
+        return self.client.get_workflow_handle(pull_request_workflow_id(REPOSITORY, number))
+
+    async def state(self, number: int = 1) -> PullRequestState:
+        state: PullRequestState = await self.handle(number).query("show", result_type=PullRequestState)
+        return state
+
+    async def until(self, true: Callable[[], bool], what: str = "", seconds: float = 30) -> None:
+        """Wait for something to become so, and say what was waited for when it doesn't."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not true():
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            said = "\n---\n".join(comment.body for comment in self.world.comments)
+            raise AssertionError(f"waited in vain for {what or true}; comments:\n{said}") from None
+
+    async def until_idle(self, number: int = 1, seconds: float = 30) -> PullRequestState:
+        """Wait until no run is active or waits."""
+        async with asyncio.timeout(seconds):
+            while True:
+                state = await self.state(number)
+                if state.active is None and not state.inbox and not state.superseded and not state.queue:
+                    return state
+                await asyncio.sleep(0.05)
+
+
+@pytest.fixture
+async def stage(client: Client) -> AsyncIterator[Stage]:
+    world = World({})
+    async with workers(client, world):
+        yield Stage(client, world)
+        await _end_everything(client)
+
+
+@contextlib.asynccontextmanager
+async def workers(client: Client, world: World) -> AsyncIterator[None]:
+    queues = [CONTROL_QUEUE]
+    for name in CONFIGURATION.environments:
+        queues += [environment_queue(name), host_queue(name, "here")]
+    async with contextlib.AsyncExitStack() as stack:
+        for queue in queues:
+            await stack.enter_async_context(
+                Worker(
+                    client,
+                    task_queue=queue,
+                    workflows=WORKFLOWS if queue == CONTROL_QUEUE else [],
+                    activities=world.activities(client),
+                    workflow_runner=workflow_runner(),
+                    max_cached_workflows=50,
+                )
+            )
+        yield
+
+
+async def _end_everything(client: Client) -> None:
+    """The next test begins with no workflow of this one's."""
+    async for execution in client.list_workflows("ExecutionStatus = 'Running'"):
+        with contextlib.suppress(Exception):
+            await client.get_workflow_handle(execution.id, run_id=execution.run_id).terminate("the test is over")

@@ -1,0 +1,374 @@
+"""The outside world of the workflows, in memory: small classes with the activities' names, scripted by the tests."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from temporalio import activity
+from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
+
+from activities.locks import Locks
+from activities.messages import (
+    ApplyAnswer,
+    ApplyRequest,
+    CheckedOut,
+    CheckOut,
+    CheckRun,
+    CoverageAnswer,
+    CoverageRequest,
+    Discover,
+    FreeStateLock,
+    Host,
+    Installation,
+    LoadConfiguration,
+    LoadedConfiguration,
+    MarkOutdated,
+    Nothing,
+    OutputsAnswer,
+    PlanAnswer,
+    PlanRequest,
+    PostComment,
+    PostedComment,
+    PostedMessage,
+    PostMessage,
+    React,
+    ReadGate,
+    ReadPerson,
+    ReadPullRequest,
+    RemoveWorkTree,
+    SetCheck,
+    StateLockAnswer,
+    UnitRequest,
+)
+from docustack.access import GateFacts, Person, Review
+from docustack.configuration import Configuration
+from docustack.errors import NEVER_RETRIED, ErrorType
+from docustack.events import PullRequestFacts
+from docustack.plans import Change, DependencyOutputs, OutputsKind, PlanRecord, PlanSummary
+from docustack.repository import ChangedUnit, Discovery, Repository, UnitStatus, WorkTree
+from docustack.terrateam import TerrateamConfiguration
+
+REPOSITORY = Repository(owner="docustack", name="docustack-infrastructure-live")
+
+PEOPLE = {
+    "developer": Person(login="developer", teams=(), can_push=True),
+    "infra-member": Person(login="infra-member", teams=("infra",), can_push=True),
+    "lead": Person(login="lead", teams=("infra", "leads"), can_push=True),
+    "outsider": Person(login="outsider"),
+}
+
+CONFIGURATION = Configuration.model_validate(
+    {
+        "version": 1,
+        "teams": {"infra": "infra", "leads": "leads"},
+        "environments": {
+            "dev": {"path": "dev", "account_id": "111111111111", "apply": ["infra"]},
+            "staging": {
+                "path": "staging",
+                "account_id": "222222222222",
+                "branch": "staging",
+                "apply": ["infra"],
+                "approvals": {"from": ["infra"], "minimum": 1},
+            },
+            "prod": {
+                "path": "prod",
+                "account_id": "333333333333",
+                "plan": ["infra"],
+                "apply": ["leads"],
+                "approvals": {"from": ["leads"], "minimum": 1},
+            },
+        },
+    }
+)
+
+
+@dataclass
+class Unit:
+    """One unit as the fake Terragrunt knows it: what it depends on, what it would do, how it ends."""
+
+    dependencies: tuple[str, ...] = ()
+    outputs: str | None = None  # digest of the present outputs; None: never applied
+    outputs_after_apply: str = "sha256:applied"
+    mocks: bool = True
+    summary: PlanSummary = PlanSummary(add=1)
+    changes: frozenset[str] = frozenset({"create main"})
+    later_changes: frozenset[str] | None = None  # what a plan after the first shows
+    plan_error: ErrorType | None = None
+    apply_errors: list[ErrorType] = field(default_factory=list)  # one an apply, then success
+    plans: int = 0
+    applies: int = 0
+
+
+class World:
+    """GitHub, Slack, git and Terragrunt together; every effect is on record."""
+
+    def __init__(self, units: dict[str, Unit], configuration: Configuration = CONFIGURATION) -> None:
+        self.units = units
+        self.configuration: Configuration | None = configuration
+        self.problems: tuple[str, ...] = ()
+        self.facts: dict[int, PullRequestFacts] = {}
+        self.reviews: list[Review] = []
+        self.mergeable: bool | None = True
+        self.comments: list[PostComment] = []
+        self.outdated: list[int] = []
+        self.reactions: list[tuple[int, str]] = []
+        self.checks: list[SetCheck] = []
+        self.slack: list[PostMessage] = []
+        self.slack_is_down = False
+        self.applied: list[str] = []
+        self.applied_plans: list[PlanRecord] = []
+        self.statuses: dict[str, UnitStatus] = {}
+        self.changes_of_plan: dict[str, frozenset[str]] = {}
+        self.hold_plans: asyncio.Event | None = None  # a plan waits for it
+        self.hold_applies: asyncio.Event | None = None
+        self.planning = asyncio.Event()
+        self.applying = asyncio.Event()
+        self.lease_seconds = 60
+
+    def open(self, number: int = 1, *, author: str = "developer", head: str = "a" * 40, **changes: Any) -> None:
+        fields: dict[str, Any] = {
+            "number": number,
+            "title": "Add new service",
+            "author": author,
+            "state": "open",
+            "merged": False,
+            "draft": False,
+            "head_commit": head,
+            "head_ref": "feature/add-new-service",
+            "base_ref": "main",
+            "from_fork": False,
+            "url": f"https://github.example/pull/{number}",
+            "created_at": "2026-01-01T00:00:00Z",
+        }
+        self.facts[number] = PullRequestFacts(**{**fields, **changes})
+
+    def change(self, number: int = 1, **changes: Any) -> None:
+        self.facts[number] = self.facts[number].model_copy(update=changes)
+
+    def approve(self, login: str, *, number: int = 1, at: str = "2026-01-01T00:00:00Z") -> None:
+        head = self.facts[number].head_commit
+        self.reviews.append(Review(reviewer=PEOPLE[login], state="APPROVED", commit=head, submitted_at=at))
+
+    def texts(self, containing: str = "") -> list[str]:
+        return [comment.body for comment in self.comments if containing in comment.body]
+
+    def check(self, name: str) -> SetCheck | None:
+        return next((check for check in reversed(self.checks) if check.name == name), None)
+
+    # ---- activities ------------------------------------------------------------------------------------------------
+
+    @activity.defn
+    async def read_installation(self, _: Nothing) -> Installation:
+        return Installation(apply_lease_seconds=self.lease_seconds, cancel_grace_seconds=5)
+
+    @activity.defn
+    async def name_host(self, _: Nothing) -> Host:
+        return Host(host="here")
+
+    @activity.defn
+    async def load_configuration(self, question: LoadConfiguration) -> LoadedConfiguration:
+        return LoadedConfiguration(
+            commit="b" * 40,
+            configuration=self.configuration,
+            terrateam=TerrateamConfiguration(),
+            problems=self.problems,
+        )
+
+    @activity.defn
+    async def check_out(self, question: CheckOut) -> CheckedOut:
+        tree = WorkTree(
+            repository=question.repository,
+            run_id=question.run_id,
+            base_ref=question.base_ref,
+            base_commit="b" * 40,
+            head_commit=question.head_commit,
+            merge_base="b" * 40,
+            tree_commit="c" * 40,
+        )
+        return CheckedOut(tree=tree, changed_files=(), host="here")
+
+    @activity.defn
+    async def remove_work_tree(self, _: RemoveWorkTree) -> Nothing:
+        return Nothing()
+
+    @activity.defn
+    async def discover(self, question: Discover) -> Discovery:
+        changed = tuple(
+            ChangedUnit(
+                unit=name,
+                environment=question.configuration.environment_of(name),
+                status=self.statuses.get(name, UnitStatus.MODIFIED),
+                because=(f"{name}/terragrunt.hcl",),
+            )
+            for name in self.units
+        )
+        return Discovery(changed=changed, dependencies={name: unit.dependencies for name, unit in self.units.items()})
+
+    @activity.defn
+    async def plan_unit(self, request: PlanRequest) -> PlanAnswer:
+        unit = self.units[request.unit]
+        self.planning.set()
+        if self.hold_plans is not None:
+            await heartbeat_until(self.hold_plans)
+        if unit.plan_error is not None:
+            raise _error(unit.plan_error, f"{request.unit} can't be planned")
+        dependencies = self._outputs(unit)
+        missing = tuple(each.unit for each in dependencies if each.kind is OutputsKind.MISSING)
+        if missing:
+            return PlanAnswer(record=None, waits_for=missing)
+        unit.plans += 1
+        key = f"runs/{request.tree.run_id}/{request.unit}/{unit.plans}"
+        later = unit.plans > 1 and unit.later_changes is not None
+        self.changes_of_plan[key] = (unit.later_changes or frozenset()) if later else unit.changes
+        record = PlanRecord(
+            unit=request.unit,
+            run_id=request.tree.run_id,
+            commit=request.tree.head_commit,
+            tree_commit=request.tree.tree_commit,
+            digest=f"sha256:{sorted(self.changes_of_plan[key])}",
+            summary=unit.summary,
+            dependencies=dependencies,
+            binary=key,
+            json_document=key,
+            text=key,
+            log=key,
+            text_preview=f"Plan of {request.unit}",
+        )
+        return PlanAnswer(record=record)
+
+    @activity.defn
+    async def dependency_outputs(self, request: UnitRequest) -> OutputsAnswer:
+        return OutputsAnswer(dependencies=self._outputs(self.units[request.unit]))
+
+    @activity.defn
+    async def plan_coverage(self, request: CoverageRequest) -> CoverageAnswer:
+        beyond = self.changes_of_plan[request.new.json_document] - self.changes_of_plan[request.approved.json_document]
+        changes = tuple(
+            Change(address=what.split()[1], action=what.split()[0], attribute="") for what in sorted(beyond)
+        )
+        return CoverageAnswer(covered=not beyond, beyond=changes, beyond_count=len(beyond))
+
+    @activity.defn
+    async def apply_unit(self, request: ApplyRequest) -> ApplyAnswer:
+        unit = self.units[request.unit]
+        self.applying.set()
+        if self.hold_applies is not None:
+            await heartbeat_until(self.hold_applies)
+        unit.applies += 1
+        if unit.apply_errors:
+            raise _error(unit.apply_errors.pop(0), f"{request.unit} failed")
+        assert not request.plan.spent
+        unit.outputs = unit.outputs_after_apply
+        self.applied.append(request.unit)
+        self.applied_plans.append(request.plan)
+        return ApplyAnswer(summary=unit.summary, text=f"Apply complete! {request.unit}", log="log")
+
+    @activity.defn
+    async def free_state_lock(self, request: FreeStateLock) -> StateLockAnswer:
+        return StateLockAnswer(locked=False, freed=False)
+
+    @activity.defn
+    async def post_comment(self, comment: PostComment) -> PostedComment:
+        if all(known.key != comment.key for known in self.comments):
+            self.comments.append(comment)
+        return PostedComment(comment_id=1000 + len(self.comments), url="")
+
+    @activity.defn
+    async def mark_outdated(self, question: MarkOutdated) -> Nothing:
+        self.outdated.extend(question.comment_ids)
+        return Nothing()
+
+    @activity.defn
+    async def react(self, question: React) -> Nothing:
+        self.reactions.append((question.comment_id, question.content))
+        return Nothing()
+
+    @activity.defn
+    async def set_check(self, check: SetCheck) -> CheckRun:
+        self.checks.append(check)
+        return CheckRun(check_run_id=check.check_run_id or len(self.checks))
+
+    @activity.defn
+    async def read_person(self, question: ReadPerson) -> Person:
+        return PEOPLE[question.login]
+
+    @activity.defn
+    async def read_gate(self, question: ReadGate) -> GateFacts:
+        facts = self.facts[question.pull_request]
+        return GateFacts(
+            author=facts.author,
+            head_commit=facts.head_commit,
+            base_ref=facts.base_ref,
+            state=facts.state,
+            merged=facts.merged,
+            draft=facts.draft,
+            from_fork=facts.from_fork,
+            mergeable=self.mergeable,
+            mergeable_state="clean",
+            reviews=tuple(self.reviews),
+            actor=PEOPLE[question.actor],
+        )
+
+    @activity.defn
+    async def read_pull_request(self, question: ReadPullRequest) -> PullRequestFacts:
+        return self.facts[question.pull_request]
+
+    @activity.defn
+    async def post_message(self, message: PostMessage) -> PostedMessage:
+        if self.slack_is_down:
+            raise _error(ErrorType.UNAVAILABLE, "Slack is down")
+        self.slack.append(message)
+        return PostedMessage(channel=message.channel, ts=str(len(self.slack)))
+
+    def _outputs(self, unit: Unit) -> tuple[DependencyOutputs, ...]:
+        answers = []
+        for name in unit.dependencies:
+            outputs = self.units[name].outputs if name in self.units else "sha256:elsewhere"
+            if outputs is not None:
+                answers.append(DependencyOutputs(unit=name, kind=OutputsKind.REAL, digest=outputs))
+            else:
+                kind = OutputsKind.MOCK if unit.mocks else OutputsKind.MISSING
+                answers.append(DependencyOutputs(unit=name, kind=kind))
+        return tuple(answers)
+
+    def activities(self, client: Client) -> list[Callable[..., Any]]:
+        locks = Locks(client)
+        return [
+            self.read_installation,
+            self.name_host,
+            self.load_configuration,
+            self.check_out,
+            self.remove_work_tree,
+            self.discover,
+            self.plan_unit,
+            self.dependency_outputs,
+            self.plan_coverage,
+            self.apply_unit,
+            self.free_state_lock,
+            self.post_comment,
+            self.mark_outdated,
+            self.react,
+            self.set_check,
+            self.read_person,
+            self.read_gate,
+            self.read_pull_request,
+            self.post_message,
+            locks.request_locks,
+            locks.confirm_locks,
+        ]
+
+
+async def heartbeat_until(event: asyncio.Event) -> None:
+    """Wait as a real activity does: heartbeating, so that a cancellation arrives."""
+    while not event.is_set():
+        activity.heartbeat()
+        try:
+            await asyncio.wait_for(event.wait(), 0.2)
+        except TimeoutError:
+            continue
+
+
+def _error(error_type: ErrorType, message: str) -> ApplicationError:
+    return ApplicationError(message, type=error_type.value, non_retryable=error_type in NEVER_RETRIED)
