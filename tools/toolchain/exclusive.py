@@ -1,4 +1,4 @@
-"""Lets one setup work at a time; the lock ends with its process, however that ends."""
+"""Lets one setup work at a time; the lock ends with its process and what that has started, however they end."""
 
 import fcntl
 import os
@@ -14,6 +14,8 @@ def one_at_a_time(path: Path, progress: Progress) -> Iterator[None]:
     """Waits, and says for whom, until no other setup works in this repository."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+") as file:
+        # A pip or Go that outlives a killed setup would write into what the next one makes, so it holds the lock, too.
+        os.set_inheritable(file.fileno(), True)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

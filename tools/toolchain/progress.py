@@ -68,7 +68,7 @@ class Progress:
             log.open("w") as file,
             subprocess.Popen(
                 command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                text=True, errors="replace",
+                text=True, errors="replace", close_fds=False,  # it inherits the lock of this setup
             ) as process,
         ):  # fmt: skip
             try:

@@ -27,7 +27,7 @@ class RecordedProgress(Progress):
         if self._fails_at and self._fails_at in words:
             raise KeyboardInterrupt
         if "-m venv" in words:
-            make_executable(Path(command[-1]) / "bin" / "python", f'exec {sys.executable} "$@"')
+            make_executable(Path(command[-1]) / "bin" / "python", f'exec "{sys.executable}" "$@"')
             make_executable(Path(command[-1]) / "bin" / "pip", f"#!{command[-1]}/bin/python")
         if "-e " in words:
             make_executable(Path(command[-1]) / ".venv" / "bin" / "docustack", "")

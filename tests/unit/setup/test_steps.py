@@ -1,6 +1,8 @@
 """Setup makes each thing once, nothing half, and one at a time."""
 
+import fcntl
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.unit.setup.fakes import FakeStep
+from tests.unit.setup.fakes import ROOT, FakeStep
 from toolchain.errors import SetupError
 from toolchain.exclusive import one_at_a_time
 from toolchain.places import Places
@@ -86,3 +88,30 @@ def test_a_second_setup_waits_for_the_first_and_says_so(places: Places) -> None:
         with one_at_a_time(lock, EndsTheFirst(places.logs)):
             assert lock.read_text() == str(os.getpid())
         assert titles == [f"waiting for another setup (process {first.pid})"]
+
+
+def test_what_a_killed_setup_left_running_keeps_the_lock(places: Places) -> None:
+    lock = places.tools / "setup.lock"
+    program = f"""
+import os, pathlib, signal, sys
+sys.path.insert(0, {str(ROOT / "tools")!r})
+from toolchain.exclusive import one_at_a_time
+from toolchain.progress import Progress
+
+def killed(line):
+    print(line, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+progress = Progress(pathlib.Path(sys.argv[1]).parent)
+with one_at_a_time(pathlib.Path(sys.argv[1]), progress):
+    progress.run(["sh", "-c", "echo $$; exec sleep 60"], cwd="/", env=os.environ, describe=killed, hint="")
+"""
+    setup = subprocess.run([sys.executable, "-c", program, lock], stdout=subprocess.PIPE, text=True, check=False)
+    left = int(setup.stdout)
+    with lock.open() as file:
+        try:
+            with pytest.raises(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        finally:
+            os.kill(left, signal.SIGKILL)
+        fcntl.flock(file, fcntl.LOCK_EX)
