@@ -1,7 +1,7 @@
 """The answer to `terrateam help`: the guide's table of commands, and its troubleshooting in short."""
 
 from docustack.comment_advice import UNEXPECTED_CHANGES
-from docustack.comment_text import fold, table_code
+from docustack.comment_text import fold, one_line, table_code
 
 _COMMANDS = (
     ("plan", "Re-run plan for all changed directories"),
@@ -28,5 +28,5 @@ def help_comment(prefix: str = "terrateam") -> str:
         "`<dir>` is a unit, a directory above units, or a glob such as `dev/**`; several are separated by blanks. "
         "One command a comment, at the beginning of a line."
     )
-    trouble = "\n".join(line.replace("{prefix}", prefix.replace("`", "")) for line in _TROUBLE)
+    trouble = "\n".join(line.replace("{prefix}", one_line(prefix, 40).replace("`", "")) for line in _TROUBLE)
     return "\n\n".join(["## Terrateam Help", table, directories, fold("When something is wrong", trouble)])

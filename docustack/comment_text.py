@@ -12,7 +12,7 @@ _SAFE_PART = re.compile(
     r"(?P<code>(?<!`)(?P<ticks>`+)(?!`)(?:[^`\n]|(?!(?P=ticks)(?!`))`)+?(?P=ticks)(?!`))"
     r"|(?P<url>https?://[A-Za-z0-9][A-Za-z0-9./?=&_%#:+~-]*[A-Za-z0-9/])"
 )
-_REFERENCE = re.compile(r"@(?=\w)|#(?=\d)|GH-(?=\d)")
+_REFERENCE = re.compile(r"@(?=\S)|\\?#(?=\d)|GH-(?=\d)")
 _ADDRESS = re.compile(r"^https?://[^\s]+$")
 _ZERO_WIDTH_SPACE = "\u200b"
 
@@ -135,7 +135,7 @@ def _escaped(text: str) -> str:
 
 def _quiet(text: str) -> str:
     """GitHub makes mentions and references out of rendered text, so only an invisible character stops it."""
-    return _REFERENCE.sub(lambda match: match[0] + _ZERO_WIDTH_SPACE, text.replace("\\#", "#"))
+    return _REFERENCE.sub(lambda match: match[0] + _ZERO_WIDTH_SPACE, text)
 
 
 def _prose_line(line: str) -> str:
