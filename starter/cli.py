@@ -1,0 +1,92 @@
+"""The command `docustack`: its subcommands, and how each of them ends."""
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated, NoReturn
+
+import typer
+
+from docustack.errors import ConfigurationError, DocuStackError
+from local.state import WorldError
+from starter import config_commands, process_commands
+from starter.console import print_failure
+from starter.ending import finish
+from starter.exit_codes import CommandFailed, ExitCode
+
+DEBUG = "DOCUSTACK_DEBUG"
+
+app = typer.Typer(
+    name="docustack",
+    help="Deploy Terragrunt live repositories durably: pull requests planned, approved, applied, watched.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(process_commands.worker)
+app.command()(process_commands.serve)
+app.add_typer(config_commands.app)
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help=f"Show where in the code it failed (or set {DEBUG}=1).")] = False,
+) -> None:
+    if debug:
+        os.environ[DEBUG] = "1"
+
+
+def _mount_local() -> None:
+    try:
+        app.add_typer(importlib.import_module("starter.local_commands").app)
+    except ModuleNotFoundError as error:
+        if error.name != "starter.local_commands":
+            raise
+
+
+_mount_local()
+
+
+def main() -> NoReturn:
+    """The entry point of `docustack` and of `python -m starter.cli`."""
+    finish(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Carry out one command line; everything that can go wrong ends as an exit code and a readable message."""
+    try:
+        app(list(arguments), prog_name="docustack")
+    except SystemExit as end:
+        return _code(end)
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except CommandFailed as failure:
+        return _failed(failure.message, failure.code, failure.advice)
+    except ConfigurationError as error:
+        return _failed(str(error), ExitCode.USAGE)
+    except (DocuStackError, WorldError) as error:
+        return _failed(str(error), ExitCode.FAILED)
+    except Exception as error:
+        message = f"{type(error).__name__}: {error}"
+        return _failed(message, ExitCode.FAILED, ("That was not foreseen; --debug shows where it happened.",))
+    return ExitCode.OK
+
+
+def _code(end: SystemExit) -> int:
+    if end.code is None:
+        return ExitCode.OK
+    return end.code if isinstance(end.code, int) else ExitCode.FAILED
+
+
+def _failed(message: str, code: ExitCode, advice: tuple[str, ...] = ()) -> int:
+    if os.environ.get(DEBUG):
+        traceback.print_exc()
+    print_failure(message, advice)
+    return code
+
+
+if __name__ == "__main__":
+    main()
