@@ -202,10 +202,15 @@ def take_run_end(state: PullRequestState, result: RunResult) -> list[Action]:
 
 
 def take_run_waits(state: PullRequestState, waits: RunWaits) -> list[Action]:
-    """A run has come to its gate, or passed it."""
-    if state.active is not None and state.active.run_id == waits.run_id:
-        state.active = state.active.model_copy(update={"waiting": waits.waiting})
-    return []
+    """A run has come to its gate, or passed it; a plan or unlock that was queued behind it need not wait for it."""
+    if state.active is None or state.active.run_id != waits.run_id:
+        return []
+    state.active = state.active.model_copy(update={"waiting": waits.waiting})
+    ready = next((run for run in state.queue if run.operation is not Operation.APPLY), None)
+    if not waits.waiting or ready is None:
+        return []
+    state.queue.remove(ready)
+    return _command(state, ready, key=f"reply-{ready.comment_id}")
 
 
 def started(state: PullRequestState, run_id: str, run: RunToStart) -> None:
@@ -366,5 +371,3 @@ def _keep(state: PullRequestState, outcome: UnitOutcome) -> None:
         state.deferred = sorted({*state.deferred, unit})
     elif outcome.plan is not None or outcome.phase is UnitPhase.APPLIED:
         state.deferred = [waiting for waiting in state.deferred if waiting != unit]
-
-

@@ -39,7 +39,7 @@ async def pass_gate(run: Run, report: Report, environments: list[str]) -> None:
             await _goes_on(run, report)
             return
         message = "\n\n".join(missing)
-        await _waits(run, report, message)
+        await _waits(run, report, message)  # the pull request knows before the person can answer
         if message != told:
             report.say(f"gate:{seen}", waiting_for_approval_comment(missing, run.configuration.comment_prefixes[0]))
             told = message
@@ -55,6 +55,7 @@ async def pass_unit_gate(run: Run, report: Report, outcome: UnitOutcome, beyond:
     since = workflow.now()
     environment = outcome.environment
     message = more_than_approved(outcome.unit, beyond, run.configuration.comment_prefixes[0])
+    await _waits(run, report, message)
     report.ask(outcome, message, key=f"{outcome.unit}:again:{run.wakes}")
     expires = timedelta(days=run.configuration.apply.approval_expires_days)
     while True:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import uuid
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -24,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def temporal_server() -> AsyncIterator[str]:
-    """One server for all; each test ends what it began."""
+    """One server for all; each test has a repository of its own."""
     environment = await WorkflowEnvironment.start_local(
         data_converter=pydantic_data_converter,
         dev_server_existing_path=str(ROOT / ".tools/bin/temporal"),
@@ -52,17 +53,18 @@ class Stage:
     def __init__(self, client: Client, world: World) -> None:
         self.client = client
         self.world = world
+        self.repository = REPOSITORY.model_copy(update={"name": f"live-{uuid.uuid4().hex[:8]}"})
         self.deliveries = 0
         self.comments = 0
 
     async def send(self, kind: str, *, number: int = 1, sender: str = "developer", **fields: object) -> None:
         self.deliveries += 1
-        known = {"delivery_id": f"delivery-{self.deliveries}", "kind": kind, "repository": REPOSITORY}
+        known = {"delivery_id": f"delivery-{self.deliveries}", "kind": kind, "repository": self.repository}
         event = PullRequestEvent.model_validate({**known, "number": number, "sender": sender, **fields})
         await self.client.start_workflow(
             "PullRequestWorkflow",
-            PullRequestStart(repository=REPOSITORY, number=number),
-            id=pull_request_workflow_id(REPOSITORY, number),
+            PullRequestStart(repository=self.repository, number=number),
+            id=pull_request_workflow_id(self.repository, number),
             task_queue=CONTROL_QUEUE,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             start_signal=EVENT_SIGNAL,
@@ -83,7 +85,7 @@ class Stage:
         await self.send("closed", number=number, merged=merged)
 
     def handle(self, number: int = 1) -> WorkflowHandle[object, object]:
-        return self.client.get_workflow_handle(pull_request_workflow_id(REPOSITORY, number))
+        return self.client.get_workflow_handle(pull_request_workflow_id(self.repository, number))
 
     async def state(self, number: int = 1) -> PullRequestState:
         state: PullRequestState = await self.handle(number).query("show", result_type=PullRequestState)
@@ -98,6 +100,13 @@ class Stage:
         except TimeoutError:
             said = "\n---\n".join(comment.body for comment in self.world.comments)
             raise AssertionError(f"waited in vain for {what or true}; comments:\n{said}") from None
+
+    async def until_ended(self, runs: int, number: int = 1, seconds: float = 30) -> PullRequestState:
+        """Wait until so many runs have ended and none is left."""
+        async with asyncio.timeout(seconds):
+            while len((await self.state(number)).runs) < runs:
+                await asyncio.sleep(0.05)
+        return await self.until_idle(number, seconds)
 
     async def until_idle(self, number: int = 1, seconds: float = 30) -> PullRequestState:
         """Wait until no run is active or waits."""

@@ -92,7 +92,7 @@ class Unit:
     outputs: str | None = None  # digest of the present outputs; None: never applied
     outputs_after_apply: str = "sha256:applied"
     mocks: bool = True
-    summary: PlanSummary = PlanSummary(add=1)
+    summary: PlanSummary = field(default_factory=lambda: PlanSummary(add=1))
     changes: frozenset[str] = frozenset({"create main"})
     later_changes: frozenset[str] | None = None  # what a plan after the first shows
     plan_error: ErrorType | None = None

@@ -1,0 +1,161 @@
+"""Who may, whose yes counts, and what makes a run wait or end at its gate."""
+
+import asyncio
+
+import pytest
+
+from docustack.runs import RunStatus
+from tests.workflows.conftest import Stage
+from tests.workflows.fakes import CONFIGURATION, Unit
+from tests.workflows.test_apply import applied, planned
+
+VPC = "dev/us-east-1/vpc"
+STAGING = "staging/us-east-1/vpc"
+PROD = "prod/us-east-1/vpc"
+
+
+@pytest.mark.parametrize("sender", ["developer", "outsider"])
+async def test_an_apply_by_who_may_not_is_refused_with_the_team_that_can(stage: Stage, sender: str) -> None:
+    await planned(stage, {VPC: Unit()})
+    await applied(stage, sender=sender)
+    assert stage.world.applied == []
+    assert stage.world.texts("`infra`")
+    assert (1, "-1") in stage.world.reactions
+    state = await stage.state()
+    assert state.runs[-1].status is RunStatus.REFUSED
+    assert VPC in state.plans
+
+
+async def test_an_apply_waits_for_its_approval_and_goes_on_by_itself(stage: Stage) -> None:
+    stage.world.units = {PROD: Unit()}
+    stage.world.open(author="infra-member")
+    await stage.send("opened", sender="infra-member")
+    await stage.until_ended(1)
+    await stage.comment("terrateam apply", sender="lead")
+    await stage.until(lambda: bool(stage.world.texts("Waiting for approval")))
+    assert stage.world.applied == []
+    stage.world.approve("lead")
+    await stage.send("review_submitted", sender="lead", review_state="approved")
+    await stage.until(lambda: stage.world.applied == [PROD])
+    await stage.until_idle()
+
+
+async def test_the_author_can_not_approve(stage: Stage) -> None:
+    stage.world.units = {PROD: Unit()}
+    stage.world.open(author="lead")
+    await stage.send("opened", sender="lead")
+    await stage.until_ended(1)
+    stage.world.approve("lead")
+    await stage.comment("terrateam apply", sender="lead")
+    await stage.until(lambda: bool(stage.world.texts("Waiting for approval")))
+    assert stage.world.texts("author")
+    assert stage.world.applied == []
+
+
+async def test_a_push_ends_an_apply_that_waits_and_plans_the_new_commit(stage: Stage) -> None:
+    stage.world.units = {PROD: Unit()}
+    stage.world.open(author="infra-member")
+    await stage.send("opened", sender="infra-member")
+    await stage.until_ended(1)
+    await stage.comment("terrateam apply", sender="lead")
+    await stage.until(lambda: bool(stage.world.texts("Waiting for approval")))
+    await stage.push("d" * 40)
+    await stage.until(lambda: stage.world.units[PROD].plans == 2)
+    state = await stage.until_idle()
+    assert stage.world.applied == []
+    assert state.plans[PROD].commit == "d" * 40
+    ended = [check for check in stage.world.checks if check.name == "docustack/apply"]
+    assert ended[-1].status == "completed"
+
+
+async def test_a_staging_unit_in_a_pull_request_to_main_is_planned_and_not_applied(stage: Stage) -> None:
+    await planned(stage, {VPC: Unit(), STAGING: Unit()})
+    assert stage.world.units[STAGING].plans == 1
+    await applied(stage)
+    assert stage.world.applied == [VPC]
+    assert stage.world.texts("applied only from pull requests to `staging`")
+
+
+async def test_production_is_not_planned_for_an_author_who_may_not(stage: Stage) -> None:
+    await planned(stage, {VPC: Unit(), PROD: Unit()})
+    assert stage.world.units[PROD].plans == 0
+    assert stage.world.texts("may not plan `prod`")
+    await stage.comment("terrateam plan", sender="infra-member")
+    await stage.until(lambda: stage.world.units[PROD].plans == 1)
+    state = await stage.until_idle()
+    assert set(state.plans) == {VPC, PROD}
+
+
+async def test_a_conflict_with_the_base_branch_refuses_the_apply(stage: Stage) -> None:
+    await planned(stage, {VPC: Unit()})
+    stage.world.mergeable = False
+    await applied(stage)
+    assert stage.world.applied == []
+    assert stage.world.texts("conflicts with `main`")
+
+
+async def test_a_bare_approve_signal_is_recorded_and_does_not_count(stage: Stage) -> None:
+    stage.world.units = {PROD: Unit()}
+    stage.world.open(author="infra-member")
+    await stage.send("opened", sender="infra-member")
+    await stage.until_ended(1)
+    await stage.comment("terrateam apply", sender="lead")
+    await stage.until(lambda: bool(stage.world.texts("Waiting for approval")))
+    state = await stage.state()
+    assert state.active is not None
+    run = stage.client.get_workflow_handle(f"run:{state.active.run_id}")
+    await run.signal("approve", {"actor": "lead"})
+    view = await run.query("show")
+    assert view["operator_signals"][0]["actor"] == "lead"
+    assert view["status"] == "waiting-for-approval"
+    assert stage.world.applied == []
+
+
+async def test_a_trusted_operator_may_approve_through_temporal(stage: Stage) -> None:
+    prod = CONFIGURATION.environments["prod"].model_copy(update={"trust_temporal_operators": True})
+    stage.world.configuration = CONFIGURATION.model_copy(
+        update={"environments": {**CONFIGURATION.environments, "prod": prod}}
+    )
+    stage.world.units = {PROD: Unit()}
+    stage.world.open(author="infra-member")
+    await stage.send("opened", sender="infra-member")
+    await stage.until_ended(1)
+    await stage.comment("terrateam apply", sender="lead")
+    await stage.until(lambda: bool(stage.world.texts("Waiting for approval")))
+    state = await stage.state()
+    assert state.active is not None
+    await stage.client.get_workflow_handle(f"run:{state.active.run_id}").signal("approve", {"actor": "lead"})
+    await stage.until(lambda: stage.world.applied == [PROD])
+
+
+async def test_two_pull_requests_on_one_unit_the_second_is_told_who_holds_it(stage: Stage) -> None:
+    await planned(stage, {VPC: Unit()})
+    await applied(stage)
+    stage.world.open(2, author="developer", head="e" * 40)
+    await stage.send("opened", number=2)
+    await stage.until_ended(1, 2)
+    await stage.comment("terrateam apply", number=2)
+    await stage.until(lambda: bool(stage.world.texts("held by pull request 1")), "who holds the unit")
+    await stage.until_idle(2)
+    assert stage.world.applied == [VPC]
+    await stage.close(1)
+    await _until_free(stage)
+    await stage.comment("terrateam apply", number=2)
+    await stage.until(lambda: stage.world.applied == [VPC, VPC])
+
+
+async def test_unlock_gives_the_units_back(stage: Stage) -> None:
+    await planned(stage, {VPC: Unit()})
+    await applied(stage)
+    await stage.comment("terrateam unlock", sender="outsider")
+    await stage.until(lambda: (2, "-1") in stage.world.reactions)
+    await stage.comment("terrateam unlock", sender="developer")
+    await stage.until(lambda: bool(stage.world.texts("unlocked")))
+    await _until_free(stage)
+
+
+async def _until_free(stage: Stage) -> None:
+    handle = stage.client.get_workflow_handle(f"locks:{stage.repository.full_name}")
+    async with asyncio.timeout(20):
+        while (await handle.query("table"))["grants"]:
+            await asyncio.sleep(0.05)
