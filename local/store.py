@@ -48,21 +48,24 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing, and nobody else in between. May be nested; the outermost one decides."""
+        """All or nothing, and nobody else in between. May be nested: an inner one fails alone if it is caught."""
         with self._lock:
-            if self._depth == 0:
-                self._database.execute("BEGIN IMMEDIATE")
+            begin, commit, rollback = _statements(self._depth)
+            self._run(begin)
             self._depth += 1
             try:
                 yield
             except BaseException:
-                self._depth -= 1
-                if self._depth == 0:
-                    self._database.execute("ROLLBACK")
+                self._run(rollback)
                 raise
-            self._depth -= 1
-            if self._depth == 0:
-                self._database.execute("COMMIT")
+            else:
+                self._run(commit)
+            finally:
+                self._depth -= 1
+
+    def _run(self, statements: str) -> None:
+        for statement in statements.split(";"):
+            self._database.execute(statement)
 
     def add(self, record: R) -> R:
         """Store a new record and give it its id."""
@@ -112,3 +115,11 @@ class Store:
     def close(self) -> None:
         with self._lock:
             self._database.close()
+
+
+def _statements(depth: int) -> tuple[str, str, str]:
+    """Begin, commit and roll back a transaction that lies in `depth` others."""
+    if depth == 0:
+        return "BEGIN IMMEDIATE", "COMMIT", "ROLLBACK"
+    name = f"inner{depth}"
+    return f"SAVEPOINT {name}", f"RELEASE {name}", f"ROLLBACK TO {name};RELEASE {name}"

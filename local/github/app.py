@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from local.faults import fault_routes
-from local.github import api, control, hook, pushes
+from local.github import api, control, hook, pages, pushes
 from local.github.errors import not_found
 from local.github.hub import Hub
 from local.github.settings import Settings
@@ -35,7 +35,7 @@ def build(settings: Settings) -> Starlette:
     # A web page from elsewhere, opened in the same browser, must not reach this by a name of its own.
     hosts = Middleware(TrustedHostMiddleware, allowed_hosts=[settings.host, "localhost"])
     app = Starlette(
-        routes=[*fault_routes(hub.faults, control.FAULTS), *control.routes, *api.routes],
+        routes=[*fault_routes(hub.faults, control.FAULTS), *control.routes, *api.routes, *pages.routes],
         middleware=[hosts],
         lifespan=lifespan,
         exception_handlers={404: _missing},
