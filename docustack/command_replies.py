@@ -23,6 +23,11 @@ def misspelt_reply(action: str, suggestion: str) -> str:
     )
 
 
+def filler_reply(filler: str, suggestion: str) -> str:
+    typed, meant = inline_code(filler, 60), inline_code(suggestion)
+    return f"A command takes directories only, and {typed} is none, so nothing was started. Did you mean {meant}?"
+
+
 def unknown_action_reply(action: str, prefix: str) -> str:
     return (
         f"{inline_code(action, 60)} is not a command, so nothing was started. There are `plan`, `apply`, `unlock` and "

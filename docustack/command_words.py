@@ -54,6 +54,10 @@ won't work worked works would yes yesterday yet you your
 _SENTENCE_WORDS = frozenset(_SENTENCE.split())
 
 
+FILLERS = frozenset({"again", "all", "everything", "now", "please", "pls", "plz", "thanks"})
+"""Words that people put behind a command to be polite or clear: a command was meant, so they get an answer."""
+
+
 def is_prose(words: Sequence[str]) -> bool:
     """Whether words are a sentence rather than directories."""
     return any(word.lower().strip(".,;:!?\"'()") in _SENTENCE_WORDS for word in words)

@@ -9,12 +9,13 @@ from docustack.command_replies import (
     OPTIONS_REPLY,
     SCHEDULE_REPLY,
     TAG_QUERY_REPLY,
+    filler_reply,
     misspelt_reply,
     several_commands_reply,
     unknown_action_reply,
     unsupported_reply,
 )
-from docustack.command_words import ACTIONS, UNSUPPORTED, is_prose, looks_like_directory, nearest_action
+from docustack.command_words import ACTIONS, FILLERS, UNSUPPORTED, is_prose, looks_like_directory, nearest_action
 from docustack.comment_text import without_control
 from docustack.model import Model
 
@@ -137,9 +138,15 @@ def _command(kind: CommandKind, arguments: tuple[str, ...], line: str, prefix: s
     if reply := _wrong_argument(kind, arguments):
         return Misunderstood(text=line, nearest=f"{prefix} {kind}", reply=reply)
     words = tuple(word.removeprefix("dir:") for word in arguments if word.lower() != "or")
-    if is_prose(words):
+    fillers = [word for word in words if word.lower() in FILLERS]
+    directories = [word for word in words if word not in fillers]
+    if is_prose(directories):
         return None
-    return Command(kind=kind, directories=tuple(dict.fromkeys(normalize_directory(word) for word in words)))
+    command = Command(kind=kind, directories=tuple(dict.fromkeys(map(normalize_directory, directories))))
+    if fillers:
+        suggestion = command.written(prefix)
+        return Misunderstood(text=line, nearest=suggestion, reply=filler_reply(" ".join(fillers), suggestion))
+    return command
 
 
 def _wrong_argument(kind: CommandKind, arguments: tuple[str, ...]) -> str | None:

@@ -123,6 +123,7 @@ def test_directories_and_globs_are_told_apart(arguments: str, directories: tuple
         "terrateam apply is broken again",
         "terrateam plan looks good to me",
         "terrateam is nice",
+        "terrateam apply failed again, please look",
         "terrateam applied this yesterday",
         "terrateam plans look good",
         "terraform aply",
@@ -148,6 +149,8 @@ def test_what_is_no_command_starts_nothing_and_gets_no_reply(body: str) -> None:
         ("terrateam hlep", "terrateam help"),
         ("terrateam deploy dev/a", "terrateam apply dev/a"),
         ("@acme-infra aply", "terrateam apply"),
+        ("terrateam apply please", "terrateam apply"),
+        ("terrateam plan dev/a again, please", "terrateam plan dev/a"),
         ("LGTM\nterrateam aply", "terrateam apply"),
     ],
 )
