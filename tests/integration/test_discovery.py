@@ -1,0 +1,292 @@
+"""The units that a pull request changes, found by real Terragrunt, and compared with its own list of them."""
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from temporalio.exceptions import ApplicationError
+
+from activities.discovery import Units
+from activities.git import Git
+from activities.messages import CheckedOut, CheckOut, Discover
+from activities.terragrunt_command import TerragruntCommand
+from docustack.configuration import Configuration
+from docustack.errors import ErrorType
+from docustack.repository import Discovery, Repository, UnitStatus
+from docustack.terrateam import TerrateamConfiguration
+from docustack.units import DependencyCycle, waves
+from tests.integration.origin import Origin
+
+REPOSITORY = Repository(owner="docustack", name="live")
+CONFIGURATION = Configuration.model_validate(
+    {
+        "version": 1,
+        "environments": {
+            name: {"path": name, "account_id": str(number) * 12, "apply": "anyone"}
+            for number, name in enumerate(("dev", "prod"))
+        },
+    }
+)
+UNIT = """
+include "root" { path = find_in_parent_folders("root.hcl") }
+terraform { source = "${get_repo_root()}/modules//m" }
+"""
+TREE = {
+    "root.hcl": """
+        locals {
+          env  = read_terragrunt_config(find_in_parent_folders("env.hcl"))
+          tags = yamldecode(file("${get_repo_root()}/tags.yaml"))
+        }
+    """,
+    "tags.yaml": "a: 1\n",
+    "README.md": "x\n",
+    "dev/env.hcl": 'locals { name = "dev" }\n',
+    "prod/env.hcl": 'locals { name = "prod" }\n',
+    "dev/a/terragrunt.hcl": UNIT,
+    "dev/a/note.txt": "x\n",
+    "dev/b/terragrunt.hcl": UNIT + 'dependency "a" {\n  config_path  = "../a"\n  mock_outputs = { out = "MOCK" }\n}\n',
+    "dev/c/terragrunt.hcl": UNIT + 'dependencies { paths = ["../b"] }\n',
+    "prod/a/terragrunt.hcl": UNIT,
+    "modules/m/main.tf": 'resource "terraform_data" "x" { input = file("${path.module}/policy.json") }\n'
+    'output "out" { value = terraform_data.x.output }\n',
+    "modules/m/policy.json": "{}\n",
+}
+
+
+@pytest.fixture
+def origin(tmp_path: Path) -> Origin:
+    return Origin(tmp_path / "origin", TREE)
+
+
+@pytest.fixture
+def trees(tmp_path: Path, origin: Origin) -> Git:
+    return Git(data_dir=tmp_path / "data", host="host-1", clone_url=lambda _: origin.url)
+
+
+async def found(trees: Git, head: str) -> tuple[CheckedOut, Discovery]:
+    question = CheckOut(repository=REPOSITORY, run_id="run:1", base_ref="main", head_commit=head)
+    done = await trees.check_out(question)
+    units = Units(work_trees=trees, command=await TerragruntCommand.find())
+    discovery = await units.discover(
+        Discover(
+            tree=done.tree,
+            changed_files=done.changed_files,
+            configuration=CONFIGURATION,
+            terrateam=TerrateamConfiguration(),
+        )
+    )
+    return done, discovery
+
+
+def statuses(discovery: Discovery) -> dict[str, UnitStatus]:
+    return {unit.unit: unit.status for unit in discovery.changed}
+
+
+def terragrunts_own(origin: Origin, merge_base: str, head: str) -> set[str]:
+    """`find --filter '[A...B]'`: changed, added and removed units, by the difference between two commits."""
+    origin.git("checkout", "--quiet", "--detach", head)
+    done = subprocess.run(
+        ["terragrunt", "find", "--json", "--filter", f"[{merge_base}...{head}]"],
+        cwd=origin.folder,
+        env={**os.environ, "TG_NON_INTERACTIVE": "true"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return {entry["path"] for entry in json.loads(done.stdout)}
+
+
+CASES: dict[str, Callable[[Origin], str]] = {
+    "unit file": lambda origin: origin.commit({"dev/a/terragrunt.hcl": UNIT + "inputs = {}\n"}),
+    "note in a unit's folder": lambda origin: origin.commit({"dev/a/note.txt": "changed"}),
+    "root configuration": lambda origin: origin.commit({"root.hcl": TREE["root.hcl"] + "\n"}),
+    "environment's file": lambda origin: origin.commit({"dev/env.hcl": 'locals { name = "d" }\n'}),
+    "module's file": lambda origin: origin.commit({"modules/m/main.tf": TREE["modules/m/main.tf"] + "\n"}),
+    "added unit": lambda origin: origin.commit({"prod/new/terragrunt.hcl": UNIT}),
+    "deleted unit": lambda origin: origin.commit({"dev/c/terragrunt.hcl": None}),
+    "moved unit": lambda origin: origin.move("dev/c", "dev/moved"),
+    "file of nobody": lambda origin: origin.commit({"README.md": "changed"}),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+async def test_same_units_as_terragrunts_own_comparison(trees: Git, origin: Origin, case: str) -> None:
+    head = CASES[case](origin.on("feature"))
+    # The trap: the branch is behind, others have added a unit.
+    origin.on("main").commit({"dev/others/terragrunt.hcl": "inputs = {}\n"})
+    done, discovery = await found(trees, head)
+    assert set(statuses(discovery)) == terragrunts_own(origin, done.tree.merge_base, head)
+    assert "dev/others" in discovery.dependencies
+
+
+async def test_unit_that_others_added_counts_if_it_reads_what_changes(trees: Git, origin: Origin) -> None:
+    """Terragrunt's own comparison can't know of it: only the merge has both."""
+    head = origin.on("feature").commit({"dev/env.hcl": 'locals { name = "d" }\n'})
+    origin.on("main").commit({"dev/others/terragrunt.hcl": UNIT})
+    _, discovery = await found(trees, head)
+    assert statuses(discovery) == dict.fromkeys(["dev/a", "dev/b", "dev/c", "dev/others"], UnitStatus.MODIFIED)
+
+
+async def test_added_deleted_and_moved_units_are_told_apart(trees: Git, origin: Origin) -> None:
+    origin.on("feature").move("dev/c", "dev/moved")
+    head = origin.commit({"prod/new/terragrunt.hcl": UNIT, "prod/a/terragrunt.hcl": None})
+    _, discovery = await found(trees, head)
+    assert statuses(discovery) == {
+        "dev/c": UnitStatus.DELETED,
+        "dev/moved": UnitStatus.ADDED,
+        "prod/a": UnitStatus.DELETED,
+        "prod/new": UnitStatus.ADDED,
+    }
+
+
+@pytest.mark.parametrize(
+    "path,units",
+    [
+        ("tags.yaml", ["dev/a", "dev/b", "dev/c", "prod/a"]),
+        ("modules/m/policy.json", ["dev/a", "dev/b", "dev/c", "prod/a"]),
+        ("modules/m/new.tf", ["dev/a", "dev/b", "dev/c", "prod/a"]),
+    ],
+)
+async def test_files_that_terragrunt_does_not_tell_of_count(
+    trees: Git, origin: Origin, path: str, units: list[str]
+) -> None:
+    _, discovery = await found(trees, origin.on("feature").commit({path: "# changed"}))
+    assert [unit.unit for unit in discovery.changed] == units
+    assert all(unit.because == (path,) for unit in discovery.changed)
+
+
+async def test_dependants_are_also_affected(trees: Git, origin: Origin) -> None:
+    _, discovery = await found(trees, origin.on("feature").commit({"dev/a/note.txt": "changed"}))
+    assert [unit.unit for unit in discovery.changed] == ["dev/a"]
+    assert discovery.also_affected == ("dev/b", "dev/c")
+    assert waves(discovery.dependencies, discovery.dependencies) == [["dev/a", "prod/a"], ["dev/b"], ["dev/c"]]
+
+
+async def test_file_that_no_unit_reads_is_named(trees: Git, origin: Origin) -> None:
+    _, discovery = await found(trees, origin.on("feature").commit({"README.md": "changed"}))
+    assert (discovery.changed, discovery.unread_files) == ((), ("README.md",))
+
+
+BROKEN = {
+    "not HCL at all": "@@@",
+    "open block": UNIT + "terraform {",
+    "unknown block": UNIT + "foo {}\n",
+    "include of nothing": UNIT.replace("root.hcl", "rot.hcl"),
+    "unknown function": UNIT + "inputs = { a = nope() }\n",
+    "dependency on nothing": UNIT + 'dependency "z" { config_path = "../zzz" }\n',
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+async def test_broken_unit_is_found_and_the_others_keep_their_place(trees: Git, origin: Origin, case: str) -> None:
+    head = origin.on("feature").commit({"dev/a/terragrunt.hcl": BROKEN[case], "prod/a/new.txt": "x"})
+    _, discovery = await found(trees, head)
+    assert set(statuses(discovery)) == {"dev/a", "prod/a"}
+    assert discovery.dependencies["dev/b"] == ("dev/a",)
+    assert discovery.also_affected == ("dev/b", "dev/c")
+
+
+async def test_units_on_a_cycle_are_not_lost_and_the_cycle_is_named(trees: Git, origin: Origin) -> None:
+    head = origin.on("feature").commit({"dev/a/terragrunt.hcl": UNIT + 'dependencies { paths = ["../c"] }\n'})
+    _, discovery = await found(trees, head)
+    assert set(statuses(discovery)) == {"dev/a"}
+    assert "`dev/a`, `dev/b`, `dev/c`" in discovery.warnings[-1]
+    with pytest.raises(DependencyCycle) as caught:
+        waves(["dev/a", "dev/b"], discovery.dependencies)
+    assert caught.value.cycle == ["dev/a", "dev/c", "dev/b", "dev/a"]
+
+
+async def test_root_configuration_of_old_repositories_is_no_unit(trees: Git, origin: Origin) -> None:
+    files: dict[str, str | None] = {
+        name: text.replace('find_in_parent_folders("root.hcl")', "find_in_parent_folders()")
+        for name, text in TREE.items()
+        if name.endswith("/terragrunt.hcl")
+    }
+    head = origin.on("feature").commit({**files, "root.hcl": None, "terragrunt.hcl": TREE["root.hcl"]})
+    _, discovery = await found(trees, head)
+    assert set(statuses(discovery)) == {"dev/a", "dev/b", "dev/c", "prod/a"}
+    assert set(discovery.dependencies) == {"dev/a", "dev/b", "dev/c", "prod/a"}
+
+
+async def test_paths_with_blanks_and_umlauts(trees: Git, origin: Origin) -> None:
+    head = origin.on("feature").commit({"dev/ä b/terragrunt.hcl": UNIT, "dev/ä b/nöte.txt": "x"})
+    _, discovery = await found(trees, head)
+    assert statuses(discovery) == {"dev/ä b": UnitStatus.ADDED}
+
+
+async def test_filter_file_of_the_repository_hides_nothing(trees: Git, origin: Origin) -> None:
+    head = origin.on("feature").commit({".terragrunt-filters": "!./dev/**\n", "dev/a/note.txt": "changed"})
+    _, discovery = await found(trees, head)
+    assert set(statuses(discovery)) == {"dev/a"}
+    assert set(discovery.dependencies) == {"dev/a", "dev/b", "dev/c", "prod/a"}
+
+
+async def test_leftovers_of_terragrunt_in_the_tree_are_no_units(trees: Git, origin: Origin) -> None:
+    head = origin.on("feature").commit({"dev/a/note.txt": "changed"})
+    done, _ = await found(trees, head)
+    cache = await trees.ensure(done.tree) / "dev/a/.terragrunt-cache/x/y"
+    cache.mkdir(parents=True)
+    (cache / "terragrunt.hcl").write_text(UNIT)
+    _, discovery = await found(trees, head)
+    assert set(discovery.dependencies) == {"dev/a", "dev/b", "dev/c", "prod/a"}
+
+
+# ---- Terragrunt itself fails -----------------------------------------------------------------------------------------
+
+
+def stand_in(folder: Path, script: str) -> str:
+    path = folder / "terragrunt"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+async def answered(trees: Git, origin: Origin, version: tuple[int, int, int], executable: str) -> Discovery:
+    head = origin.on("feature").commit({"dev/a/note.txt": "changed"})
+    done = await trees.check_out(CheckOut(repository=REPOSITORY, run_id="run:1", base_ref="main", head_commit=head))
+    units = Units(work_trees=trees, command=TerragruntCommand(executable, "terraform", version))
+    return await units.discover(
+        Discover(
+            tree=done.tree,
+            changed_files=done.changed_files,
+            configuration=CONFIGURATION,
+            terrateam=TerrateamConfiguration(),
+        )
+    )
+
+
+async def test_failure_of_terragrunt_is_told_without_paths_of_the_worker(
+    trees: Git, origin: Origin, tmp_path: Path
+) -> None:
+    script = 'echo "$PWD/root.hcl:3,1-2: something is wrong" >&2; exit 1'
+    with pytest.raises(ApplicationError) as caught:
+        await answered(trees, origin, (1, 1, 3), stand_in(tmp_path, script))
+    assert (caught.value.type, caught.value.non_retryable) == (ErrorType.CONFIGURATION, True)
+    assert "\nroot.hcl:3,1-2: something is wrong" in caught.value.message
+
+
+async def test_answer_that_is_no_json_is_told(trees: Git, origin: Origin, tmp_path: Path) -> None:
+    with pytest.raises(ApplicationError) as caught:
+        await answered(trees, origin, (1, 1, 3), stand_in(tmp_path, "echo hello"))
+    assert caught.value.type == ErrorType.CONFIGURATION
+
+
+async def test_older_terragrunt_is_asked_in_its_own_words(trees: Git, origin: Origin, tmp_path: Path) -> None:
+    script = """[ "$1" = graph-dependencies ] || exit 1
+printf 'digraph {\\n\\t"%s/dev/b" -> "%s/dev/a";\\n\\t"%s/prod/a" ;\\n}\\n' "$PWD" "$PWD" "$PWD" """
+    discovery = await answered(trees, origin, (0, 55, 0), stand_in(tmp_path, script))
+    assert set(statuses(discovery)) == {"dev/a"}
+    assert discovery.dependencies["dev/b"] == ("dev/a",)
+    assert discovery.dependencies["dev/c"] == ("dev/b",)  # left out by the stand-in, found by its file
+
+
+async def test_older_terragrunt_that_stumbles_over_a_broken_unit_is_done_without(
+    trees: Git, origin: Origin, tmp_path: Path
+) -> None:
+    discovery = await answered(trees, origin, (0, 55, 0), stand_in(tmp_path, "exit 1"))
+    assert discovery.dependencies == {"dev/a": (), "dev/b": ("dev/a",), "dev/c": ("dev/b",), "prod/a": ()}
+    assert discovery.also_affected == ("dev/b", "dev/c")
