@@ -28,6 +28,7 @@ async def run_process(
     cwd: Path | None = None,
     environ: Mapping[str, str] | None = None,
     log: Path | None = None,
+    grace: timedelta = _GRACE,
     timeout: timedelta | None = None,  # noqa: ASYNC109 - the process has to be ended gracefully, not only be left alone
 ) -> Finished:
     """Waits for the end; with `log` both outputs go there.
@@ -46,25 +47,27 @@ async def run_process(
             start_new_session=True,
         )
     try:
-        async with asyncio.timeout(timeout.total_seconds() if timeout else None):
+        async with asyncio.timeout(None if timeout is None else timeout.total_seconds()):
             stdout, stderr = await process.communicate()
     except (asyncio.CancelledError, TimeoutError):
-        await asyncio.shield(_end(process))
+        await asyncio.shield(_end(process, grace))
         raise
     return Finished(process.returncode or 0, _text(stdout), _text(stderr))
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
-    for number in (signal.SIGINT, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with contextlib.suppress(TimeoutError):
-            # Its pipes have to be read on, or it could hang on a full one.
-            await asyncio.wait_for(process.communicate(), _GRACE.total_seconds())
-            break
-    # Whatever the leader left behind in its group.
+async def _end(process: asyncio.subprocess.Process, grace: timedelta) -> None:
+    """Interrupts, and after the grace kills, the leader and whatever it has left behind in its group."""
+    _signal(process, signal.SIGINT)
+    with contextlib.suppress(TimeoutError):
+        # Its pipes have to be read on, or it could hang on a full one.
+        await asyncio.wait_for(process.communicate(), grace.total_seconds())
+    _signal(process, signal.SIGKILL)
+    await process.communicate()
+
+
+def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+        os.killpg(process.pid, number)
 
 
 def _text(output: bytes | None) -> str:

@@ -191,7 +191,7 @@ class Runner:
         """Interrupts each Terraform of the group, once: a second signal would make it give up its state."""
         members = group_members(group)
         named = [pid for pid in members if _name(pid) in self._command["interrupt"]]
-        # A Terraform behind a script has the script's name; whatever else Terragrunt has started is a hook, or prepares.
+        # A Terraform behind a script has the name of that; whatever else Terragrunt has started is a hook, or prepares.
         # If it has started nothing at the moment, it is itself the one to interrupt.
         for pid in named or [pid for pid in members if _parent(pid) == group] or [group]:
             if pid not in self._interrupted and not (pid == group and self._interrupted):

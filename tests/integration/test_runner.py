@@ -17,7 +17,7 @@ from activities.apply_folder import RUNNER, ApplyFolder
 
 TERRAFORM = (
     f"#!{sys.executable}"
-    + """
+    """
 import os, pathlib, signal, sys, time
 here = pathlib.Path.cwd()
 def note(number, frame):

@@ -1,0 +1,377 @@
+"""Plans, applies and locks with the real Terragrunt and Terraform."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from activities.messages import CoverageRequest
+from activities.terragrunt_command import TerragruntCommand
+from docustack.errors import ErrorType
+from docustack.plans import OutputsKind, PlanSummary, PlanVerdict, judge_plan
+from tests.integration.units import MOCK, Worker, apply, depends_on, failure, new_worker, plan
+
+
+@pytest.fixture
+async def worker(tmp_path: Path) -> Worker:
+    worker = await new_worker(tmp_path, {**os.environ, "DOCUSTACK_GITHUB_TOKEN": "planted-token"})
+    worker.repository.unit("dev/a", 'inputs = { value = "real" }')
+    worker.repository.unit("dev/b", depends_on("a", MOCK))
+    worker.repository.unit("dev/c", depends_on("b"))
+    return worker
+
+
+async def outputs(worker: Worker, unit: str) -> dict[str, OutputsKind]:
+    answer = await worker.run(worker.terragrunt.dependency_outputs, worker.unit_request(unit))
+    return {each.unit: each.kind for each in answer.dependencies}
+
+
+# ---- plans -------------------------------------------------------------------------------------------------------
+
+
+async def test_a_plan_tells_what_it_would_do(worker: Worker) -> None:
+    record = await plan(worker, "dev/a")
+    assert record.summary == PlanSummary(add=1, outputs_changed=1)
+    assert record.text_preview.startswith("Terraform will perform the following actions:")
+    assert "# terraform_data.this will be created" in record.text_preview
+    assert record.text_preview.endswith("+ value = (known after apply)")
+    assert not record.is_preview
+    assert (await worker.artifacts.get_text(record.text)) == record.text_preview
+    assert json.loads(await worker.artifacts.get_text(record.json_document))["format_version"]
+    assert not worker.repository.state_of("dev/a").exists()
+
+
+async def test_two_plans_that_do_the_same_have_one_digest_and_two_places(worker: Worker) -> None:
+    first, second = await plan(worker, "dev/a"), await plan(worker, "dev/a")
+    assert first.digest == second.digest
+    assert first.binary != second.binary
+    worker.repository.unit("dev/a", 'inputs = { value = "other" }')
+    assert (await plan(worker, "dev/a")).digest != first.digest
+
+
+async def test_a_plan_of_nothing_is_empty(worker: Worker) -> None:
+    await apply(worker, await plan(worker, "dev/a"))
+    record = await plan(worker, "dev/a")
+    assert record.summary.is_empty
+    assert record.text_preview.startswith("No changes.")
+
+
+async def test_a_plan_made_from_mocks_is_a_preview_until_the_dependency_is_applied(worker: Worker) -> None:
+    preview = await plan(worker, "dev/b")
+    assert preview.is_preview
+    assert '"MOCK"' in preview.text_preview
+
+    await apply(worker, await plan(worker, "dev/a"))
+    present = await worker.run(worker.terragrunt.dependency_outputs, worker.unit_request("dev/b"))
+    assert judge_plan(preview, present.dependencies) is PlanVerdict.PLAN_AGAIN
+
+    record = await plan(worker, "dev/b")
+    assert not record.is_preview
+    assert '"real-a"' in record.text_preview
+    assert judge_plan(record, present.dependencies) is PlanVerdict.APPLY
+    coverage = await worker.run(worker.terragrunt.plan_coverage, CoverageRequest(approved=preview, new=record))
+    assert coverage.covered
+
+
+async def test_a_unit_without_outputs_and_mocks_to_plan_from_is_deferred(worker: Worker) -> None:
+    answer = await worker.run(worker.terragrunt.plan_unit, worker.plan_request("dev/c"))
+    assert answer.record is None
+    assert answer.waits_for == ("dev/b",)
+
+
+async def test_mocks_that_plan_may_not_use_defer_the_unit(worker: Worker) -> None:
+    mocks = 'mock_outputs = { value = "MOCK" }\n mock_outputs_allowed_terraform_commands = ["validate"]'
+    worker.repository.unit("dev/b", depends_on("a", mocks))
+    answer = await worker.run(worker.terragrunt.plan_unit, worker.plan_request("dev/b"))
+    assert answer.waits_for == ("dev/a",)
+
+
+async def test_no_mock_reaches_state_along_a_chain(worker: Worker) -> None:
+    """Bare `run --all plan` and `apply` leave `MOCK-b` and `MOCK-c` in the states of these three units."""
+    for unit in ("dev/a", "dev/b", "dev/c"):
+        record = await plan(worker, unit)
+        assert not record.is_preview
+        text = await apply(worker, record)
+        assert text.startswith("Apply complete! Resources: 1 added, 0 changed, 0 destroyed.")
+    for state in worker.repository.state.iterdir():
+        assert "MOCK" not in state.read_text()
+    assert "real-a-b-c" in worker.repository.state_of("dev/c").read_text()
+
+
+@pytest.mark.parametrize(
+    "strategy, mocks, kind",
+    [
+        ("no_merge", '{ value = "MOCK", more = "MOCK" }', OutputsKind.REAL),
+        ("shallow", '{ value = "MOCK", more = "MOCK" }', OutputsKind.MOCK),
+        ("shallow", '{ value = "MOCK" }', OutputsKind.REAL),
+        ("shallow", '{ nested = { missing = "MOCK" } }', OutputsKind.REAL),
+        ("deep_map_only", '{ nested = { missing = "MOCK" } }', OutputsKind.MOCK),
+        ("deep_map_only", '{ nested = { there = "MOCK" } }', OutputsKind.REAL),
+    ],
+)
+async def test_a_mock_that_is_merged_into_real_outputs_counts(
+    worker: Worker, strategy: str, mocks: str, kind: OutputsKind
+) -> None:
+    module = 'output "value" { value = "v" }\noutput "nested" { value = { there = "n" } }'
+    worker.repository.unit("dev/a", module=module)
+    await apply(worker, await plan(worker, "dev/a"))
+    merging = f'mock_outputs = {mocks}\n mock_outputs_merge_strategy_with_state = "{strategy}"'
+    worker.repository.unit("dev/b", depends_on("a", merging))
+    assert await outputs(worker, "dev/b") == {"dev/a": kind}
+
+
+async def test_a_dependency_whose_outputs_are_skipped_gives_nothing(worker: Worker) -> None:
+    worker.repository.unit("dev/b", depends_on("a", "skip_outputs = true", value='"own"'))
+    assert await outputs(worker, "dev/b") == {}
+    assert not (await plan(worker, "dev/b")).is_preview
+
+
+async def test_local_state_inside_the_work_tree_serves_dependants(worker: Worker) -> None:
+    worker.repository.unit("dev/a", 'inputs = { value = "real" }', backend=False)
+    worker.repository.unit("dev/b", depends_on("a", MOCK), backend=False)
+    await apply(worker, await plan(worker, "dev/a"))
+    assert await outputs(worker, "dev/b") == {"dev/a": OutputsKind.REAL}
+    assert "real-a-b" in await apply(worker, await plan(worker, "dev/b"))
+
+
+# ---- coverage ----------------------------------------------------------------------------------------------------
+
+TWO = """
+variable "value" { type = string }
+resource "terraform_data" "one" { input = var.value }
+resource "terraform_data" "two" { input = var.value }
+"""
+ONE = """
+variable "value" { type = string }
+resource "terraform_data" "one" { input = var.value }
+"""
+
+
+async def test_a_plan_that_does_more_is_not_covered(worker: Worker) -> None:
+    hcl = 'inputs = { value = "v" }'
+    worker.repository.unit("dev/a", hcl, module=ONE)
+    approved = await plan(worker, "dev/a")
+    worker.repository.unit("dev/a", hcl, module=TWO)
+    new = await plan(worker, "dev/a")
+    more = await worker.run(worker.terragrunt.plan_coverage, CoverageRequest(approved=approved, new=new))
+    assert not more.covered
+    assert {each.address for each in more.beyond} == {"terraform_data.two"}
+    assert more.beyond_count == len(more.beyond)
+    less = await worker.run(worker.terragrunt.plan_coverage, CoverageRequest(approved=new, new=approved))
+    assert less.covered
+
+
+async def test_a_plan_that_is_gone_covers_nothing(worker: Worker) -> None:
+    record = await plan(worker, "dev/a")
+    gone = record.model_copy(update={"digest": "sha256:0", "json_document": "runs/r0/dev/a/plan/plan.json"})
+    request = CoverageRequest(approved=gone, new=record)
+    error = await failure(worker.run(worker.terragrunt.plan_coverage, request))
+    assert error.type == ErrorType.NOT_FOUND
+
+
+# ---- failures ----------------------------------------------------------------------------------------------------
+
+
+async def test_invalid_configuration_is_told_with_its_place(worker: Worker) -> None:
+    worker.repository.unit("dev/a", module='resource "terraform_data" "this" {\n  nonsense = 1\n}\n')
+    error = await failure(worker.run(worker.terragrunt.plan_unit, worker.plan_request("dev/a")))
+    assert error.type == ErrorType.CONFIGURATION
+    assert error.non_retryable
+    assert "main.tf:2" in error.message
+    assert "nonsense" in error.details[0].text
+    assert "nonsense" in await worker.artifacts.get_text(error.details[0].log)
+
+
+async def test_an_invalid_terragrunt_file_is_told_with_its_place(worker: Worker) -> None:
+    (worker.repository.root / "dev/a/terragrunt.hcl").write_text("inputs = {\n  value = local.nothing\n}\n")
+    error = await failure(worker.run(worker.terragrunt.plan_unit, worker.plan_request("dev/a")))
+    assert error.type == ErrorType.CONFIGURATION
+    assert "terragrunt.hcl" in error.message
+
+
+async def test_a_folder_that_is_no_unit_is_not_found(worker: Worker) -> None:
+    for unit in ("dev/nowhere", "../outside"):
+        error = await failure(worker.run(worker.terragrunt.plan_unit, worker.plan_request(unit)))
+        assert error.type == ErrorType.NOT_FOUND
+
+
+async def test_a_failed_apply_is_told_with_what_was_done(worker: Worker) -> None:
+    module = """
+    resource "terraform_data" "first" {}
+    resource "terraform_data" "second" {
+      depends_on = [terraform_data.first]
+      provisioner "local-exec" { command = "echo no such subnet >&2; exit 7" }
+    }
+    """
+    worker.repository.unit("dev/a", module=module)
+    record = await plan(worker, "dev/a")
+    request = worker.apply_request(record)
+    error = await failure(worker.run(worker.terragrunt.apply_unit, request))
+    assert error.type == ErrorType.FAILED
+    assert error.non_retryable
+    assert "local-exec provisioner error" in error.message
+    assert "no such subnet" in error.details[0].text
+    assert "terraform_data.first: Creation complete" in await worker.artifacts.get_text(error.details[0].log)
+    assert "first" in worker.repository.state_of("dev/a").read_text()
+
+
+async def test_a_stale_plan_is_refused(worker: Worker) -> None:
+    stale = await plan(worker, "dev/a")
+    await apply(worker, await plan(worker, "dev/a"))
+    request = worker.apply_request(stale)
+    error = await failure(worker.run(worker.terragrunt.apply_unit, request))
+    assert error.type == ErrorType.STALE_PLAN
+    assert "terrateam plan" in error.message
+
+
+async def test_one_plan_is_never_applied_by_two_activities(worker: Worker) -> None:
+    record = await plan(worker, "dev/a")
+    await apply(worker, record)
+    serial = json.loads(worker.repository.state_of("dev/a").read_text())["serial"]
+    error = await failure(apply(worker, record))
+    assert error.type == ErrorType.STALE_PLAN
+    assert json.loads(worker.repository.state_of("dev/a").read_text())["serial"] == serial
+
+
+async def test_a_plan_that_takes_too_long_is_ended(worker: Worker) -> None:
+    request = worker.plan_request("dev/a").model_copy(update={"timeout_minutes": 0})
+    error = await failure(worker.run(worker.terragrunt.plan_unit, request))
+    assert error.type == ErrorType.TIMEOUT
+
+
+# ---- secrets -----------------------------------------------------------------------------------------------------
+
+SECRET = 'tr0ub4dor&3 "horse"\nsecond-line-of-it'
+SECRET_MODULE = """
+variable "password" {
+  type      = string
+  sensitive = true
+}
+variable "fail" {
+  type    = bool
+  default = false
+}
+resource "terraform_data" "this" {
+  input = { password = var.password, port = 5432 }
+  provisioner "local-exec" {
+    command = nonsensitive("printf '%s\\n' \\"$GIVEN\\" >&2")
+    environment = { GIVEN = nonsensitive(var.password) }
+  }
+}
+resource "terraform_data" "leak" {
+  count      = var.fail ? 1 : 0
+  depends_on = [terraform_data.this]
+  lifecycle {
+    precondition {
+      condition     = terraform_data.this.id == ""
+      error_message = "It is ${nonsensitive(var.password)} and ${base64encode(nonsensitive(var.password))}"
+    }
+  }
+}
+output "password" {
+  value     = terraform_data.this.output.password
+  sensitive = true
+}
+output "plain" { value = nonsensitive("seen ${var.password}") }
+"""
+
+
+def hcl_of(secret: str) -> str:
+    return f"inputs = {{ password = {json.dumps(secret)} }}"
+
+
+def written(worker: Worker) -> str:
+    """Everything that has left the worker as an artifact, as text."""
+    root = worker.data.parent / "artifacts"
+    return "\n".join(path.read_bytes().decode(errors="replace") for path in root.rglob("*") if path.is_file())
+
+
+def assert_hidden(text: str, *secrets: str) -> None:
+    for secret in secrets:
+        for form in (secret, json.dumps(secret)[1:-1], *secret.splitlines()):
+            assert form not in text, form
+
+
+async def test_a_secret_is_nowhere_outside_the_worker(worker: Worker) -> None:
+    worker.repository.unit("dev/a", hcl_of(SECRET), module=SECRET_MODULE)
+    record = await plan(worker, "dev/a")
+    text = await apply(worker, record)
+    assert "(sensitive value)" in record.text_preview
+    assert "seen (sensitive value)" in text
+    assert_hidden(record.model_dump_json() + text + written(worker), SECRET)
+    # It was there to be found: in the state, and in what the provisioner wrote.
+    assert json.dumps(SECRET)[1:-1].replace("&", "\\u0026") in worker.repository.state_of("dev/a").read_text()
+    assert "second-line-of-it" in "".join(path.read_text() for path in worker.data.glob("applies/*/log"))
+
+
+async def test_a_secret_is_nowhere_in_a_failure(worker: Worker) -> None:
+    inputs = f"inputs = {{ password = {json.dumps(SECRET)}, fail = true }}"
+    worker.repository.unit("dev/a", inputs, module=SECRET_MODULE)
+    record = await plan(worker, "dev/a")
+    request = worker.apply_request(record)
+    error = await failure(worker.run(worker.terragrunt.apply_unit, request))
+    assert "It is (sensitive value)" in error.details[0].text
+    assert_hidden(error.message + error.details[0].model_dump_json() + written(worker), SECRET)
+
+
+async def test_a_secret_is_nowhere_in_a_failed_plan(worker: Worker) -> None:
+    module = """
+    variable "password" {
+      type      = string
+      sensitive = true
+    }
+    resource "terraform_data" "this" {
+      lifecycle {
+        precondition {
+          condition     = length(var.password) > 1000
+          error_message = "Too short: ${nonsensitive(var.password)}"
+        }
+      }
+    }
+    """
+    worker.repository.unit("dev/a", hcl_of(SECRET), module=module)
+    error = await failure(worker.run(worker.terragrunt.plan_unit, worker.plan_request("dev/a")))
+    assert "Too short: (sensitive value)" in error.details[0].text
+    assert_hidden(error.message + error.details[0].model_dump_json() + written(worker), SECRET)
+
+
+async def test_a_sensitive_output_stays_hidden_where_a_dependant_uses_it_plainly(worker: Worker) -> None:
+    """Terragrunt passes a dependency's outputs on without Terraform's mark."""
+    worker.repository.unit("dev/a", hcl_of("correct-horse"), module=SECRET_MODULE)
+    await apply(worker, await plan(worker, "dev/a"))
+    worker.repository.unit("dev/b", depends_on("a", value="dependency.a.outputs.password"))
+    record = await plan(worker, "dev/b")
+    text = await apply(worker, record)
+    assert "(sensitive value)" in record.text_preview
+    assert_hidden(record.model_dump_json() + text + written(worker), "correct-horse")
+
+
+async def test_children_get_credentials_of_the_cloud_and_none_of_ours(worker: Worker) -> None:
+    module = """
+    resource "terraform_data" "this" {
+      provisioner "local-exec" { command = "env > ${path.module}/seen; cp ${path.module}/seen TARGET" }
+    }
+    """
+    seen = worker.data / "seen"
+    worker.repository.unit("dev/a", module=module.replace("TARGET", str(seen)))
+    worker.environ |= {
+        "AWS_SESSION_TOKEN": "cloud",
+        "DOCUSTACK_SLACK_TOKEN": "planted-token",
+        "GITHUB_TOKEN": "planted-token",
+    }
+    await apply(worker, await plan(worker, "dev/a"))
+    assert "AWS_SESSION_TOKEN=cloud" in seen.read_text()
+    assert "planted-token" not in seen.read_text()
+
+
+# ---- command lines -----------------------------------------------------------------------------------------------
+
+
+def test_older_versions_are_called_in_their_own_way() -> None:
+    old = TerragruntCommand("terragrunt", "terraform", (0, 55, 0))
+    new = TerragruntCommand("terragrunt", "terraform", (1, 1, 3))
+    assert old.render(Path("out.json")) == ["terragrunt", "render-json", "--terragrunt-json-out", "out.json"]
+    assert new.render(Path("out.json")) == ["terragrunt", "render", "--format", "json"]
+    assert old.settings()["TERRAGRUNT_TFPATH"] == new.settings()["TG_TF_PATH"] == "terraform"
+    assert not any(name.startswith("TG_") for name in old.settings())
