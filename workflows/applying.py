@@ -37,13 +37,18 @@ TRIES = 4
 _PLAN_AGAIN = (ErrorType.STALE_PLAN, ErrorType.INTERRUPTED)
 
 
-def remaining_waves(run: Run) -> list[list[str]]:
-    """What is still to be applied, in order: by environment, then by dependencies."""
-    remaining: list[list[str]] = []
+def all_waves(run: Run) -> list[list[str]]:
+    """The units of the run in the order in which they are applied: by environment, then by dependencies."""
+    found: list[list[str]] = []
     for environment in run.environments():
         units = [unit for unit in run.state.selected if run.environment_of(unit) == environment]
-        remaining += waves(units, run.discovery.dependencies)
-    return [left for wave in remaining if (left := [unit for unit in wave if unit not in run.state.outcomes])]
+        found += waves(units, run.discovery.dependencies)
+    return found
+
+
+def remaining_waves(run: Run) -> list[list[str]]:
+    """What is still to be applied, in order."""
+    return [left for wave in all_waves(run) if (left := [unit for unit in wave if unit not in run.state.outcomes])]
 
 
 async def apply_wave(run: Run, report: Report, wave: list[str], *, first: bool) -> None:

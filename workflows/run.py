@@ -8,7 +8,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from workflows import gate, policies
-from workflows.applying import apply_wave, remaining_waves
+from workflows.applying import all_waves, apply_wave, remaining_waves
 from workflows.calls import call
 from workflows.failures import message_of
 from workflows.locking import LockAnswers, take_locks
@@ -38,6 +38,7 @@ with workflow.unsafe.imports_passed_through():
         plan_started,
         total,
     )
+    from docustack.units import DependencyCycle
 
 BATCH = 40
 """Units planned between two chances to continue as new."""
@@ -119,7 +120,17 @@ class RunWorkflow:
             outcomes=tuple(state.outcomes.values()),
             started_at=self._started_at,
             operator_signals=tuple(state.operator_signals),
+            waves=self._waves(),
         )
+
+    def _waves(self) -> tuple[tuple[str, ...], ...]:
+        state = self._run.state
+        if state.discovery is None or not state.selected:
+            return ()
+        try:
+            return tuple(tuple(wave) for wave in all_waves(self._run))
+        except DependencyCycle:
+            return (tuple(state.selected),)
 
     # ---- the run -----------------------------------------------------------------------------------------------------
 

@@ -60,6 +60,7 @@ class RunView(Model):
     outcomes: tuple[UnitOutcome, ...]
     started_at: datetime
     operator_signals: tuple[OperatorSignal, ...] = ()
+    waves: tuple[tuple[str, ...], ...] = ()  # the same units, in the order in which they are applied
 
 
 class Refused(Exception):
