@@ -1,0 +1,57 @@
+"""AWS on this machine: moto, with the state buckets and the lock table that bootstrap would have made."""
+
+import os
+from typing import Any
+
+import boto3
+import botocore.session
+from botocore.config import Config
+
+REGION = "us-east-1"
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+
+
+def client(service: str, endpoint_url: str) -> Any:  # boto3 makes its clients' types at run time
+    """A boto3 client of the simulated account; nothing of this machine's AWS settings is used."""
+    nothing = {
+        "profile": (None, None, None, None),
+        "config_file": (None, None, os.devnull, None),
+        "credentials_file": (None, None, os.devnull, None),
+    }
+    session = boto3.Session(
+        botocore_session=botocore.session.Session(session_vars=nothing),
+        aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        region_name=REGION,
+    )
+    config = Config(
+        connect_timeout=5, read_timeout=30, retries={"max_attempts": 3}, proxies={}, s3={"addressing_style": "path"}
+    )
+    return session.client(service, endpoint_url=endpoint_url, config=config)
+
+
+def prepare_state_backend(endpoint_url: str, buckets: list[str], lock_table: str) -> list[str]:
+    """Make what is missing of the state backend (guide, "Bootstrap State Backend"); gives the names of what it made."""
+    s3, dynamodb = client("s3", endpoint_url), client("dynamodb", endpoint_url)
+    present = {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
+    missing = [bucket for bucket in buckets if bucket not in present]
+    for bucket in missing:
+        _make_bucket(s3, bucket)
+    if lock_table in dynamodb.list_tables()["TableNames"]:
+        return missing
+    dynamodb.create_table(
+        TableName=lock_table,
+        AttributeDefinitions=[{"AttributeName": "LockID", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "LockID", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    return [*missing, lock_table]
+
+
+def _make_bucket(s3: Any, bucket: str) -> None:
+    s3.create_bucket(Bucket=bucket)
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
+    blocked = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+    s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=dict.fromkeys(blocked, True))

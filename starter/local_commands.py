@@ -1,0 +1,173 @@
+"""`docustack local`: the outside world on this machine, with DocuStack in it, for the demo, for clicking and for scripts."""
+
+import os
+import signal
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from local import processes
+from local.parts import PARTS, PASSED_ON
+from local.places import DEFAULT_DATA_DIR
+from local.progress import Progress
+from local.state import WorldError
+from local.status import Status
+from local.world import World
+from starter.console import errors, output, print_json
+from starter.exit_codes import CommandFailed, ExitCode
+
+app = typer.Typer(name="local", help="Run the whole outside world on this machine.", no_args_is_help=True)
+
+DataDir = Annotated[
+    Path, typer.Option("--data-dir", help="Where the world keeps everything; each folder is a world of its own.")
+]
+LiveRepository = Annotated[
+    Path | None,
+    typer.Option("--live-repository", help="A git repository, whose HEAD becomes main, or a folder; not the example."),
+]
+Terragrunt = Annotated[
+    str | None, typer.Option("--terragrunt", help="Another Terragrunt than the one of `make setup`.")
+]
+
+
+@app.command()
+def up(
+    detach: Annotated[
+        bool, typer.Option("--detach", "-d", help="Return once all is ready, and leave it running.")
+    ] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Stop and remove an earlier world of this folder first.")
+    ] = False,
+    live_repository: LiveRepository = None,
+    terragrunt: Terragrunt = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+) -> None:
+    """Start Temporal, AWS, GitHub, Slack, a worker and the webhook server, on free ports; Ctrl-C stops them.
+
+    Started again, a world goes on with the data it had, except for AWS, of which nothing is kept.
+    Exit codes: 0 it is up, 1 a part did not come up, 130 interrupted while starting.
+    """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _as_interrupt)
+    progress = Progress(errors())
+    world = World(data_dir, progress.tell)
+    began = time.monotonic()
+    settings = {name: os.environ[name] for name in PASSED_ON if os.environ.get(name)}
+    with progress.waiting("Starting the world"):
+        made = world.up(source=live_repository, terragrunt=terragrunt, fresh=fresh, settings=settings)
+    status = world.status()
+    errors().print(f"Up in {time.monotonic() - began:.0f} s." if made else "It is up already.")
+    output().print(addresses(status))
+    if not detach and made:
+        _keep_running(world, progress)
+
+
+@app.command()
+def down(data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
+    """Stop everything; the data stays, except for that of AWS. Exit code 0 also where nothing ran."""
+    progress = Progress(errors())
+    with progress.waiting("Stopping the world"):
+        stopped = World(data_dir, progress.tell).down()
+    errors().print("Down." if stopped else f"Nothing of a world runs in {data_dir}.")
+
+
+@app.command()
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+) -> None:
+    """Show the addresses, and which parts run.
+
+    Exit codes: 0 the world is up (a part may be missing: `processes` has those that run), 4 there is none, or it is
+    down.
+    """
+    world = World(data_dir)
+    try:
+        found = world.status()
+    except WorldError as error:
+        raise CommandFailed(str(error), code=ExitCode.NOT_FOUND) from error
+    if as_json:
+        print_json(found.model_dump())
+    else:
+        output().print(addresses(found))
+        output().print(_parts(world, found))
+    if not found.processes:
+        raise typer.Exit(ExitCode.NOT_FOUND)
+
+
+@app.command()
+def restart(
+    name: Annotated[str, typer.Argument(help=f"One of {', '.join(PARTS)}.")],
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+) -> None:
+    """Start a part again on the same data; one that still runs is stopped first. AWS has no data: it starts empty.
+
+    Exit codes: 0 it is ready, 1 it is not, 2 there is no such part.
+    """
+    if name not in PARTS:
+        raise CommandFailed(f"There is no part {name!r}.", f"The parts are: {', '.join(PARTS)}.", code=ExitCode.USAGE)
+    progress = Progress(errors())
+    with progress.waiting(f"Starting {name}"):
+        World(data_dir, progress.tell).restart(name)
+    if name == "moto":
+        errors().print("AWS was empty when it started: what Terraform's states described before is gone with them.")
+
+
+def addresses(status: Status) -> Table:
+    """Where to look and to click."""
+    table = Table.grid(padding=(0, 2))
+    github = status.github
+    rows = {
+        "GitHub": f"{github.url}/{github.owner}/{github.repository}",
+        "Slack": f"{status.slack.url}  {status.slack.channel}",
+        "Temporal": f"{status.temporal.ui_url}  (gRPC {status.temporal.address})",
+        "AWS": f"{status.aws.endpoint_url}  {status.aws.region}",
+        "git": status.git.url,
+        "webhooks": status.webhook.url,
+        "logs": f"{status.data_dir}/logs",
+    }
+    for name, address in rows.items():
+        table.add_row(f"[bold]{name}[/bold]", address)
+    return table
+
+
+def _parts(world: World, status: Status) -> Table:
+    table = Table("part", "process", "log", box=None, padding=(0, 2, 0, 0))
+    for name in PARTS:
+        pid = status.processes.get(name)
+        table.add_row(name, str(pid) if pid else "[red]doesn't run[/red]", str(world.places.log(name)))
+    return table
+
+
+def _keep_running(world: World, progress: Progress) -> None:
+    """Until Ctrl-C, or somebody else's `down`; a part that ends is told of, once, and left for `restart`."""
+    console = errors()
+    console.print("Ctrl-C stops it.")
+    ended: set[str] = set()
+    try:
+        while world.is_up():
+            missing = set(world.missing())
+            for name in sorted(missing - ended):
+                _tell_of_end(console, world, name)
+            ended = missing
+            time.sleep(1)
+        console.print("Everything has been stopped.")
+    except KeyboardInterrupt:
+        with progress.waiting("Stopping the world"):
+            world.down()
+        console.print("Down.")
+
+
+def _tell_of_end(console: Console, world: World, name: str) -> None:
+    log = world.places.log(name)
+    console.print(f"[red]{name} has ended.[/red] `docustack local restart {name}` starts it again. {log} ends with:")
+    console.print(processes.tail(log, 5), markup=False, style="dim")
+
+
+def _as_interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
