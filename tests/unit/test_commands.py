@@ -67,6 +67,7 @@ def test_the_guides_commands_are_understood(body: str, expected: Command) -> Non
         "Looks good to me.\nterrateam plan dev/A",
         "> terrateam apply\n\nterrateam plan dev/A",
         "> shall we plan it?\nterrateam plan dev/A",
+        "> shall we plan it?\n\n`terrateam plan dev/A`",
         "```\nterrateam apply\n```\nterrateam plan dev/A",
         "terrateam plan dev/A\n```\nterrateam apply\n```",
     ],
