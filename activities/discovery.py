@@ -48,8 +48,8 @@ class Units:
         changed_files = request.changed_files
         if len(changed_files) >= MAX_LISTED_FILES:
             changed_files = await mirror.changed_files(request.tree.merge_base, request.tree.head_commit)
-        graph, tree = await asyncio.gather(self.graph(root), self._read_tree(request.tree))
-        graph, warnings = _with_lost_units(graph, tree)
+        tree = await self._read_tree(request.tree)
+        graph, warnings = _with_lost_units(await self.graph(root), tree)
         discovery = await asyncio.to_thread(
             changed_units, graph, tree, changed_files, request.configuration, request.terrateam
         )

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import os
 import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -18,6 +19,7 @@ TokenSource = SecretStr | Callable[[], Awaitable[SecretStr]] | None
 """The token for https remotes: fixed, or asked for each time, since a GitHub App's expires after an hour."""
 
 NETWORK_LIMIT = 8 * 60.0  # seconds for one fetch; git itself gives up on a stalled connection much earlier
+_GRACE = 10.0  # seconds that git has to end by itself once it was told to
 
 _SETTINGS = {
     "core.hooksPath": os.devnull,
@@ -75,7 +77,7 @@ async def git(
     try:
         output, errors = await process.communicate(standard_input)
     except asyncio.CancelledError:
-        await _end(process)
+        await asyncio.shield(_end(process))
         raise
     assert process.returncode is not None
     if process.returncode not in expected:
@@ -138,10 +140,14 @@ def _environment(settings: Mapping[str, str], added: Mapping[str, str]) -> dict[
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """SIGTERM to the group: git then removes its own lock files."""
-    if process.returncode is None:
-        os.killpg(process.pid, signal.SIGTERM)
-    await process.wait()
+    """SIGTERM to the group, on which git removes its lock files; SIGKILL if that doesn't help."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(TimeoutError):
+            # Not `wait()`: a full pipe that nobody reads would keep the process from ending.
+            await asyncio.wait_for(process.communicate(), _GRACE)
+            return
 
 
 def _last_line(text: str) -> str:

@@ -379,3 +379,14 @@ async def test_cancelled_fetch_leaves_the_mirror_free(tmp_path: Path, origin: Or
 def _nonblocking(server: socket.socket) -> socket.socket:
     server.setblocking(False)
     return server
+
+
+async def test_cancelled_git_ends_though_nobody_reads_its_output(origin: Origin) -> None:
+    origin.commit({"big.txt": "x" * 5_000_000})
+    async with asyncio.timeout(30):
+        for moment in range(20):
+            task = asyncio.create_task(git(origin.folder, "show", "HEAD:big.txt"))
+            await asyncio.sleep(moment / 1000)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            assert task.cancelled() or task.exception() is None
