@@ -11,28 +11,7 @@ from docustack.comment_limits import BODY_LIMIT, closed, head_of, size
 from docustack.comment_text import code_list, counted, fold, inline_code, moment, person, prose
 from docustack.locks import Grant
 from docustack.plans import Change
-from docustack.run_remarks import deferred_message, not_planned_remark, remarks, remarks_comment
 from docustack.runs import RunInput
-from docustack.summary_comments import applies_summary_comment, plans_summary_comment
-
-__all__ = [
-    "applies_summary_comment",
-    "configuration_problem_comment",
-    "deferred_message",
-    "error_comment",
-    "locks_held_comment",
-    "merge_conflict_comment",
-    "more_than_approved",
-    "not_planned_remark",
-    "nothing_to_apply_comment",
-    "plans_summary_comment",
-    "refusal_comment",
-    "remarks",
-    "remarks_comment",
-    "unknown_directory_comment",
-    "unlock_comment",
-    "waiting_for_approval_comment",
-]
 
 _SHOWN = 30
 

@@ -20,23 +20,20 @@ from docustack.locks import Grant
 from docustack.plans import Change, DependencyOutputs, OutputsKind, PlanRecord, PlanSummary
 from docustack.repository import ChangedUnit, Discovery, Repository, UnitStatus
 from docustack.run_comments import (
-    applies_summary_comment,
     configuration_problem_comment,
     error_comment,
     locks_held_comment,
     merge_conflict_comment,
     more_than_approved,
-    not_planned_remark,
     nothing_to_apply_comment,
-    plans_summary_comment,
     refusal_comment,
-    remarks,
-    remarks_comment,
     unknown_directory_comment,
     unlock_comment,
     waiting_for_approval_comment,
 )
+from docustack.run_remarks import deferred_message, not_planned_remark, remarks, remarks_comment
 from docustack.runs import Operation, PullRequestRef, RunInput, UnitOutcome, UnitPhase
+from docustack.summary_comments import applies_summary_comment, plans_summary_comment
 
 UNIT = "dev/us-east-1/new-service"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -162,9 +159,9 @@ def test_a_preview_names_the_unit_after_which_it_is_planned_again() -> None:
 
 
 def test_a_deferred_unit_says_for_what_it_waits_and_is_no_failure() -> None:
-    body = plan_comment(ended(UnitPhase.DEFERRED, message="Waits for the first apply of `dev/us-east-1/vpc`."))
+    body = plan_comment(ended(UnitPhase.DEFERRED, message=deferred_message(["dev/us-east-1/vpc"])))
     assert "**Status:** ⏳ Deferred" in body
-    assert "Waits for the first apply of `dev/us-east-1/vpc`." in body
+    assert "Waits for the first apply of `dev/us-east-1/vpc`, which has no outputs yet." in body
     assert "❌" not in body
 
 
