@@ -39,7 +39,8 @@ def rendered(text: str) -> Markup:
         body = pattern.sub(replacement, body)
     body = _QUOTE.sub(r"<blockquote>\1</blockquote>", body)
     body = _EMOJI.sub(lambda match: picture(match[1]), body).replace("\n", "<br>")
-    return Markup(re.sub("\0(\\d+)\0", lambda match: kept[int(match[1])], body))  # noqa: S704  # all escaped above
+    body = re.sub("\0(\\d+)\0", lambda match: kept[int(match[1])], body)
+    return Markup(body.replace("</pre><br>", "</pre>"))  # noqa: S704  # all escaped above
 
 
 def picture(name: str) -> str:
