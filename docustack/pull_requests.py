@@ -176,12 +176,12 @@ def take_run_end(state: PullRequestState, result: RunResult) -> list[Action]:
     """A run has ended: keep its plans, go on with what waited for it."""
     if result.comment_prefixes:
         state.comment_prefixes = result.comment_prefixes
-    state.plan_comments.extend(comment for comment in result.comments if comment not in state.plan_comments)
     if state.active is None or state.active.run_id != result.run_id:
         if result.run_id in state.superseded:
             state.superseded.remove(result.run_id)
-            return _fold_old(state, keep=(), reason=OUTDATED_BY_PUSH) if not state.active else []
-        return []
+        old = result.comments
+        return [FoldComments(comment_ids=old, reason=OUTDATED_BY_PUSH)] if old else []
+    state.plan_comments.extend(comment for comment in result.comments if comment not in state.plan_comments)
     ended, state.active = state.active, None
     state.runs = [
         *state.runs[-RUNS_LIMIT + 1 :],

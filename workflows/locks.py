@@ -33,7 +33,7 @@ class LocksWorkflow:
             await workflow.wait_condition(
                 lambda: bool(self._inbox.requests) or workflow.info().is_continue_as_new_suggested()
             )
-            while self._inbox.requests:
+            while self._inbox.requests and not workflow.info().is_continue_as_new_suggested():
                 await self._act(self._inbox.requests.pop(0))
             self._show()
             if workflow.info().is_continue_as_new_suggested():

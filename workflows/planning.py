@@ -61,7 +61,8 @@ async def plan_units(run: Run, report: Report, units: list[str]) -> None:
                 outcome = planned_outcome(run, unit, answer)
             except ActivityError as error:
                 outcome = failed_outcome(run, unit, error)
-        report.planned(outcome)
+        if workflow.cancellation_reason() is None:  # a plan that ended after its run was cancelled is of no use
+            report.planned(outcome)
 
     await asyncio.gather(*(plan_one(unit) for unit in units))
 

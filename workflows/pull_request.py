@@ -55,14 +55,14 @@ class PullRequestWorkflow:
     @workflow.run
     async def run(self, start: PullRequestStart) -> None:
         while True:
-            await workflow.wait_condition(lambda: bool(self._state.inbox) or self._continues())
-            while self._state.inbox:
+            await workflow.wait_condition(lambda: bool(self._state.inbox) or self._continues() or self._is_over())
+            while self._state.inbox and not self._continues():
                 await self._take(self._state.inbox.pop(0))
-            if self._is_over():
+            if self._is_over() and not self._state.inbox:
                 await self._settle()
                 if not self._state.inbox:
                     return
-            elif self._continues():
+            if self._continues():
                 await self._settle()
                 workflow.continue_as_new(
                     PullRequestStart(repository=self._repository, number=self._number, state=self._state)
