@@ -84,6 +84,10 @@ class ApplyFolder:
         child = self._read("child.json", runner.Process)
         return child is not None and runner.is_alive(child)
 
+    def was_started(self) -> bool:
+        """A runner may have been started here, or will be in a moment."""
+        return (self.path / "command.json").is_file()
+
     def renew_lease(self) -> None:
         (self.path / "lease").touch(mode=0o600)
         os.utime(self.path / "lease")

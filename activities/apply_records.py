@@ -1,6 +1,9 @@
 """The public record that an apply of a plan has begun: kept beside the artifacts, where every host sees it."""
 
 import hashlib
+import os
+import pwd
+import socket
 from datetime import datetime, timedelta
 
 from activities.artifacts import ArtifactMissing, ArtifactStore
@@ -16,7 +19,7 @@ class ApplyRecord(Model):
     folder: str  # names the activity
     run_id: str
     host: str
-    user: str
+    who: str  # as Terraform names the holder of a lock: user@hostname
     started_at: datetime
     renewed_at: datetime  # the lease, for those who can't see the folder; renewed less often
     ended_at: datetime | None = None
@@ -24,6 +27,15 @@ class ApplyRecord(Model):
     def may_live_until(self, lease: timedelta, grace: timedelta) -> datetime:
         """After this time its runner has fenced itself, whatever became of its host."""
         return self.renewed_at + lease + grace + RENEWED_EVERY * 2
+
+
+def whoami() -> str:
+    """What Terraform will write as the holder of its lock: its own user and the machine's own name."""
+    try:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        user = os.environ.get("USER", "")
+    return f"{user}@{socket.gethostname()}"
 
 
 RENEWED_EVERY = timedelta(seconds=60)

@@ -124,6 +124,8 @@ def _failed(request: ApplyRequest, output: str, log: str, exit_: runner.Exit) ->
             "It did not stop in time and was killed: its state may need a look, and its lock may be left "
             "(`terrateam unlock`). A new plan shows what is there."
         )
+    elif not output.strip():
+        message += "Nothing was begun."
     else:
         message += "Terraform finished what it had in hand and wrote its state; a new plan shows what remains."
     return _Result(error_type=error_type, message=message, details=details)

@@ -2,19 +2,19 @@
 
 import asyncio
 import contextlib
-import getpass
 import shutil
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities import runner
 from activities.apply_folder import ApplyFolder, folder_name
-from activities.apply_records import RENEWED_EVERY, ApplyRecord, ApplyRecords
+from activities.apply_records import RENEWED_EVERY, ApplyRecord, ApplyRecords, whoami
 from activities.apply_results import ApplyResults
 from activities.artifacts import ArtifactMissing, ArtifactStore
 from activities.messages import ApplyAnswer, ApplyRequest
@@ -22,6 +22,8 @@ from activities.terragrunt_command import TerragruntCommand
 from activities.unit_work import Unit, heartbeating, unit_failure, was_cancelled
 from docustack.errors import ErrorType
 from docustack.model import Model
+
+T = TypeVar("T")
 
 _POLL = 0.2
 _RENEW_EVERY = 5.0
@@ -75,16 +77,28 @@ class Applying:
             unit = await open_unit()
             reattached = folder.claim() is not None
             if not reattached:
-                await self._begin(unit, request, folder)
+                await self._begin_unless_cancelled(unit, request, folder)
             secrets = asyncio.create_task(self._results.secrets(unit))
             try:
                 attempt.phase = "applying"
                 exit_ = await self._attend(folder, attempt, request)
                 attempt.phase = "reading"
-                answer = await self._results.read(unit, folder, exit_, secrets)
+                answer = await _to_its_end(self._results.read(unit, folder, exit_, secrets))
             finally:
                 secrets.cancel()
             return answer.model_copy(update={"reattached": reattached})
+
+    async def _begin_unless_cancelled(self, unit: Unit, request: ApplyRequest, folder: ApplyFolder) -> None:
+        """A cancellation while the runner starts reaches it through the folder; none is left behind unattended."""
+        begin = asyncio.create_task(self._begin(unit, request, folder))
+        try:
+            await asyncio.shield(begin)
+        except asyncio.CancelledError:
+            if not was_cancelled() or not folder.was_started():
+                begin.cancel()
+                raise
+            folder.cancel()
+            await begin
 
     async def _begin(self, unit: Unit, request: ApplyRequest, folder: ApplyFolder) -> None:
         """Start the runner, where it is sure that this plan was never begun to be applied by anybody else."""
@@ -115,7 +129,7 @@ class Applying:
             folder=folder.path.name,
             run_id=request.tree.run_id,
             host=self._host,
-            user=getpass.getuser(),
+            who=whoami(),
             started_at=now,
             renewed_at=now,
         )
@@ -214,6 +228,18 @@ class Applying:
         for path in self._folders.iterdir():
             if ApplyFolder(path).is_older_than(_KEPT.total_seconds()):
                 shutil.rmtree(path, ignore_errors=True)
+
+
+async def _to_its_end(work: Coroutine[object, object, T]) -> T:
+    """The apply has ended: how, is told even to somebody who has asked to cancel it meanwhile."""
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if not was_cancelled():
+            task.cancel()
+            raise
+        return await task
 
 
 class _Attempt:

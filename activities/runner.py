@@ -123,11 +123,16 @@ class Runner:
         claim = {**this_process(), "host": socket.gethostname(), "user": getpass.getuser(), "at": time.time()}
         if not write_whole(self._folder / "runner.json", claim, exclusively=True):
             return  # another runner has this folder: the command runs once
+        if reason := self._reason_to_end():
+            self._leave({"code": 1, "reason": reason, "killed": False, "at": time.time()})
+            return  # cancelled before it began
         child = self._start()
         reason = self._attend(child)
         killed = bool(reason) and self._end(child)
         _end_group(child.pid)
-        exit_: Exit = {"code": child.wait(), "reason": reason, "killed": killed, "at": time.time()}
+        self._leave({"code": child.wait(), "reason": reason, "killed": killed, "at": time.time()})
+
+    def _leave(self, exit_: Exit) -> None:
         write_whole(self._folder / "exit.json", exit_)
 
     def _start(self) -> "subprocess.Popen[bytes]":

@@ -108,10 +108,10 @@ class StateLocks:
 
 
 def _is_of(lock: StateLock, record: ApplyRecord) -> bool:
-    """Terraform writes the lock's holder as user@host; the time tells our applies from a person's on the same host."""
+    """The time tells our applies from a person's, who has logged in on the same machine."""
     created = _time(lock.created)
     return (
-        lock.who == f"{record.user}@{record.host}"
+        lock.who == record.who
         and created is not None
         and record.started_at - _CLOCKS_DIFFER_BY <= created
         and (record.ended_at is None or created <= record.ended_at)

@@ -12,7 +12,7 @@ from docustack.sensitive import MASK, Secret
 _LONG = 4
 """From this length on a secret is masked wherever it stands; a shorter one only where it is a whole value."""
 
-_TELLS_NOTHING = frozenset({"true", "false", "null", "none", MASK})
+_TELLS_NOTHING = frozenset({"true", "false", "null", MASK})
 
 _SHAPES = tuple(
     re.compile(pattern)
@@ -63,7 +63,7 @@ class Redactor:
         whole: set[str] = set()
         for secret in secrets:
             for form in _forms(secret):
-                if form.lower() in _TELLS_NOTHING:
+                if form in _TELLS_NOTHING:
                     continue
                 (anywhere if len(form) >= _LONG and isinstance(secret, str) else whole).add(form)
         self._anywhere = sorted(anywhere, key=len, reverse=True)

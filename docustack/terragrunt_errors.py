@@ -50,7 +50,7 @@ _KINDS: tuple[tuple[ErrorType, re.Pattern[str]], ...] = tuple(
                 *["plugin process exited", "Stack trace from the .* plugin", "TERRAFORM CRASH", "^panic: "],
             ],
         ),
-        (ErrorType.NO_OUTPUTS, [r"detected no outputs\. Either the target module has not been applied yet"]),
+        (ErrorType.NO_OUTPUTS, [r"detected no outputs\. Either the target module has not"]),
         (
             ErrorType.THROTTLED,
             [
@@ -171,8 +171,9 @@ def _is_terragrunts_end(line: str) -> bool:
 
 
 def _kind(errors: str, text: str, diagnostics: list[str]) -> ErrorType:
+    unwrapped = " ".join(errors.split())  # Terraform breaks long lines wherever a word ends
     for kind, pattern in _KINDS:
-        if pattern.search(errors):
+        if pattern.search(errors) or pattern.search(unwrapped):
             return kind
     if any(_is_configuration(each) for each in diagnostics) or _TERRAGRUNT_CONFIGURATION.search(text):
         return ErrorType.CONFIGURATION

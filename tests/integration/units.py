@@ -1,5 +1,6 @@
 """Small units of `terraform_data`, and a way to run the activities on them as a worker would."""
 
+import base64
 import dataclasses
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -7,7 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from cryptography.fernet import Fernet
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
@@ -21,7 +21,7 @@ from docustack.repository import Repository, WorkTree
 
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
-KEY = Fernet.generate_key()
+KEY = base64.urlsafe_b64encode(b"k" * 32)
 
 MODULE = """
 variable "value" { type = string }
@@ -173,6 +173,11 @@ async def failure(call: Awaitable[object]) -> ApplicationError:
 async def new_worker(tmp_path: Path, environ: dict[str, str]) -> Worker:
     for name in ("live", "state", "data", "artifacts"):
         (tmp_path / name).mkdir()
+    return await the_worker(tmp_path, environ)
+
+
+async def the_worker(tmp_path: Path, environ: dict[str, str]) -> Worker:
+    """The worker whose folders are there already: it was started anew, or is another process."""
     return Worker(
         repository=LiveRepository(tmp_path / "live", tmp_path / "state"),
         data=tmp_path / "data",
