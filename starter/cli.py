@@ -1,6 +1,5 @@
 """The command `docustack`: its subcommands, and how each of them ends."""
 
-import importlib
 import os
 import sys
 import traceback
@@ -11,7 +10,16 @@ import typer
 
 from docustack.errors import ConfigurationError, DocuStackError
 from local.state import WorldError
-from starter import config_commands, process_commands
+from starter import (
+    config_commands,
+    local_commands,
+    lock_commands,
+    process_commands,
+    pull_request_commands,
+    run_commands,
+    tool_commands,
+    unit_commands,
+)
 from starter.console import print_failure
 from starter.ending import finish
 from starter.exit_codes import CommandFailed, ExitCode
@@ -26,28 +34,29 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+for commands in (
+    pull_request_commands,
+    run_commands,
+    lock_commands,
+    unit_commands,
+    config_commands,
+    tool_commands,
+    local_commands,
+):
+    app.add_typer(commands.app)
 app.command()(process_commands.worker)
 app.command()(process_commands.serve)
-app.add_typer(config_commands.app)
+app.command()(tool_commands.version)
 
 
 @app.callback()
 def _options(
-    debug: Annotated[bool, typer.Option("--debug", help=f"Show where in the code it failed (or set {DEBUG}=1).")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help=f"Show where in the code it failed (or set {DEBUG}=1).")
+    ] = False,
 ) -> None:
     if debug:
         os.environ[DEBUG] = "1"
-
-
-def _mount_local() -> None:
-    try:
-        app.add_typer(importlib.import_module("starter.local_commands").app)
-    except ModuleNotFoundError as error:
-        if error.name != "starter.local_commands":
-            raise
-
-
-_mount_local()
 
 
 def main() -> NoReturn:

@@ -6,10 +6,14 @@ import sys
 from rich.console import Console
 from rich.text import Text
 
+_WIDE = 1_000
+
 
 def output() -> Console:
-    """Where results go; text that doesn't fit a narrow screen is wrapped, and never cut where nobody looks."""
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    """Where results go; into a pipe or a file each row of a table is one line, as wide as it has to be."""
+    if sys.stdout.isatty():
+        return Console(highlight=False)
+    return Console(highlight=False, soft_wrap=True, width=_WIDE)
 
 
 def errors() -> Console:

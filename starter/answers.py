@@ -1,0 +1,117 @@
+"""What commands print with `--json`: one model a shape, documented in docs/cli.md; fields are only ever added."""
+
+from datetime import datetime
+
+from docustack.model import Model
+from docustack.runs import Operation, UnitPhase
+
+
+class RunLine(Model):
+    """One run, as `runs list` has it."""
+
+    run_id: str
+    workflow_id: str
+    operation: Operation | None  # None where its start can't be read any more
+    status: str  # a RunStatus, or how Temporal ended it: terminated, timed-out
+    repository: str
+    pull_request: int | None
+    actor: str
+    automatic: bool = False
+    directories: tuple[str, ...] = ()
+    environments: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()  # of very many units the first ones: Temporal's index holds no more
+    started_at: datetime
+    ended_at: datetime | None = None
+    seconds: float
+    url: str = ""
+
+
+class UnitLine(Model):
+    """One unit of a run; counts are those of the apply where there was one, else of the plan."""
+
+    unit: str
+    phase: UnitPhase
+    environment: str | None = None
+    add: int | None = None
+    change: int | None = None
+    destroy: int | None = None
+    preview: bool = False  # planned with mock outputs
+    message: str = ""
+    error_type: str | None = None
+    log: str | None = None
+
+
+class OperatorLine(Model):
+    """A bare signal from Temporal's own UI or CLI."""
+
+    decision: str
+    actor: str
+    reason: str
+    received_at: datetime | None
+
+
+class RunDetail(Model):
+    """One run with its units, as `runs show` has it."""
+
+    run: RunLine
+    complete: bool  # False: no worker answered, and all that is known is what Temporal itself keeps
+    message: str = ""
+    head_commit: str = ""
+    base_ref: str = ""
+    waves: tuple[tuple[str, ...], ...] = ()
+    units: tuple[UnitLine, ...] = ()
+    operator_signals: tuple[OperatorLine, ...] = ()
+
+
+class PullRequestLine(Model):
+    """One pull request, as `pr list` has it."""
+
+    number: int
+    repository: str
+    title: str = ""
+    author: str = ""
+    status: str  # idle, running, waiting, closed
+    head_commit: str = ""
+    active_run: str | None = None
+    plans: int | None = None  # None: no worker answered
+    applied: int | None = None
+    queued: int | None = None
+    url: str = ""
+
+
+class PlannedUnit(Model):
+    """One unit of a pull request: its plan, for what it waits, or that it was applied."""
+
+    unit: str
+    state: str  # planned, preview, no-changes, deferred, applied
+    add: int | None = None
+    change: int | None = None
+    destroy: int | None = None
+    waits_for: tuple[str, ...] = ()  # dependencies of whose outputs the plan knows only mocks
+    commit: str = ""
+    run_id: str | None = None
+    digest: str | None = None
+
+
+class LockLine(Model):
+    """One unit that is held."""
+
+    repository: str
+    unit: str
+    pull_request: int
+    actor: str
+    since: datetime
+    token: int
+    waiting: tuple[int, ...] = ()  # pull requests that want it, the next one first
+
+
+class WaitingLine(Model):
+    """One request that waits; its position is that in the queue of the whole repository."""
+
+    repository: str
+    position: int
+    pull_request: int
+    actor: str
+    units: tuple[str, ...]
+    requested_at: datetime
+    blocked_by: tuple[int, ...]  # pull requests that hold what it needs

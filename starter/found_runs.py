@@ -1,0 +1,195 @@
+"""Finds runs in Temporal, and reads what is known of one: from its worker, else from what Temporal itself keeps."""
+
+import asyncio
+import difflib
+from dataclasses import dataclass
+
+from temporalio.client import (
+    WorkflowExecution,
+    WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
+    WorkflowFailureError,
+    WorkflowHandle,
+)
+from temporalio.service import RPCError, RPCStatusCode
+
+from docustack.runs import RunInput, RunResult, RunStatus
+from starter.answers import OperatorLine, RunDetail, RunLine
+from starter.client import ANSWER_WITHIN, Connection, is_away
+from starter.exit_codes import CommandFailed, ExitCode
+from starter.run_lines import PREFIX, run_detail, run_line, unit_lines
+from starter.times import ago
+from workflows import search_attributes
+from workflows.run_state import RunStart, RunView
+
+_AT_ONCE = 10
+_REMEMBERED = 200  # runs among which a wrong id is looked for
+_Handle = WorkflowHandle[object, object]
+
+
+@dataclass(frozen=True)
+class RunFilter:
+    """Which runs are wanted; None is any."""
+
+    environment: str | None = None
+    unit: str | None = None
+    pull_request: int | None = None
+    status: str | None = None
+    actor: str | None = None
+    repository: str | None = None
+
+    def query(self) -> str:
+        """In the words of Temporal's visibility."""
+        pairs = (
+            (search_attributes.ENVIRONMENT.name, self.environment),
+            (search_attributes.UNITS.name, self.unit),
+            (search_attributes.ACTOR.name, self.actor),
+            (search_attributes.REPOSITORY.name, self.repository),
+        )
+        terms = ["WorkflowType = 'RunWorkflow'", "ExecutionStatus != 'ContinuedAsNew'"]
+        terms += [f"{name} = {_quoted(value)}" for name, value in pairs if value is not None]
+        if self.pull_request is not None:
+            terms.append(f"{search_attributes.PULL_REQUEST.name} = {self.pull_request}")
+        if self.status is not None:
+            terms.append(_status_term(self.status))
+        return " AND ".join(terms)
+
+
+async def list_runs(connection: Connection, wanted: RunFilter, limit: int) -> list[RunLine]:
+    """The newest first."""
+    found = [run async for run in connection.client.list_workflows(wanted.query(), limit=limit)]
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def line(run: WorkflowExecution) -> RunLine:
+        async with gate:
+            return run_line(connection, run, await _read_start(connection, run.id, run.run_id))
+
+    return list(await asyncio.gather(*(line(run) for run in found)))
+
+
+async def find_run(connection: Connection, name: str) -> WorkflowExecutionDescription:
+    """The run of an id, or of its first characters where only one begins so.
+
+    Raises:
+        CommandFailed: NOT_FOUND, with the nearest ids, or the last ones.
+    """
+    wanted = name.removeprefix(PREFIX)
+    if (described := await _describe(connection, wanted)) is not None:
+        return described
+    recent = {
+        run.id.removeprefix(PREFIX): run
+        async for run in connection.client.list_workflows(RunFilter().query(), limit=_REMEMBERED)
+    }
+    beginning = [run_id for run_id in recent if wanted and run_id.startswith(wanted)]
+    if len(beginning) == 1 and (described := await _describe(connection, beginning[0])) is not None:
+        return described
+    raise _no_such_run(name, wanted, recent, beginning)
+
+
+async def read_run(connection: Connection, described: WorkflowExecutionDescription) -> RunDetail:
+    """Everything that can be known of a run now."""
+    handle = connection.client.get_workflow_handle(described.id, run_id=described.run_id)
+    try:
+        view: RunView = await handle.query("show", result_type=RunView, rpc_timeout=ANSWER_WITHIN)
+    except RPCError as error:
+        if not (is_away(error) or error.status is RPCStatusCode.FAILED_PRECONDITION):
+            raise
+        return await _without_worker(connection, described, handle)
+    line = run_line(connection, described, view.input, told=view.status.value, units=view.units)
+    return run_detail(
+        line,
+        view.input,
+        message=view.message,
+        waves=view.waves,
+        units=unit_lines(view.units, view.outcomes),
+        operator_signals=tuple(
+            OperatorLine(
+                decision=signal.decision, actor=signal.actor, reason=signal.reason, received_at=signal.received_at
+            )
+            for signal in view.operator_signals
+        ),
+    )
+
+
+async def _without_worker(
+    connection: Connection, described: WorkflowExecutionDescription, handle: _Handle
+) -> RunDetail:
+    """No worker answers: the start and, of a run that has ended, the end are in its history."""
+    start = await _read_start(connection, described.id, described.run_id)
+    if start is None:
+        raise CommandFailed(f"What run {described.id} was started with can't be read, and no worker answers for it.")
+    if described.status is not WorkflowExecutionStatus.COMPLETED:
+        line = run_line(connection, described, start)
+        return run_detail(line, start, message="", units=(), complete=False)
+    ended = connection.client.get_workflow_handle(described.id, run_id=described.run_id, result_type=RunResult)
+    try:
+        result: RunResult = await ended.result(follow_runs=False)
+    except WorkflowFailureError as error:
+        raise CommandFailed(f"Run {described.id} ended in a way of which nothing is known: {error.cause}") from error
+    line = run_line(connection, described, start, told=result.status.value)
+    return run_detail(line, start, message=result.message, units=unit_lines({}, result.outcomes))
+
+
+async def _describe(connection: Connection, run_id: str) -> WorkflowExecutionDescription | None:
+    try:
+        return await connection.client.get_workflow_handle(f"{PREFIX}{run_id}").describe()
+    except RPCError as error:
+        if (
+            error.status in (RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT)
+            and "amespace" not in error.message
+        ):
+            return None
+        raise
+
+
+async def _read_start(connection: Connection, workflow_id: str, run_id: str) -> RunInput | None:
+    """What a run was started with: the first event of its history, which Temporal keeps without any worker."""
+    handle = connection.client.get_workflow_handle(workflow_id, run_id=run_id)
+    try:
+        first = await anext(handle.fetch_history_events(page_size=1))
+        payloads = first.workflow_execution_started_event_attributes.input.payloads
+        decoded = await connection.client.data_converter.decode(payloads, [RunStart])
+    except RPCError as error:
+        if is_away(error):
+            raise
+        return None  # its history is no longer kept
+    except (RuntimeError, ValueError, StopAsyncIteration):
+        return None  # written by a version with which it can't be read
+    start = decoded[0] if decoded else None
+    return start.input if isinstance(start, RunStart) else None
+
+
+def _status_term(status: str) -> str:
+    name = search_attributes.STATUS.name
+    by_temporal = {"terminated": "Terminated", "timed-out": "TimedOut"}
+    if status in by_temporal:
+        return f"ExecutionStatus = '{by_temporal[status]}'"
+    if status == RunStatus.RUNNING.value:
+        return f"ExecutionStatus = 'Running' AND ({name} = 'running' OR {name} IS NULL)"
+    if status == RunStatus.WAITING.value:
+        return f"ExecutionStatus = 'Running' AND {name} = {_quoted(status)}"
+    by_both = {RunStatus.FAILED.value: "Failed", RunStatus.CANCELLED.value: "Canceled"}
+    if status in by_both:
+        return f"({name} = {_quoted(status)} OR ExecutionStatus = '{by_both[status]}')"
+    return f"{name} = {_quoted(status)}"
+
+
+def _quoted(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _no_such_run(name: str, wanted: str, recent: dict[str, WorkflowExecution], beginning: list[str]) -> CommandFailed:
+    if len(beginning) > 1:
+        return CommandFailed(
+            f"{len(beginning)} runs begin with {name!r}: {', '.join(beginning[:5])}.", code=ExitCode.NOT_FOUND
+        )
+    near = difflib.get_close_matches(wanted, recent, n=3, cutoff=0.7)
+    advice = [f"Did you mean {' or '.join(near)}?"] if near else []
+    if not near and recent:
+        last = [f"{run_id} ({ago(run.start_time)})" for run_id, run in list(recent.items())[:5]]
+        advice.append(f"The last runs: {', '.join(last)}.")
+    if not recent:
+        advice.append("There are no runs yet.")
+    return CommandFailed(
+        f"There is no run {name!r}.", *advice, "docustack runs list shows them.", code=ExitCode.NOT_FOUND
+    )

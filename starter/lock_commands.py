@@ -1,0 +1,127 @@
+"""`docustack locks`: which pull request holds which unit, and who waits for it."""
+
+import typer
+from rich.table import Table
+from rich.text import Text
+from temporalio.service import RPCError, RPCStatusCode
+
+from docustack.locks import LockTable, locks_workflow_id
+from docustack.repository import Repository
+from starter.answers import LockLine, WaitingLine
+from starter.client import ANSWER_WITHIN, Connection, is_away, with_temporal
+from starter.console import errors, output, print_json
+from starter.found_pull_requests import no_worker
+from starter.options import JsonOption, RepositoryOption
+from starter.run_display import plain_table
+from starter.surroundings import repository_named
+from starter.times import ago
+
+app = typer.Typer(name="locks", help="Show who holds units, and who waits for them.", no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    """Keeps `list` a word of its own, though it is the only one."""
+
+
+@app.command("list")
+def list_(repository: RepositoryOption = None, as_json: JsonOption = False) -> None:
+    """List the units that are held, since when and by whom, and the queue behind them.
+
+    Without one repository that can be meant, those of all repositories.
+    """
+    chosen = repository_named(repository)
+
+    async def read(connection: Connection) -> list[tuple[str, LockTable]]:
+        names = [chosen] if chosen else await _all_repositories(connection)
+        return [(name.full_name, await _read_table(connection, name)) for name in names]
+
+    tables = with_temporal(read, waiting="Asking for the table of locks…")
+    held = [line for name, table in tables for line in held_lines(name, table)]
+    waiting = [line for name, table in tables for line in waiting_lines(name, table)]
+    if as_json:
+        locks = [line.model_dump(mode="json") for line in held]
+        print_json({"locks": locks, "waiting": [line.model_dump(mode="json") for line in waiting]})
+        return
+    if held:
+        output().print(_held_table(held))
+    else:
+        errors().print("No unit is locked." + (f" ({chosen.full_name})" if chosen else ""))
+    if waiting:
+        output().print("", _waiting_table(waiting))
+
+
+def held_lines(repository: str, table: LockTable) -> list[LockLine]:
+    """Each unit that is held, and which pull requests want it, in their order."""
+    return [
+        LockLine(
+            repository=repository,
+            unit=grant.unit,
+            pull_request=grant.pull_request,
+            actor=grant.actor,
+            since=grant.since,
+            token=grant.token,
+            waiting=tuple(request.pull_request for request in table.queue if grant.unit in request.units),
+        )
+        for grant in sorted(table.grants.values(), key=lambda grant: grant.unit)
+    ]
+
+
+def waiting_lines(repository: str, table: LockTable) -> list[WaitingLine]:
+    """Each request that waits, with its position and who holds what it needs."""
+    return [
+        WaitingLine(
+            repository=repository,
+            position=position,
+            pull_request=request.pull_request,
+            actor=request.actor,
+            units=request.units,
+            requested_at=request.requested_at,
+            blocked_by=tuple(dict.fromkeys(grant.pull_request for grant in table.answer(request).blocked_by)),
+        )
+        for position, request in enumerate(table.queue, 1)
+    ]
+
+
+async def _all_repositories(connection: Connection) -> list[Repository]:
+    query = "WorkflowType = 'LocksWorkflow' AND ExecutionStatus = 'Running'"
+    names = [found.id.removeprefix("locks:") async for found in connection.client.list_workflows(query)]
+    return [Repository(owner=owner, name=rest) for owner, _, rest in (name.partition("/") for name in sorted(names))]
+
+
+async def _read_table(connection: Connection, repository: Repository) -> LockTable:
+    handle = connection.client.get_workflow_handle(locks_workflow_id(repository))
+    try:
+        table: LockTable = await handle.query("table", result_type=LockTable, rpc_timeout=ANSWER_WITHIN)
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND and "amespace" not in error.message:
+            return LockTable()  # nobody has asked for a lock there yet
+        if is_away(error) or error.status is RPCStatusCode.FAILED_PRECONDITION:
+            raise no_worker(f"the locks of {repository.full_name}") from None
+        raise
+    return table
+
+
+def _held_table(lines: list[LockLine]) -> Table:
+    several = len({line.repository for line in lines}) > 1
+    table = plain_table("UNIT", *(["REPOSITORY"] if several else []), "HELD BY", "ACTOR", "SINCE", "WAITING")
+    for line in lines:
+        waiting = ", ".join(f"{place}. #{number}" for place, number in enumerate(line.waiting, 1))
+        where = [line.repository] if several else []
+        table.add_row(line.unit, *where, f"#{line.pull_request}", line.actor, ago(line.since), Text(waiting, "yellow"))
+    return table
+
+
+def _waiting_table(lines: list[WaitingLine]) -> Table:
+    table = plain_table("QUEUE", "PR", "ACTOR", "WANTS", "SINCE", "HELD BY")
+    for line in lines:
+        blocking = ", ".join(f"#{number}" for number in line.blocked_by) or "an earlier request"
+        table.add_row(
+            str(line.position),
+            f"#{line.pull_request}",
+            line.actor,
+            ", ".join(line.units),
+            ago(line.requested_at),
+            blocking,
+        )
+    return table

@@ -1,0 +1,17 @@
+"""Options that several commands have."""
+
+from typing import Annotated
+
+import typer
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON (docs/cli.md has its shape), and nothing else.")]
+
+RepositoryOption = Annotated[
+    str | None,
+    typer.Option(
+        "--repository",
+        "-r",
+        metavar="OWNER/NAME",
+        help="The live repository; else that of DOCUSTACK_REPOSITORIES, of docustack.yaml here, of the local world.",
+    ),
+]

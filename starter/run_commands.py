@@ -1,0 +1,109 @@
+"""`docustack runs`: which runs there are and were, one of them whole, and one as it goes on."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich.live import Live
+
+from docustack.runs import RunStatus
+from starter.answers import RunDetail
+from starter.client import Connection, with_temporal
+from starter.console import errors, output, print_json
+from starter.exit_codes import ExitCode
+from starter.found_runs import RunFilter, find_run, list_runs, read_run
+from starter.options import JsonOption, RepositoryOption
+from starter.run_display import run_page, runs_table
+from starter.run_watching import Display, JsonDisplay, LineDisplay, LiveDisplay, watch
+from starter.surroundings import repository_named
+
+app = typer.Typer(
+    name="runs", help="Show plans and applies: those that go on, and those that ended.", no_args_is_help=True
+)
+
+RunId = Annotated[str, typer.Argument(metavar="ID", help="The run's id, or its first characters.")]
+
+
+class ShownStatus(StrEnum):
+    """How a run can stand."""
+
+    RUNNING = RunStatus.RUNNING.value
+    WAITING = RunStatus.WAITING.value
+    SUCCEEDED = RunStatus.SUCCEEDED.value
+    FAILED = RunStatus.FAILED.value
+    REFUSED = RunStatus.REFUSED.value
+    CANCELLED = RunStatus.CANCELLED.value
+    TERMINATED = "terminated"
+    TIMED_OUT = "timed-out"
+
+
+@app.command("list")
+def list_(
+    environment: Annotated[str | None, typer.Option("--environment", "-e", help="Runs that touch it.")] = None,
+    unit: Annotated[str | None, typer.Option("--unit", "-u", help="Runs that touch it, by its path.")] = None,
+    pull_request: Annotated[int | None, typer.Option("--pull-request", "-p", min=1, help="Runs of it.")] = None,
+    status: Annotated[ShownStatus | None, typer.Option("--status", "-s", help="Runs that stand so.")] = None,
+    actor: Annotated[str | None, typer.Option("--actor", "-a", help="Runs of this login.")] = None,
+    repository: RepositoryOption = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1_000, help="At most so many.")] = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """List runs, the newest first.
+
+    Of a run of very many units only the first ones can be found by --unit: Temporal's index holds no more.
+    """
+    chosen = repository_named(repository) if repository else None
+    wanted = RunFilter(
+        environment=environment,
+        unit=unit.strip("/") if unit else None,
+        pull_request=pull_request,
+        status=status.value if status else None,
+        actor=actor,
+        repository=chosen.full_name if chosen else None,
+    )
+    runs = with_temporal(lambda connection: list_runs(connection, wanted, limit), waiting="Asking Temporal for runs…")
+    if as_json:
+        print_json({"runs": [run.model_dump(mode="json") for run in runs]})
+    elif runs:
+        output().print(runs_table(runs))
+        if len(runs) == limit:
+            errors().print(f"These are the newest {limit}; --limit shows more.", style="dim")
+    else:
+        errors().print("No run is like that." if wanted != RunFilter() else "There are no runs yet.")
+
+
+@app.command()
+def show(run_id: RunId, as_json: JsonOption = False) -> None:
+    """Show one run: what it is, how it stands, and each of its units."""
+
+    async def read(connection: Connection) -> RunDetail:
+        return await read_run(connection, await find_run(connection, run_id))
+
+    detail = with_temporal(read, waiting="Asking the worker for the run…")
+    if as_json:
+        print_json(detail.model_dump(mode="json"))
+    else:
+        output().print(run_page(detail))
+
+
+@app.command("watch")
+def watch_(run_id: RunId, as_json: JsonOption = False) -> None:
+    """Follow a run to its end: waves, units, phases, time. Ctrl-C stops watching, never the run.
+
+    Exit codes: 0 it succeeded, 1 it ended otherwise. Where nobody looks (a pipe, a log) each change is a line.
+    """
+
+    async def follow(connection: Connection) -> RunDetail:
+        described = await find_run(connection, run_id)
+        if as_json:
+            return await watch(connection, described, JsonDisplay())
+        console = output()
+        if not console.is_terminal:
+            return await watch(connection, described, LineDisplay())
+        with Live(console=console, refresh_per_second=4, vertical_overflow="ellipsis") as live:
+            display: Display = LiveDisplay(live)
+            return await watch(connection, described, display)
+
+    detail = with_temporal(follow)
+    if detail.run.status != RunStatus.SUCCEEDED:
+        raise typer.Exit(ExitCode.FAILED)

@@ -1,0 +1,185 @@
+"""How runs look on a terminal: a table of many, one with its units, one that changes while it is watched."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from rich.console import Group, RenderableType
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from docustack.runs import Operation, RunStatus, UnitPhase
+from starter.answers import RunDetail, RunLine, UnitLine
+from starter.times import ago, at, duration
+
+_STATUS_STYLES: Mapping[str, str] = {
+    RunStatus.RUNNING: "cyan",
+    RunStatus.WAITING: "yellow",
+    RunStatus.SUCCEEDED: "green",
+    RunStatus.REFUSED: "yellow",
+    RunStatus.CANCELLED: "dim",
+}
+_PHASE_STYLES: Mapping[UnitPhase, str] = {
+    UnitPhase.WAITING: "dim",
+    UnitPhase.PLANNING: "cyan",
+    UnitPhase.APPLYING: "cyan",
+    UnitPhase.DEFERRED: "yellow",
+    UnitPhase.FAILED: "bold red",
+    UnitPhase.UNKNOWN: "bold red",
+    UnitPhase.SKIPPED: "yellow",
+}
+_MARKS: Mapping[UnitPhase, str] = {
+    UnitPhase.WAITING: "·",
+    UnitPhase.DEFERRED: "…",
+    UnitPhase.FAILED: "✗",
+    UnitPhase.UNKNOWN: "?",
+    UnitPhase.SKIPPED: "-",
+}
+BUSY = (UnitPhase.PLANNING, UnitPhase.APPLYING)
+_NOT_DONE = (UnitPhase.WAITING, *BUSY)
+_WHOLE_WAVES = 30
+"""Up to so many units each has its line while watched; of more, waves with nothing going on become one line."""
+
+
+def status_text(status: str) -> Text:
+    return Text(status, _STATUS_STYLES.get(status, "bold red"))
+
+
+def plain_table(*columns: str) -> Table:
+    """Without lines: it can be read, copied and cut."""
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def runs_table(runs: Iterable[RunLine]) -> Table:
+    table = plain_table("RUN", "OPERATION", "PR", "ACTOR", "STATUS", "UNITS", "STARTED", "TOOK")
+    for run in runs:
+        table.add_row(
+            run.run_id,
+            run.operation.value if run.operation else "?",
+            f"#{run.pull_request}" if run.pull_request is not None else "",
+            run.actor + (" (automatic)" if run.automatic else ""),
+            status_text(run.status),
+            _some(run.units),
+            ago(run.started_at),
+            duration(run.seconds),
+        )
+    return table
+
+
+def run_page(detail: RunDetail) -> RenderableType:
+    """`runs show`."""
+    parts: list[RenderableType] = [_title(detail), _facts(detail)]
+    if detail.message:
+        parts += ["", Text(detail.message)]
+    if not detail.complete:
+        parts += ["", Text("No worker answers, so how far its units are is not known now.", "yellow")]
+    if detail.units:
+        parts += ["", *waves_of(detail)]
+    parts += [
+        Text(f"{signal.decision} signalled by {signal.actor or 'nobody named'}, unverified: {signal.reason}", "yellow")
+        for signal in detail.operator_signals
+    ]
+    return Group(*parts)
+
+
+def live_page(detail: RunDetail, since: Mapping[str, float], elapsed: float, trouble: str) -> RenderableType:
+    """`runs watch` at one moment; `since` has the seconds that units have been in the phase they are in."""
+    parts: list[RenderableType] = [_title(detail)]
+    if detail.message:
+        parts.append(Text(detail.message))
+    parts += waves_of(detail, since)
+    done = sum(unit.phase not in _NOT_DONE for unit in detail.units)
+    parts.append(Text(f"{done} of {len(detail.units)} units done, {duration(elapsed)} elapsed", "dim"))
+    if trouble:
+        parts.append(Text(trouble, "yellow"))
+    elif detail.run.status == RunStatus.WAITING:
+        parts.append(Text("Waits for an approval; Ctrl-C stops watching, not the run.", "dim"))
+    return Group(*parts)
+
+
+def waves_of(detail: RunDetail, since: Mapping[str, float] | None = None) -> list[RenderableType]:
+    """The units, wave by wave where they are applied."""
+    lines = {unit.unit: unit for unit in detail.units}
+    waves = detail.waves if detail.run.operation is Operation.APPLY else ()
+    in_waves = {unit for wave in waves for unit in wave}
+    groups = [
+        (f"wave {number}", [lines[unit] for unit in wave if unit in lines]) for number, wave in enumerate(waves, 1)
+    ]
+    rest = [unit for unit in detail.units if unit.unit not in in_waves]
+    if rest:
+        groups.append(("", rest))
+    watched = since is not None
+    return [
+        _group(name, units, since or {}, folded=watched and len(lines) > _WHOLE_WAVES, watched=watched)
+        for name, units in groups
+        if units
+    ]
+
+
+def counts(unit: UnitLine) -> str:
+    """`+1 ~0 -2`; empty where nothing is known."""
+    if unit.add is None and unit.change is None and unit.destroy is None:
+        return ""
+    return f"+{unit.add or 0} ~{unit.change or 0} -{unit.destroy or 0}"
+
+
+def phase_text(unit: UnitLine) -> Text:
+    mark = _MARKS.get(unit.phase, "✓")
+    preview = " (preview)" if unit.preview else ""
+    return Text(f"{mark} {unit.phase.value}{preview}", _PHASE_STYLES.get(unit.phase, "green"))
+
+
+def _group(
+    name: str, units: Sequence[UnitLine], since: Mapping[str, float], *, folded: bool, watched: bool
+) -> RenderableType:
+    if folded:
+        shown = [unit for unit in units if unit.phase in (*BUSY, UnitPhase.FAILED, UnitPhase.UNKNOWN)]
+        name = f"{name} ({_tally(units)})".strip()
+    else:
+        shown = list(units)
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for unit in shown:
+        busy = watched and unit.phase in BUSY
+        spin: RenderableType = Spinner("dots", phase_text(unit).plain.removeprefix("✓ "), style="cyan")
+        took = duration(since[unit.unit]) if busy and unit.unit in since else ""
+        note = unit.message.splitlines()[0] if unit.message else took
+        table.add_row("", unit.unit, spin if busy else phase_text(unit), counts(unit), note)
+    return Group(*([Text(name, "bold")] if name else []), *([table] if shown else []))
+
+
+def _tally(units: Sequence[UnitLine]) -> str:
+    phases = [unit.phase for unit in units]
+    return ", ".join(f"{phases.count(phase)} {phase.value}" for phase in dict.fromkeys(phases))
+
+
+def _title(detail: RunDetail) -> Text:
+    run = detail.run
+    what = run.operation.value if run.operation else "run"
+    of = f" of #{run.pull_request}" if run.pull_request is not None else ""
+    return Text.assemble((run.run_id, "bold"), f"  {what}{of} by {run.actor}  ", status_text(run.status))
+
+
+def _facts(detail: RunDetail) -> Table:
+    run = detail.run
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    rows = {
+        "repository": run.repository,
+        "commit": f"{detail.head_commit[:12]} into {detail.base_ref}" if detail.head_commit else "",
+        "directories": ", ".join(run.directories),
+        "environments": ", ".join(run.environments),
+        "started": f"{at(run.started_at)} ({ago(run.started_at)}){' by itself' if run.automatic else ''}",
+        "took" if run.ended_at else "runs for": duration(run.seconds),
+        "temporal": run.url,
+    }
+    for name, value in rows.items():
+        if value:
+            table.add_row(name, value)
+    return table
+
+
+def _some(units: Sequence[str]) -> str:
+    return ", ".join(units[:2]) + (f" and {len(units) - 2} more" if len(units) > 2 else "")

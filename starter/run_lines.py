@@ -1,0 +1,108 @@
+"""One run as commands show it: from its own account, its start, and what Temporal says of it."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from temporalio.client import WorkflowExecution, WorkflowExecutionStatus
+
+from docustack.plans import PlanSummary
+from docustack.runs import RunInput, RunStatus, UnitOutcome, UnitPhase
+from starter.answers import OperatorLine, RunDetail, RunLine, UnitLine
+from starter.client import Connection
+from starter.times import now
+from workflows import search_attributes
+
+PREFIX = "run:"
+ENDED: frozenset[str] = frozenset(
+    {RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.REFUSED, RunStatus.CANCELLED, "terminated", "timed-out"}
+)
+
+_AS_TEMPORAL_SAYS = {
+    WorkflowExecutionStatus.TERMINATED: "terminated",
+    WorkflowExecutionStatus.TIMED_OUT: "timed-out",
+    WorkflowExecutionStatus.FAILED: RunStatus.FAILED.value,
+    WorkflowExecutionStatus.CANCELED: RunStatus.CANCELLED.value,
+}
+
+
+def run_line(
+    connection: Connection,
+    run: WorkflowExecution,
+    start: RunInput | None,
+    *,
+    told: str | None = None,
+    units: Iterable[str] = (),
+) -> RunLine:
+    """A run by Temporal's index and its own start; `told` is its status by its own account, newer than the index."""
+    attributes = run.typed_search_attributes
+    pull_request = start.pull_request.number if start else attributes.get(search_attributes.PULL_REQUEST)
+    return RunLine(
+        run_id=run.id.removeprefix(PREFIX),
+        workflow_id=run.id,
+        operation=start.operation if start else None,
+        status=shown_status(run.status, told or attributes.get(search_attributes.STATUS)),
+        repository=start.repository.full_name if start else attributes.get(search_attributes.REPOSITORY) or "",
+        pull_request=pull_request,
+        actor=start.actor if start else attributes.get(search_attributes.ACTOR) or "",
+        automatic=start.automatic if start else False,
+        directories=start.directories if start else (),
+        environments=tuple(attributes.get(search_attributes.ENVIRONMENT) or ()),
+        units=tuple(units) or tuple(attributes.get(search_attributes.UNITS) or ()),
+        started_at=run.start_time,
+        ended_at=run.close_time,
+        seconds=round(((run.close_time or now()) - run.start_time) / timedelta(seconds=1), 1),
+        url=connection.url(run.id, run.run_id),
+    )
+
+
+def shown_status(execution: WorkflowExecutionStatus | None, told: str | None) -> str:
+    """A run's own word for how it stands; but one that Temporal ended could not say so itself."""
+    ended = _AS_TEMPORAL_SAYS.get(execution) if execution is not None else None
+    return ended or told or RunStatus.RUNNING.value
+
+
+def unit_lines(phases: dict[str, UnitPhase], outcomes: Iterable[UnitOutcome]) -> tuple[UnitLine, ...]:
+    """Each unit with how far it is, and how it ended where it has."""
+    ended = {outcome.unit: outcome for outcome in outcomes}
+    lines = [_unit_line(unit, phase, ended.get(unit)) for unit, phase in phases.items()]
+    return (*lines, *(_unit_line(unit, ended[unit].phase, ended[unit]) for unit in ended if unit not in phases))
+
+
+def _unit_line(unit: str, phase: UnitPhase, outcome: UnitOutcome | None) -> UnitLine:
+    if outcome is None:
+        return UnitLine(unit=unit, phase=phase)
+    summary: PlanSummary | None = outcome.summary or (outcome.plan.summary if outcome.plan else None)
+    return UnitLine(
+        unit=unit,
+        phase=outcome.phase,
+        environment=outcome.environment,
+        add=summary.add if summary else None,
+        change=summary.change if summary else None,
+        destroy=summary.destroy if summary else None,
+        preview=bool(outcome.plan and outcome.plan.is_preview and outcome.phase is UnitPhase.PLANNED),
+        message=outcome.message,
+        error_type=outcome.error_type,
+        log=outcome.log or (outcome.plan.log if outcome.plan else None),
+    )
+
+
+def run_detail(
+    line: RunLine,
+    start: RunInput,
+    *,
+    message: str,
+    units: tuple[UnitLine, ...],
+    waves: tuple[tuple[str, ...], ...] = (),
+    operator_signals: tuple[OperatorLine, ...] = (),
+    complete: bool = True,
+) -> RunDetail:
+    return RunDetail(
+        run=line,
+        complete=complete,
+        message=message,
+        head_commit=start.pull_request.head_commit,
+        base_ref=start.pull_request.base_ref,
+        waves=waves,
+        units=units,
+        operator_signals=operator_signals,
+    )

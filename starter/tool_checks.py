@@ -1,0 +1,138 @@
+"""Finds the tools that DocuStack works with, and compares their versions with the deployment guide's minimums."""
+
+import asyncio
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from activities.processes import run_process
+from docustack.model import Model
+
+Version = tuple[int, int, int]
+
+_ANSWERS_WITHIN = timedelta(seconds=30)
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One tool: which version is needed, for what, and how it is got."""
+
+    name: str
+    minimum: Version
+    purpose: str
+    mend: str
+    needed: bool = True
+    argument: str = "--version"
+    instead: str | None = None  # another executable that does the same work
+
+
+TOOLS = (
+    Tool("terraform", (1, 5, 0), "plans and applies", "make setup", instead="tofu"),
+    Tool("terragrunt", (0, 50, 0), "finds units, calls Terraform for each", "make setup"),
+    Tool(
+        "git",
+        (2, 0, 0),
+        "checks out commits",
+        "install Git: https://git-scm.com/downloads (Debian: apt-get install git)",
+    ),
+    Tool(
+        "aws",
+        (2, 0, 0),
+        "not called: boto3 does its work; for people at a shell",
+        "install the AWS CLI: https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html",
+        needed=False,
+    ),
+    Tool("temporal", (1, 0, 0), "the local world's server; for people at a shell", "make setup", needed=False),
+)
+"""The guide's prerequisites; its AWS CLI is optional here."""
+
+PYTHON_MINIMUM: Version = (3, 11, 0)
+
+
+class CheckedTool(Model):
+    """What was found of one tool."""
+
+    name: str
+    needed: bool
+    minimum: str
+    found: str | None  # its version; None where it isn't there, or doesn't say
+    path: str | None
+    ok: bool
+    problem: str = ""
+    mend: str = ""  # the command, or the place to go, that mends it
+    purpose: str
+
+
+async def check_tools(find: Callable[[str], str]) -> list[CheckedTool]:
+    """All of them at once; `find` says which executable is used for a name."""
+    return [_python(), *await asyncio.gather(*(_check(tool, find) for tool in TOOLS))]
+
+
+def parse_version(text: str) -> Version | None:
+    """The first version in what a tool says of itself: `Terraform v1.11.4`, `git version 2.39.5`, `aws-cli/2.1 …`."""
+    match = re.search(r"(?<![\d.])(\d+)\.(\d+)(?:\.(\d+))?", text)
+    return (int(match[1]), int(match[2]), int(match[3] or 0)) if match else None
+
+
+def dotted(version: Version) -> str:
+    return ".".join(map(str, version))
+
+
+async def _check(tool: Tool, find: Callable[[str], str]) -> CheckedTool:
+    path = shutil.which(find(tool.name)) or (shutil.which(find(tool.instead)) if tool.instead else None)
+    if path is None:
+        other = f" (nor {tool.instead})" if tool.instead else ""
+        return _checked(tool, None, None, f"There is no {tool.name}{other} on PATH.")
+    try:
+        said, code = await _ask(path, tool.argument)
+    except OSError as error:
+        return _checked(tool, path, None, f"It can't be started: {error.strerror or error}.")
+    except TimeoutError:
+        return _checked(tool, path, None, f"It didn't say its version within {_ANSWERS_WITHIN.seconds} s.")
+    version = parse_version(said)
+    if code != 0 or version is None:
+        return _checked(tool, path, None, f"It didn't say its version: {said.strip()[:200]!r}, exit code {code}.")
+    if version < tool.minimum:
+        return _checked(tool, path, version, f"It is older than {dotted(tool.minimum)}.")
+    return _checked(tool, path, version, "")
+
+
+async def _ask(path: str, argument: str) -> tuple[str, int]:
+    # A configuration file that doesn't exist adds a warning; the check for a newer version would ask the network.
+    environ = {**os.environ, "TF_CLI_CONFIG_FILE": os.devnull, "CHECKPOINT_DISABLE": "1"}
+    done = await run_process([path, argument], environ=environ, timeout=_ANSWERS_WITHIN)
+    return done.stdout or done.stderr, done.code
+
+
+def _checked(tool: Tool, path: str | None, version: Version | None, problem: str) -> CheckedTool:
+    return CheckedTool(
+        name=tool.name,
+        needed=tool.needed,
+        minimum=dotted(tool.minimum),
+        found=dotted(version) if version else None,
+        path=path,
+        ok=not problem,
+        problem=problem,
+        mend=tool.mend if problem else "",
+        purpose=tool.purpose,
+    )
+
+
+def _python() -> CheckedTool:
+    version: Version = sys.version_info[:3]
+    ok = version >= PYTHON_MINIMUM
+    return CheckedTool(
+        name="python",
+        needed=True,
+        minimum=dotted(PYTHON_MINIMUM),
+        found=dotted(version),
+        path=sys.executable,
+        ok=ok,
+        problem="" if ok else f"It is older than {dotted(PYTHON_MINIMUM)}.",
+        mend="" if ok else "make setup PYTHON=python3.11",
+        purpose="runs DocuStack",
+    )
