@@ -76,11 +76,7 @@ def _deleted_units(statuses: Mapping[str, str], tree: Tree, graph: UnitGraph) ->
     """Folders that lose their `terragrunt.hcl`; one with units below it was the parent that they included."""
     parents = {folder for unit in graph.units for folder in folders_above(unit)} | {""}
     lost = {dirname(path) for path, status in statuses.items() if status == "deleted" and basename(path) in UNIT_FILES}
-    return {
-        unit
-        for unit in lost - parents
-        if unit not in graph.units and not any(f"{unit}/{name}" in tree.paths for name in UNIT_FILES)
-    }
+    return {unit for unit in lost - parents if not any(f"{unit}/{name}" in tree.paths for name in UNIT_FILES)}
 
 
 def _readers(

@@ -227,6 +227,7 @@ def test_deleted_module_changes_the_units_that_still_source_it() -> None:
         ('locals { p = include.root.locals.q }\ninputs = { a = file(local.p), q = "../${get_env("X")}.y" }', "dev/x.y"),
         ('inputs = { path_for_the_module_to_read = "${get_repo_root()}/x.json" }', "x.json"),
         ('inputs = { a = <<EOT\n${file("../x.txt")}\nEOT\n}', "dev/x.txt"),
+        ('inputs = { a = <<-EOT\n  an odd " quote\n  EOT\n  b = file("../x.txt") }', "dev/x.txt"),
         ('inputs = { a = file("${get_repo_root()}/ünï cöde.json") }', "ünï cöde.json"),
         ('inputs = { broken = \ninputs = { a = file("../x.txt") }', "dev/x.txt"),
     ],
@@ -290,6 +291,14 @@ def test_nearest_file_above_counts_and_one_further_up_does_not() -> None:
     deleted = ChangedFile(path="dev/env.hcl", status="deleted")
     told = GRAPH.with_units(unit.model_copy(update={"reading": ("root.hcl",)}) for unit in GRAPH.units.values())
     assert names(discover(deleted, tree={**tree, "dev/env.hcl": None}, graph=told)) == ["dev/a", "dev/b"]
+
+
+def test_terragrunt_knows_better_which_configuration_is_read() -> None:
+    text = UNIT + 'locals { e = read_terragrunt_config("${local.unknown}/env.hcl") }'
+    tree: dict[str, str | None] = {"dev/a/terragrunt.hcl": text}
+    assert names(discover("prod/env.hcl", tree=tree)) == ["prod/a"]
+    silent = GRAPH.with_units([FoundUnit(path="dev/a", told_reads=False)])
+    assert names(discover("prod/env.hcl", tree=tree, graph=silent)) == ["dev/a", "prod/a"]
 
 
 def test_without_terragrunts_account_texts_alone_find_what_is_read() -> None:

@@ -110,6 +110,11 @@ def test_mistake_is_told_with_line_and_remedy(old: str, new: str, told: str) -> 
     assert only_problem(changed(old, new)) == told
 
 
+def test_folder_around_that_of_another_environment_overlaps_too() -> None:
+    text = GOOD.replace("path: dev", "path: prod/dev")
+    assert "`prod` and `prod/dev`, the path of `dev`, overlap" in only_problem(text)
+
+
 def test_all_mistakes_are_told_at_once_in_the_order_of_the_file() -> None:
     text = GOOD.replace("path: dev", "pth: dev").replace("[leads]", "[leders]").replace("version: 1", "version: 3")
     lines = [problem.line for problem in problems(text)]
