@@ -27,7 +27,8 @@ def client(service: str, endpoint_url: str) -> Any:  # boto3 makes its clients' 
     config = Config(
         connect_timeout=5, read_timeout=30, retries={"max_attempts": 3}, proxies={}, s3={"addressing_style": "path"}
     )
-    return session.client(service, endpoint_url=endpoint_url, config=config)
+    make: Any = session.client  # its type knows only services by literal names
+    return make(service, endpoint_url=endpoint_url, config=config)
 
 
 def prepare_state_backend(endpoint_url: str, buckets: list[str], lock_table: str) -> list[str]:

@@ -71,7 +71,7 @@ def identity(source: Path) -> str:
 
 
 def read_facts(bare: Path) -> Facts:
-    """What `docustack.yaml` on `main` says; defaults with the reason where it can't be read: the engine will tell it."""
+    """What `docustack.yaml` on `main` says; where it can't be read, defaults, and why: the engine will tell it."""
     shown = subprocess.run(
         ["git", "show", f"main:{CONFIGURATION}"], cwd=bare, env=environment(), capture_output=True, check=False
     )

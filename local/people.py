@@ -143,7 +143,9 @@ class Person:
         return self.review(number, "REQUEST_CHANGES", body)
 
     def review(self, number: int, verdict: str, body: str = "") -> Review:
-        return Review.model_validate_json(self._ask("POST", f"pulls/{number}/reviews", {"event": verdict, "body": body}))
+        return Review.model_validate_json(
+            self._ask("POST", f"pulls/{number}/reviews", {"event": verdict, "body": body})
+        )
 
     def dismiss(self, number: int, review: int, message: str) -> None:
         self._ask("PUT", f"pulls/{number}/reviews/{review}/dismissals", {"message": message})

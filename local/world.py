@@ -7,7 +7,7 @@ from pathlib import Path
 from local import aws, live_repository, parts, processes
 from local import state as remembered
 from local.parts import PARTS, PORTS_OF, WAVES
-from local.places import EXAMPLE, Places, tool
+from local.places import EXAMPLE, ROOT, Places, tool
 from local.state import WorldError, WorldState
 from local.status import Status, describe
 from local.waiting import NotThere, wait_for
@@ -180,7 +180,7 @@ class World:
         started = [parts.make_part(name, self.places, state) for name in names]
         for part in started:
             state.processes[part.name] = processes.start(
-                part.command, environment=part.environment, directory=parts.ROOT, log=self.places.log(part.name)
+                part.command, environment=part.environment, directory=ROOT, log=self.places.log(part.name)
             )
             remembered.write(self.places.data_dir, state)
         for part in started:

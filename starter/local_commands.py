@@ -1,4 +1,4 @@
-"""`docustack local`: the outside world on this machine, with DocuStack in it, for the demo, for clicking and for scripts."""
+"""`docustack local`: the outside world on this machine, with DocuStack in it, to look at, to click and to script."""
 
 import os
 import signal
@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from local import processes
+from local.demo.performance import perform
+from local.demo.scenarios import DEFAULT, SCENARIOS
 from local.parts import PARTS, PASSED_ON
 from local.places import DEFAULT_DATA_DIR
 from local.progress import Progress
@@ -23,16 +25,16 @@ from starter.exit_codes import CommandFailed, ExitCode
 
 app = typer.Typer(name="local", help="Run the whole outside world on this machine.", no_args_is_help=True)
 
+Detach = Annotated[bool, typer.Option("--detach", "-d", help="Return once all is ready, and leave it running.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Stop and remove an earlier world of this folder first.")]
 DataDir = Annotated[
     Path, typer.Option("--data-dir", help="Where the world keeps everything; each folder is a world of its own.")
 ]
 LiveRepository = Annotated[
     Path | None,
-    typer.Option("--live-repository", help="A git repository, whose HEAD becomes main, or a folder; not the example."),
+    typer.Option("--live-repository", help="Another than the example: its HEAD becomes main."),
 ]
-Terragrunt = Annotated[
-    str | None, typer.Option("--terragrunt", help="Another Terragrunt than the one of `make setup`.")
-]
+Terragrunt = Annotated[str | None, typer.Option("--terragrunt", help="Another than the one of `make setup`.")]
 
 
 @app.command()
@@ -52,8 +54,7 @@ def up(
     Started again, a world goes on with the data it had, except for AWS, of which nothing is kept.
     Exit codes: 0 it is up, 1 a part did not come up, 130 interrupted while starting.
     """
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _as_interrupt)
+    _interrupt_on_signals()
     progress = Progress(errors())
     world = World(data_dir, progress.tell)
     began = time.monotonic()
@@ -118,6 +119,25 @@ def restart(
         errors().print("AWS was empty when it started: what Terraform's states described before is gone with them.")
 
 
+@app.command()
+def demo(
+    scenario: Annotated[str, typer.Argument(help=f"One of {', '.join(SCENARIOS)}.")] = DEFAULT,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the world running at the end.")] = False,
+    terragrunt: Terragrunt = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+) -> None:
+    """Play a scenario on a world made anew, and check all that it claims; an earlier world of this folder is removed.
+
+    Exit codes: 0 every step was as it should be, 1 one was not, 2 there is no such scenario.
+    """
+    if scenario not in SCENARIOS:
+        known = [f"{name}: {one.summary}" for name, one in SCENARIOS.items()]
+        raise CommandFailed(f"There is no scenario {scenario!r}. There are:", *known, code=ExitCode.USAGE)
+    _interrupt_on_signals()
+    if not perform(scenario, data_dir, output(), keep=keep, terragrunt=terragrunt):
+        raise typer.Exit(ExitCode.FAILED)
+
+
 def addresses(status: Status) -> Table:
     """Where to look and to click."""
     table = Table.grid(padding=(0, 2))
@@ -167,6 +187,12 @@ def _tell_of_end(console: Console, world: World, name: str) -> None:
     log = world.places.log(name)
     console.print(f"[red]{name} has ended.[/red] `docustack local restart {name}` starts it again. {log} ends with:")
     console.print(processes.tail(log, 5), markup=False, style="dim")
+
+
+def _interrupt_on_signals() -> None:
+    """A world is taken down also when its terminal is closed."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _as_interrupt)
 
 
 def _as_interrupt(_number: int, _frame: FrameType | None) -> None:
