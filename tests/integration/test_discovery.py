@@ -10,7 +10,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 
 from activities.discovery import Units
-from activities.git import Git
+from activities.git import MAX_LISTED_FILES, Git
 from activities.messages import CheckedOut, CheckOut, Discover
 from activities.terragrunt_command import TerragruntCommand
 from docustack.configuration import Configuration
@@ -290,3 +290,10 @@ async def test_older_terragrunt_that_stumbles_over_a_broken_unit_is_done_without
     discovery = await answered(trees, origin, (0, 55, 0), stand_in(tmp_path, "exit 1"))
     assert discovery.dependencies == {"dev/a": (), "dev/b": ("dev/a",), "dev/c": ("dev/b",), "prod/a": ()}
     assert discovery.also_affected == ("dev/b", "dev/c")
+
+
+async def test_diff_too_long_for_a_message_is_still_read_to_its_end(trees: Git, origin: Origin) -> None:
+    files = {f"docs/{number}.txt": str(number) for number in range(MAX_LISTED_FILES)}
+    done, discovery = await found(trees, origin.on("feature").commit({**files, "prod/a/zzz.txt": "the last one"}))
+    assert len(done.changed_files) == MAX_LISTED_FILES
+    assert set(statuses(discovery)) == {"prod/a"}
