@@ -82,7 +82,7 @@ class ApplyFolder:
         if claim is not None and runner.is_alive(claim):
             return True
         child = self._read("child.json", runner.Process)
-        return child is not None and runner.is_alive(child)
+        return child is not None and runner.is_group_alive(child)
 
     def was_started(self) -> bool:
         """A runner may have been started here, or will be in a moment."""

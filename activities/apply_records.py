@@ -1,5 +1,6 @@
 """The public record that an apply of a plan has begun: kept beside the artifacts, where every host sees it."""
 
+import asyncio
 import hashlib
 import os
 import pwd
@@ -55,6 +56,7 @@ class ApplyRecords:
         return ApplyRecord.model_validate_json(await self._artifacts.get_text(key))
 
     async def of_plan(self, plan: PlanRecord) -> ApplyRecord | None:
+        """The record of whoever has begun to apply a plan; None where nobody has."""
         try:
             return ApplyRecord.model_validate_json(await self._artifacts.get_text(_key(plan.unit, plan.binary)))
         except ArtifactMissing:
@@ -65,7 +67,8 @@ class ApplyRecords:
 
     async def of_unit(self, unit: str) -> list[ApplyRecord]:
         keys = await self._artifacts.list(f"applies/{unit}/")
-        return [ApplyRecord.model_validate_json(await self._artifacts.get_text(key)) for key in keys]
+        texts = await asyncio.gather(*(self._artifacts.get_text(key) for key in keys))
+        return [ApplyRecord.model_validate_json(text) for text in texts]
 
 
 def _key(unit: str, plan: str) -> str:

@@ -28,6 +28,7 @@ T = TypeVar("T")
 _POLL = 0.2
 _RENEW_EVERY = 5.0
 _STARTS_WITHIN = 30.0
+_LOOK_EVERY = 2.0
 _KEPT = timedelta(days=7)
 
 
@@ -137,13 +138,13 @@ class Applying:
         ours = first.folder == mine.folder and first.host == mine.host
         if first == mine or (ours and not is_new):
             return  # begun now, or by an earlier attempt that ended before it started a runner
+        first = await self._wait_out(request, first)
         if first.ended_at is not None:
             raise unit_failure(
                 ErrorType.STALE_PLAN,
                 f"This plan of {request.unit} has been applied before (run {first.run_id}); it is never applied twice. "
                 "Comment `terrateam plan`, and apply the new plan.",
             )
-        await self._wait_out(first)
         raise unit_failure(
             ErrorType.INTERRUPTED,
             f"An apply of this plan of {request.unit} was begun on {first.host} at {first.started_at:%Y-%m-%d %H:%M} "
@@ -151,10 +152,18 @@ class Applying:
             "so this plan is not applied again; a new plan shows what remains.",
         )
 
-    async def _wait_out(self, record: ApplyRecord) -> None:
-        """Until the other apply can't go on any more: its runner has fenced itself by then."""
-        until = record.may_live_until(self._lease, self._grace)
-        await asyncio.sleep(max((until - datetime.now(UTC)).total_seconds(), 0))
+    async def _wait_out(self, request: ApplyRequest, other: ApplyRecord) -> ApplyRecord:
+        """Until the other apply has ended or can't go on any more: its runner has fenced itself by then."""
+        while other.ended_at is None and await asyncio.to_thread(self._may_live, other):
+            await asyncio.sleep(_LOOK_EVERY)
+            other = await self._records.of_plan(request.plan) or other
+        return other
+
+    def _may_live(self, record: ApplyRecord) -> bool:
+        folder = ApplyFolder(self._folders / record.folder)
+        if record.host == self._host and folder.claim() is not None:
+            return folder.is_alive()
+        return datetime.now(UTC) < record.may_live_until(self._lease, self._grace)
 
     async def _wait_for_claim(self, folder: ApplyFolder, request: ApplyRequest) -> None:
         give_up = time.monotonic() + _STARTS_WITHIN

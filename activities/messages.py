@@ -104,6 +104,14 @@ class OutputsAnswer(Model):
     dependencies: tuple[DependencyOutputs, ...]
 
 
+class OwnedResources(Model):
+    """What a unit's state holds: (at most 200 of) the addresses; `known` is False where it could not be read."""
+
+    known: bool
+    addresses: tuple[str, ...] = ()
+    count: int = 0
+
+
 class CoverageRequest(Model):
     """Does the approval of one plan cover another?"""
 

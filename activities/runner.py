@@ -27,6 +27,7 @@ from typing import NotRequired, TypedDict
 
 POLL_SECONDS = 0.1
 _PR_SET_PDEATHSIG = 1
+_STARTED = 19  # where /proc/PID/stat has the start, counted from the state
 
 
 class Command(TypedDict):
@@ -94,6 +95,17 @@ def write_whole(path: Path, content: object, *, exclusively: bool = False) -> bo
         beside.unlink(missing_ok=True)
 
 
+def is_group_alive(leader: Process) -> bool:
+    """Whether the group that this process leads has living members, itself or others that have outlived it."""
+    if leader["boot"] != _boot():
+        return False
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        if int(_stat(leader["pid"])[_STARTED]) != leader["started"]:
+            return False  # a process of somebody else's, to whom the free id was given
+    # While a group lives its id is given to no other process, so these are the leader's.
+    return bool(group_members(leader["pid"]))
+
+
 def group_members(pgid: int) -> list[int]:
     """The living processes of a group, zombies left out."""
     members = []
@@ -129,7 +141,7 @@ class Runner:
         child = self._start()
         reason = self._attend(child)
         killed = bool(reason) and self._end(child)
-        _end_group(child.pid)
+        self._end_what_is_left(child.pid)
         self._leave({"code": child.wait(), "reason": reason, "killed": killed, "at": time.time()})
 
     def _leave(self, exit_: Exit) -> None:
@@ -192,10 +204,21 @@ class Runner:
             child.wait(timeout=10)
         return True
 
+    def _end_what_is_left(self, group: int) -> None:
+        """A Terraform whose Terragrunt was killed ends gracefully, too; then nothing that was started stays behind."""
+        give_up = time.monotonic() + self._command["grace_seconds"]
+        while self._terraforms(group) and time.monotonic() < give_up:
+            self._interrupt(group)
+            time.sleep(POLL_SECONDS)
+        _end_group(group)
+
+    def _terraforms(self, group: int) -> list[int]:
+        return [pid for pid in group_members(group) if _name(pid) in self._command["interrupt"]]
+
     def _interrupt(self, group: int) -> None:
         """Interrupts each Terraform of the group, once: a second signal would make it give up its state."""
         members = group_members(group)
-        named = [pid for pid in members if _name(pid) in self._command["interrupt"]]
+        named = self._terraforms(group)
         # A Terraform behind a script has the name of that; whatever else Terragrunt has started is a hook, or prepares.
         # If it has started nothing at the moment, it is itself the one to interrupt.
         for pid in named or [pid for pid in members if _parent(pid) == group] or [group]:
@@ -247,7 +270,7 @@ def _started(pid: int) -> int:
     fields = _stat(pid)
     if fields[0] in ("Z", "X"):
         raise ProcessLookupError(pid)
-    return int(fields[19])
+    return int(fields[_STARTED])
 
 
 def _boot() -> str:

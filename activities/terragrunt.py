@@ -77,9 +77,16 @@ class Terragrunt:
             return OutputsAnswer(dependencies=self._planning.present(unit, await self._planning.look(unit)))
 
     @activity.defn
+    async def list_resources(self, request: UnitRequest) -> OwnedResources:
+        """What a unit owns, by its state; asked for a unit that a pull request deletes, in the tree that has it."""
+        async with heartbeating(lambda: "reading state"):
+            return await owned_resources(self._command, await self._open(request, changes=False))
+
+    @activity.defn
     async def plan_coverage(self, request: CoverageRequest) -> CoverageAnswer:
         """Does the approval of one plan cover another: the same or fewer changes, whatever their values?"""
-        return await self._planning.coverage(request)
+        async with heartbeating(lambda: "comparing plans"):
+            return await self._planning.coverage(request)
 
     @activity.defn
     async def apply_unit(self, request: ApplyRequest) -> ApplyAnswer:

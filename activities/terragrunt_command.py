@@ -84,7 +84,9 @@ class TerragruntCommand:
         return [self.terragrunt, "plan", "-refresh=false", "-lock-timeout=0s", "-input=false", "-no-color"]
 
     def apply(self, plan: Path) -> list[str]:
-        return [self.terragrunt, "apply", "-input=false", "-no-color", str(plan)]
+        """A saved plan is applied once: what Terragrunt would try again by itself may be half done already."""
+        once = "--no-auto-retry" if self.is_new else "--terragrunt-no-auto-retry"
+        return [self.terragrunt, "apply", once, "-input=false", "-no-color", str(plan)]
 
     def show(self, plan: Path | None = None, *, as_json: bool) -> list[str]:
         """A saved plan, or the state."""
@@ -97,6 +99,9 @@ class TerragruntCommand:
 
     def outputs(self) -> list[str]:
         return [self.terragrunt, "output", "-json"]
+
+    def pull_state(self) -> list[str]:
+        return [self.terragrunt, "state", "pull"]
 
     def force_unlock(self, lock_id: str) -> list[str]:
         return [self.terragrunt, "force-unlock", "-force", lock_id]

@@ -100,6 +100,7 @@ _LOG_PREFIX = re.compile(
     r"^(?:time=\S+ level=\S+ (?:prefix=\S+ )?(?:msg=)?"
     r"|\d\d:\d\d:\d\d\.\d{3} (?:ERROR|WARN|INFO|DEBUG|STDOUT|STDERR)\s+(?:\[[^\]]*\] )?(?:(?:terraform|tofu): )?)"
 )
+_SAYS_NOTHING = re.compile(r"(?:\* )?Error: (?:Terraform|OpenTofu) encountered problems during initiali[sz]ation")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _BOX = re.compile(r"^\s*[│╷╵|] ?")
 
@@ -158,7 +159,8 @@ def _diagnostics(lines: list[str]) -> list[str]:
             current = None
         elif current is not None:
             current.append(line)
-    return ["\n".join(each).rstrip() for each in found]
+    said = ["\n".join(each).rstrip() for each in found]
+    return [each for each in said if not _SAYS_NOTHING.match(each)] or said
 
 
 def _is_terragrunts_end(line: str) -> bool:

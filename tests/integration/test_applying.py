@@ -250,21 +250,18 @@ async def test_a_retry_on_another_host_waits_and_never_applies_the_plan_again(sl
     slow.worker.host, slow.worker.data = "another-host", tmp_path / "other-data"
     slow.worker.data.mkdir()
     slow.worker.lease = slow.worker.grace = timedelta(seconds=1)
-    began = time.time()
     second = slow.worker.activity("a1", attempt=2)
     beats: list[object] = []
     second.on_heartbeat = lambda *details: beats.extend(details)
     task = slow.start(record, second)
     await asyncio.sleep(2)
     assert not task.done()  # it waits until the first must have fenced itself
-    task.cancel()
-    assert time.time() - began > 1
     assert len(beats) > 1
     slow.go()
     assert (await first).summary.add == 3
 
     # The first has ended meanwhile: its plan is spent for everybody else.
-    error = await failure(slow.start(record, slow.worker.activity("a2")))
+    error = await failure(task)
     assert error.type == ErrorType.STALE_PLAN
     assert slow.begun() == 1
 

@@ -245,3 +245,28 @@ def test_a_terraform_behind_a_script_is_interrupted_all_the_same(started: Starte
     started.folder.cancel()
     assert not started.exit()["killed"]
     assert started.signals() == [f"terraform {int(signal.SIGINT)}"]
+
+
+def test_a_terraform_whose_terragrunt_was_killed_still_ends_gracefully(started: Started) -> None:
+    started.command(*started.tools())
+    started.start()
+    wait_for((started.path / "started").exists)
+    os.kill(json.loads((started.folder.path / "child.json").read_text())["pid"], signal.SIGKILL)
+    assert started.exit()["code"] == -signal.SIGKILL
+    assert started.signals() == [f"terraform {int(signal.SIGINT)}"]
+    assert "state written" in started.folder.output()
+
+
+def test_a_terraform_that_has_outlived_runner_and_terragrunt_counts_as_alive(started: Started) -> None:
+    started.command(*started.tools(), "--stubborn")
+    process = started.start()
+    wait_for((started.path / "started").exists)
+    leader = json.loads((started.folder.path / "child.json").read_text())
+    process.send_signal(signal.SIGSTOP)
+    os.kill(leader["pid"], signal.SIGKILL)
+    process.kill()
+    process.wait()
+    assert started.folder.is_alive()
+    for pid in runner.group_members(leader["pid"]):
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: not started.folder.is_alive())

@@ -173,3 +173,10 @@ def test_a_long_text_loses_its_middle_and_says_so(limit: int) -> None:
     assert cut.endswith("line 999")
     assert "lines left out" in cut
     assert cut_middle(text, len(text)) == text
+
+
+def test_a_preamble_that_says_nothing_is_no_summary() -> None:
+    preamble = (
+        "Error: Terraform encountered problems during initialisation, including problems\nwith the configuration.\n"
+    )
+    assert "failed for dev/us-east-1/vpc: Unsupported argument" in found(preamble + UNSUPPORTED).headline
