@@ -1,1 +1,1 @@
-"""What touches the outside world: one module an outside system, each a small class with its client in its constructor."""
+"""What touches the outside world: one module an outside system, each a small class that is given its client."""

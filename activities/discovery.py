@@ -14,6 +14,7 @@ from activities.git import MAX_LISTED_FILES, Git
 from activities.messages import Discover
 from activities.processes import run_process
 from activities.terragrunt_command import TerragruntCommand, child_environment
+from activities.unit_work import heartbeats
 from docustack.changed_units import changed_units
 from docustack.errors import ErrorType
 from docustack.repository import Discovery, WorkTree
@@ -35,6 +36,7 @@ class Units:
         self._command = command
 
     @activity.defn
+    @heartbeats
     async def discover(self, request: Discover) -> Discovery:
         """The units that the changed files belong to.
 

@@ -19,6 +19,7 @@ from activities.messages import (
     Nothing,
     RemoveWorkTree,
 )
+from activities.unit_work import heartbeats
 from docustack.configuration_file import CONFIGURATION_PATH, read_configuration_files
 from docustack.errors import ErrorType
 from docustack.repository import Repository, WorkTree
@@ -42,6 +43,7 @@ class Git:
         self._token = token
 
     @activity.defn
+    @heartbeats
     async def load_configuration(self, question: LoadConfiguration) -> LoadedConfiguration:
         """Read both configuration files from the tip of a branch; what is wrong in them is an answer, not a failure."""
         mirror = self.mirror(question.repository)
@@ -58,6 +60,7 @@ class Git:
         )
 
     @activity.defn
+    @heartbeats
     async def check_out(self, question: CheckOut) -> CheckedOut:
         """Fetch, merge the head into the base branch's tip, and check that out.
 
@@ -85,6 +88,7 @@ class Git:
         return CheckedOut(tree=tree, changed_files=changed_files[:MAX_LISTED_FILES], host=self._host)
 
     @activity.defn
+    @heartbeats
     async def remove_work_tree(self, question: RemoveWorkTree) -> Nothing:
         """Drop a run's work tree; it may be gone already."""
         mirror = self.mirror(question.repository)

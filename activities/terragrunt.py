@@ -19,11 +19,13 @@ from activities.messages import (
     CoverageRequest,
     FreeStateLock,
     OutputsAnswer,
+    OwnedResources,
     PlanAnswer,
     PlanRequest,
     StateLockAnswer,
     UnitRequest,
 )
+from activities.owned_resources import owned_resources
 from activities.planning import Planning
 from activities.state_locks import StateLocks
 from activities.terragrunt_command import TerragruntCommand

@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
+import functools
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
@@ -15,6 +16,10 @@ from activities.messages import FailureDetails, UnitRequest
 from activities.terragrunt_command import TerragruntCommand
 from docustack.errors import NEVER_RETRIED, ErrorType
 from docustack.repository import WorkTree
+
+Owner = TypeVar("Owner")
+Question = TypeVar("Question")
+Answer = TypeVar("Answer")
 
 _OFTEN = 5.0
 """Seconds between heartbeats, where the heartbeat timeout doesn't ask for more."""
@@ -82,6 +87,9 @@ def unit_failure(
 @contextlib.asynccontextmanager
 async def heartbeating(details: Callable[[], object]) -> AsyncIterator[None]:
     """Tells Temporal that this attempt lives, at once and then often enough, with details that a retry could use."""
+    if not activity.in_activity():
+        yield
+        return
     timeout = activity.info().heartbeat_timeout
     interval = min(_OFTEN, timeout.total_seconds() / 3) if timeout else _OFTEN
     activity.heartbeat(details())
@@ -96,6 +104,19 @@ async def heartbeating(details: Callable[[], object]) -> AsyncIterator[None]:
         yield
     finally:
         task.cancel()
+
+
+def heartbeats(
+    method: Callable[[Owner, Question], Coroutine[Any, Any, Answer]],
+) -> Callable[[Owner, Question], Coroutine[Any, Any, Answer]]:
+    """An activity that may take long and has nothing to tell meanwhile: a dead worker is still noticed soon."""
+
+    @functools.wraps(method)
+    async def attended(self: Owner, question: Question) -> Answer:
+        async with heartbeating(lambda: method.__name__):
+            return await method(self, question)
+
+    return attended
 
 
 def was_cancelled() -> bool:

@@ -162,6 +162,7 @@ async def open_activities(settings: Settings, client: Client) -> AsyncIterator[A
                 terragrunt.plan_unit,
                 terragrunt.dependency_outputs,
                 terragrunt.plan_coverage,
+                terragrunt.list_resources,
                 terragrunt.apply_unit,
                 terragrunt.free_state_lock,
             ]

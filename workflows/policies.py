@@ -38,9 +38,13 @@ SLACK = ActivityConfig(
     schedule_to_close_timeout=timedelta(hours=12),
     retry_policy=_PATIENT,
 )
+HEARTBEAT_TIMEOUT = timedelta(seconds=15)
+"""Sets how fast a dead worker is noticed, and (at 0.8 of it) how fast a cancellation arrives."""
+
 GIT = ActivityConfig(
     task_queue=CONTROL_QUEUE,
-    start_to_close_timeout=timedelta(minutes=10),
+    start_to_close_timeout=timedelta(minutes=30),
+    heartbeat_timeout=HEARTBEAT_TIMEOUT,
     schedule_to_close_timeout=timedelta(hours=2),
     retry_policy=_PATIENT,
 )
@@ -50,9 +54,6 @@ LOCKS = ActivityConfig(
     schedule_to_close_timeout=timedelta(hours=2),
     retry_policy=_PATIENT,
 )
-
-HEARTBEAT_TIMEOUT = timedelta(seconds=15)
-"""Sets how fast a dead worker is noticed, and (at 0.8 of it) how fast a cancellation arrives."""
 
 HOST_ANSWERS_WITHIN = timedelta(minutes=3)
 """How long work waits for the host that holds a run before it counts as gone."""

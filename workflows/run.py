@@ -13,7 +13,7 @@ from workflows.calls import call
 from workflows.failures import message_of
 from workflows.locking import LockAnswers, take_locks
 from workflows.planning import drop_what_may_not_be_planned, plan_units
-from workflows.preparing import choose_units, find_units, read_rules
+from workflows.preparing import base_tree_id, choose_units, find_units, look_at_deleted_units, read_rules
 from workflows.reporting import ONE_COMMENT_EACH, Report
 from workflows.run_state import OperatorSignal, Refused, Run, RunStart, RunState, RunView
 from workflows.unlocking import unlock
@@ -26,6 +26,7 @@ with workflow.unsafe.imports_passed_through():
     from docustack.events import pull_request_workflow_id
     from docustack.locks import LockAnswer
     from docustack.model import Model
+    from docustack.repository import UnitStatus
     from docustack.run_comments import nothing_to_apply_comment, refusal_comment
     from docustack.run_remarks import remarks_comment
     from docustack.runs import Operation, RunResult, RunStatus, UnitOutcome, UnitPhase
@@ -141,6 +142,8 @@ class RunWorkflow:
             if run.start.draft and run.start.automatic and not run.configuration.pull_requests.plan_drafts:
                 raise Refused("This pull request is a draft; it is planned once it is ready for review.", on_check=True)
             await find_units(run)
+            if run.start.operation is Operation.PLAN:
+                await look_at_deleted_units(run)
             choose_units(run)
         match run.start.operation:
             case Operation.PLAN:
@@ -318,11 +321,15 @@ class RunWorkflow:
     async def _remove_work_tree(self) -> None:
         if self._run.state.tree is None:
             return
-        try:
-            await call(
-                Git.remove_work_tree,
-                RemoveWorkTree(repository=self._run.start.repository, run_id=self._run.start.run_id),
-                policy=policies.GIT,
-            )
-        except ActivityError as error:
-            workflow.logger.warning("the work tree stays: %s", error.cause)
+        trees = [self._run.start.run_id]
+        if self._run.state.discovery and any(unit.status is UnitStatus.DELETED for unit in self._run.discovery.changed):
+            trees.append(base_tree_id(self._run))
+        for tree in trees:
+            try:
+                await call(
+                    Git.remove_work_tree,
+                    RemoveWorkTree(repository=self._run.start.repository, run_id=tree),
+                    policy=policies.GIT,
+                )
+            except ActivityError as error:
+                workflow.logger.warning("the work tree stays: %s", error.cause)

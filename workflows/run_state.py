@@ -32,6 +32,7 @@ class RunState(State):
     discovery: Discovery | None = None
     selected: list[str] = []  # units of this run, in the order in which they are worked on
     remarks: list[str] = []  # sentences for the person, beside the units' own comments
+    still_owned: dict[str, tuple[str, ...]] = {}  # deleted units whose state could be read
     phases: dict[str, UnitPhase] = {}
     outcomes: dict[str, UnitOutcome] = {}
     comments: list[int] = []

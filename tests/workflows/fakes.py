@@ -27,6 +27,7 @@ from activities.messages import (
     MarkOutdated,
     Nothing,
     OutputsAnswer,
+    OwnedResources,
     PlanAnswer,
     PlanRequest,
     PostComment,
@@ -243,6 +244,10 @@ class World:
         return OutputsAnswer(dependencies=self._outputs(self.units[request.unit]))
 
     @activity.defn
+    async def list_resources(self, request: UnitRequest) -> OwnedResources:
+        return OwnedResources(known=True, addresses=("aws_db_instance.main",), count=1)
+
+    @activity.defn
     async def plan_coverage(self, request: CoverageRequest) -> CoverageAnswer:
         beyond = self.changes_of_plan[request.new.json_document] - self.changes_of_plan[request.approved.json_document]
         changes = tuple(
@@ -345,6 +350,7 @@ class World:
             self.plan_unit,
             self.dependency_outputs,
             self.plan_coverage,
+            self.list_resources,
             self.apply_unit,
             self.free_state_lock,
             self.post_comment,

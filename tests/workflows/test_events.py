@@ -186,6 +186,7 @@ async def test_a_deleted_unit_is_told_of_and_never_planned(stage: Stage) -> None
     await planned(stage, {VPC: Unit(), RDS: Unit()})
     assert stage.world.units[RDS].plans == 0
     assert stage.world.texts(f"`{RDS}` is deleted")
+    assert stage.world.texts("`aws_db_instance.main`")
 
 
 async def test_a_broken_configuration_is_told_and_nothing_starts(stage: Stage) -> None:
