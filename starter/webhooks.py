@@ -24,7 +24,12 @@ BODY_ARRIVES_WITHIN = 30.0
 TEMPORAL_ANSWERS_WITHIN = 5.0
 """GitHub waits for ten seconds."""
 
-RETRY_AFTER = "30"
+_HEADERS_OF = {
+    503: {"Retry-After": "30"},
+    # Else the server would go on reading, and throwing away, for as long as the sender goes on sending.
+    408: {"Connection": "close"},
+    413: {"Connection": "close"},
+}
 
 _CONTROL_QUEUE = "docustack"
 _HEADER_TEXT = re.compile(r"[\x21-\x7e]{1,100}")
@@ -55,7 +60,8 @@ class Webhooks:
         try:
             response = await self._receive(request)
         except Refused as refused:
-            response = JSONResponse({"error": refused.reason}, refused.status)
+            headers = _HEADERS_OF.get(refused.status)
+            response = JSONResponse({"error": refused.reason}, refused.status, headers)
             _record(request, "refused", reason=refused.reason, status=refused.status)
         except ClientDisconnect:
             response = JSONResponse({"error": "the body ended early"}, 400)
