@@ -31,6 +31,7 @@ class Grant(Model):
     actor: str
     since: datetime
     token: int
+    request_id: str = ""  # the request that took it: if that one is withdrawn, it is given back
 
 
 class LockAnswer(Model):
@@ -79,17 +80,20 @@ class LockTable(State):
     def release(self, holder: str, units: tuple[str, ...] | None = None) -> list[str]:
         """Free what a holder holds (of `units`, or all of it); name the units freed."""
         freed = [
-            unit
-            for unit, grant in self.grants.items()
-            if grant.holder == holder and (units is None or unit in units)
+            unit for unit, grant in self.grants.items() if grant.holder == holder and (units is None or unit in units)
         ]
         for unit in freed:
             del self.grants[unit]
         return freed
 
     def withdraw(self, request_id: str) -> None:
-        """Leave the queue; grants stay."""
+        """Leave the queue, and give back what this very request has taken: nobody uses it.
+
+        An answer can cross the withdrawal on its way; what the holder held before stays.
+        """
         self.queue = [request for request in self.queue if request.request_id != request_id]
+        for unit in [unit for unit, grant in self.grants.items() if grant.request_id == request_id]:
+            del self.grants[unit]
 
     def withdraw_holder(self, holder: str) -> None:
         """Take everything that a closed pull request waits for out of the queue."""
@@ -135,6 +139,7 @@ class LockTable(State):
                 actor=request.actor,
                 since=now,
                 token=self.next_token,
+                request_id=request.request_id,
             )
             self.next_token += 1
 
@@ -147,7 +152,7 @@ class ReleaseLocks(Model):
 
 
 class WithdrawRequest(Model):
-    """Leave the queue; what is held stays held."""
+    """Leave the queue, and give back what the request took; what was held before it stays held."""
 
     request_id: str
 

@@ -62,17 +62,17 @@ class LocksWorkflow:
 
     async def _act(self, message: LockRequest | ReleaseLocks | WithdrawRequest) -> None:
         if isinstance(message, LockRequest):
-            answer = self._table.request(message, workflow.now())
-            await self._answer(message, answer)
-            return
-        if isinstance(message, ReleaseLocks):
+            await self._answer(message, self._table.request(message, workflow.now()))
+        elif isinstance(message, ReleaseLocks):
             self._table.release(message.holder, message.units)
             if message.units is None:
                 self._table.withdraw_holder(message.holder)
         else:
             self._table.withdraw(message.request_id)
-        for granted in self._table.grant_ready(workflow.now()):
-            await self._answer(granted, self._table.answer(granted))
+        # An answer that nobody hears gives its units back, and they may be what others wait for.
+        while granted := self._table.grant_ready(workflow.now()):
+            for request in granted:
+                await self._answer(request, self._table.answer(request))
 
     async def _answer(self, request: LockRequest, answer: LockAnswer) -> None:
         """Tell the run; one that has ended meanwhile can't hear, and keeps nothing it did not hold before."""
