@@ -46,17 +46,22 @@ def refused_check(message: str, *, cancelled: bool = False, failed: bool = False
     return _completed("action_required", _plain(message) or "Refused", prose(message))
 
 
-def plan_check(outcomes: Sequence[UnitOutcome], links: Links = NO_LINKS) -> Check:
-    """All plans of a run.
+def plan_check(outcomes: Sequence[UnitOutcome], left: Collection[str] = (), links: Links = NO_LINKS) -> Check:
+    """All plans of a run; `left` are changed units that no plan has reached yet: they keep the check from being green.
 
     A deferred unit can be planned only after an apply, so it must not hold up the merge, but is no success either:
     `neutral`, which branch protection lets pass.
     """
-    if not outcomes:
+    if not outcomes and not left:
         return _completed("success", "No unit to plan", "This pull request changes no unit that is planned here.")
-    table = _table(outcomes, links)
+    table = _table(outcomes, links) if outcomes else ""
+    waiting = f"Not planned yet: {code_list(sorted(left), 50)}." if left else ""
+    summary = "\n\n".join(part for part in (waiting, table) if part)
     if bad := _bad_end(outcomes, "planned"):
-        return _completed(*bad, table)
+        return _completed(*bad, summary)
+    if left:
+        title = f"{len(outcomes):,} of {counted(len(outcomes) + len(left), 'unit')} planned"
+        return _completed("action_required", title, summary)
     deferred = [outcome.unit for outcome in outcomes if outcome.phase is UnitPhase.DEFERRED]
     if deferred:
         title = f"{tally(outcomes)}: {counted(len(deferred), 'unit')} can be planned only after another was applied"

@@ -161,30 +161,40 @@ class Report:
     # ---- check -----------------------------------------------------------------------------------------------------
 
     async def check(self, check: Check) -> None:
-        """Create or update the run's check; where GitHub refuses it for good the run goes on without."""
-        start, state = self._run.start, self._run.state
+        """Create or update the run's own check."""
+        state = self._run.state
+        check_run_id = await self._set_check(self._run.start.operation, check, state.check_run_id)
+        state.check_run_id = check_run_id or state.check_run_id
+
+    async def check_of_apply(self, check: Check) -> None:
+        """A plan that leaves nothing to apply says so in the other check too, which branch protection may wait for."""
+        await self._set_check(Operation.APPLY, check, None)
+
+    async def _set_check(self, operation: Operation, check: Check, check_run_id: int | None) -> int | None:
+        """Where GitHub refuses it for good the run goes on without."""
+        start = self._run.start
         try:
             answer = await call(
                 GitHub.set_check,
                 SetCheck(
                     repository=start.repository,
                     head_commit=start.pull_request.head_commit,
-                    name=f"docustack/{start.operation.value}",
+                    name=f"docustack/{operation.value}",
                     external_id=start.run_id,
                     status=check.status,
                     conclusion=check.conclusion,
                     title=check.title,
                     summary=check.summary,
                     details_url=self.links.run or None,
-                    check_run_id=state.check_run_id,
+                    check_run_id=check_run_id,
                 ),
                 summary=check.title,
                 policy=policies.GITHUB,
             )
         except ActivityError as error:
             workflow.logger.error("the check could not be set: %s", error.cause)
-            return
-        state.check_run_id = answer.check_run_id
+            return None
+        return answer.check_run_id
 
     # ---- Slack -----------------------------------------------------------------------------------------------------
 

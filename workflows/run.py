@@ -13,7 +13,7 @@ from workflows.calls import call
 from workflows.failures import message_of
 from workflows.locking import LockAnswers, take_locks
 from workflows.planning import drop_what_may_not_be_planned, plan_units
-from workflows.preparing import base_tree_id, choose_units, find_units, look_at_deleted_units, read_rules
+from workflows.preparing import base_tree_id, choose_units, find_units, is_workable, look_at_deleted_units, read_rules
 from workflows.reporting import ONE_COMMENT_EACH, Report
 from workflows.run_state import OperatorSignal, Refused, Run, RunStart, RunState, RunView
 from workflows.unlocking import unlock
@@ -292,7 +292,13 @@ class RunWorkflow:
         failed = next(iter(failures), None)
         why = f"{failed.unit}: {failed.message}" if failed else ""
         if start.operation is Operation.PLAN:
-            await report.check(plan_check(outcomes))
+            await report.check(plan_check(outcomes, left=self._left_to_plan()))
+            if (
+                not start.directories
+                and not self._left_to_plan()
+                and all(outcome.phase is UnitPhase.NO_CHANGES for outcome in outcomes)
+            ):
+                await report.check_of_apply(apply_check(()))
             summaries = [outcome.plan.summary for outcome in outcomes if outcome.plan]
             if outcomes:
                 report.slack(plan_failed(why) if failed else plan_completed(total(summaries)))
@@ -302,6 +308,13 @@ class RunWorkflow:
             report.react("confused" if failed else "rocket")
         else:
             report.react("+1")
+
+    def _left_to_plan(self) -> list[str]:
+        """Changed units of the pull request that neither this run nor an earlier one has planned."""
+        start = self._run.start
+        known = {plan.unit for plan in start.plans} | set(start.deferred) | set(start.applied)
+        changed = {unit.unit for unit in self._run.discovery.changed if is_workable(unit)}
+        return sorted(changed - set(self._run.state.outcomes) - known)
 
     def _left_to_apply(self) -> list[str]:
         """Changed units of the pull request that have a plan, and that neither this run nor an earlier one applied."""

@@ -190,7 +190,10 @@ async def test_a_deleted_unit_is_told_of_and_never_planned(stage: Stage) -> None
 
 
 async def test_a_broken_configuration_is_told_and_nothing_starts(stage: Stage) -> None:
-    stage.world.configuration, stage.world.problems = None, ("docustack.yaml:3: unknown key `teems`, did you mean `teams`?",)
+    stage.world.configuration, stage.world.problems = (
+        None,
+        ("docustack.yaml:3: unknown key `teems`, did you mean `teams`?",),
+    )
     await planned(stage, {VPC: Unit()})
     assert stage.world.units[VPC].plans == 0
     assert stage.world.texts("docustack.yaml:3")
@@ -207,7 +210,7 @@ async def test_every_event_counts_across_continue_as_new(stage: Stage) -> None:
         await stage.comment("terrateam help")
     await stage.until(lambda: len(stage.world.texts("terrateam unlock")) == 40, "forty replies", seconds=60)
     async with asyncio.timeout(20):
-        while (await stage.handle().describe()).run_id == first.run_id:  # noqa: ASYNC110 - Temporal has no event for it
+        while (await stage.handle().describe()).run_id == first.run_id:
             await asyncio.sleep(0.05)
     state = await stage.state()
     assert VPC in state.plans
@@ -249,3 +252,11 @@ async def test_a_lost_worker_while_planning_is_made_good_by_a_retry(stage: Stage
     unit.plan_error = None
     state = await stage.until_ended(1)
     assert VPC in state.plans
+
+
+async def test_a_pull_request_that_changes_nothing_needs_no_apply(stage: Stage) -> None:
+    await planned(stage, {})
+    for name in ("docustack/plan", "docustack/apply"):
+        check = stage.world.check(name)
+        assert check is not None
+        assert check.conclusion == "success"

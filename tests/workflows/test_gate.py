@@ -80,6 +80,9 @@ async def test_production_is_not_planned_for_an_author_who_may_not(stage: Stage)
     await planned(stage, {VPC: Unit(), PROD: Unit()})
     assert stage.world.units[PROD].plans == 0
     assert stage.world.texts("may not plan `prod`")
+    check = stage.world.check("docustack/plan")
+    assert check is not None
+    assert check.conclusion == "action_required"
     await stage.comment("terrateam plan", sender="infra-member")
     await stage.until(lambda: stage.world.units[PROD].plans == 1)
     state = await stage.until_idle()
