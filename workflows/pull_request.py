@@ -162,7 +162,7 @@ class PullRequestWorkflow:
                     directories=run.directories,
                     plans=tuple(self._state.plans.values()),
                     deferred=tuple(self._state.deferred),
-                    applied=tuple(self._state.applied),
+                    applied=tuple(unit for unit, head in self._state.applied.items() if head == facts.head_commit),
                     comment_id=run.comment_id,
                     draft=facts.draft,
                 )
