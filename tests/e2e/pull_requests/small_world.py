@@ -1,0 +1,101 @@
+"""A local world on a small live repository, brought up and taken down by the command line, as a person would do it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from local.histories import Histories
+from local.people import Person, person
+from local.places import Places
+from local.slack_channel import SlackChannel
+from local.status import Status
+from local.waiting import wait_for
+from tests.e2e.pull_requests import live_repository
+from tests.e2e.pull_requests.live_repository import States
+
+DOCUSTACK = Path(sys.executable).parent / "docustack"
+LAST_LINES = 40
+
+
+class SmallWorld:
+    """One world with its people, states, channel and workflows."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
+        self.folder = folder
+        self.data = folder / "world"
+        self.states = States(folder / "states")
+        self._settings = settings
+        self._people: dict[str, Person] = {}
+        self._clones = 0
+        self._status: Status | None = None
+
+    # ---- life --------------------------------------------------------------------------------------------------------
+
+    def up(self) -> None:
+        live_repository.make(self.folder / "live", self.states.folder)
+        self._local("up", "--detach", "--live-repository", str(self.folder / "live"))
+
+    def down(self) -> None:
+        self._local("down")
+
+    def restart(self, *parts: str) -> None:
+        for part in parts:
+            self._local("restart", part)
+        self._status = None
+
+    def kill(self, part: str) -> None:
+        """kill -9, and wait until it is gone."""
+        pid = self.status.processes[part]
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: not _lives(pid), f"the end of {part} ({pid})", 10)
+
+    def _local(self, *arguments: str) -> str:
+        command = [str(DOCUSTACK), "local", *arguments, "--data-dir", str(self.data)]
+        done = subprocess.run(
+            command, env=os.environ | self._settings, capture_output=True, text=True, timeout=180, check=False
+        )
+        assert done.returncode == 0, f"{' '.join(command)} ends with {done.returncode}:\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    # ---- looks -------------------------------------------------------------------------------------------------------
+
+    @property
+    def status(self) -> Status:
+        """By the documented contract of `status --json`; asked again after a restart."""
+        if self._status is None:
+            self._status = Status.model_validate(json.loads(self._local("status", "--json")))
+        return self._status
+
+    @property
+    def slack(self) -> SlackChannel:
+        return SlackChannel(Places(self.data), self.status)
+
+    @property
+    def histories(self) -> Histories:
+        return Histories(self.status)
+
+    def person(self, login: str) -> Person:
+        if login not in self._people:
+            self._people[login] = person(self.status, login)
+        return self._people[login]
+
+    def clone_folder(self) -> Path:
+        self._clones += 1
+        return self.folder / "clones" / str(self._clones)
+
+    def last_lines(self) -> dict[str, str]:
+        """The end of each part's log, for the report of a failed test."""
+        found = {}
+        for path in sorted((self.data / "logs").glob("*.log")):
+            found[path.stem] = "\n".join(path.read_text(errors="replace").splitlines()[-LAST_LINES:])
+        return found
+
+
+def _lives(pid: int) -> bool:
+    """A zombie, whom nobody has waited for yet, lives no more."""
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
