@@ -3,16 +3,17 @@
 import os
 from typing import Any
 
-import boto3
-import botocore.session
-from botocore.config import Config
-
 REGION = "us-east-1"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 
 
 def client(service: str, endpoint_url: str) -> Any:  # boto3 makes its clients' types at run time
     """A boto3 client of the simulated account; nothing of this machine's AWS settings is used."""
+    # Here, because every command of ours imports this module and few need boto3, which takes a while to load.
+    import boto3  # noqa: PLC0415
+    import botocore.session  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415
+
     nothing = {
         "profile": (None, None, None, None),
         "config_file": (None, None, os.devnull, None),

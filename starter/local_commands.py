@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 from types import FrameType
@@ -12,7 +13,6 @@ from rich.console import Console
 from rich.table import Table
 
 from local import processes
-from local.demo.performance import perform
 from local.demo.scenarios import DEFAULT, SCENARIOS
 from local.parts import PARTS, PASSED_ON
 from local.places import DEFAULT_DATA_DIR
@@ -24,6 +24,8 @@ from starter.console import errors, output, print_json
 from starter.exit_codes import CommandFailed, ExitCode
 
 app = typer.Typer(name="local", help="Run the whole outside world on this machine.", no_args_is_help=True)
+
+WIDTH = 140
 
 Detach = Annotated[bool, typer.Option("--detach", "-d", help="Return once all is ready, and leave it running.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Stop and remove an earlier world of this folder first.")]
@@ -133,8 +135,12 @@ def demo(
     if scenario not in SCENARIOS:
         known = [f"{name}: {one.summary}" for name, one in SCENARIOS.items()]
         raise CommandFailed(f"There is no scenario {scenario!r}. There are:", *known, code=ExitCode.USAGE)
+    from local.demo.performance import perform  # noqa: PLC0415  # takes a second that no other command has to wait for
+
     _interrupt_on_signals()
-    if not perform(scenario, data_dir, output(), keep=keep, terragrunt=terragrunt):
+    # Where nobody looks the lines are as long as on a wide screen.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
+    if not perform(scenario, data_dir, console, keep=keep, terragrunt=terragrunt):
         raise typer.Exit(ExitCode.FAILED)
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 from temporalio.service import RPCError
 
@@ -61,7 +61,7 @@ def _bring_up(stage: Stage, terragrunt: str | None) -> None:
 
 def _workflows(stage: Stage) -> list[Workflow]:
     try:
-        return stage.histories.workflows()
+        return stage.doors.histories.workflows()
     except (WorldError, RPCError, RuntimeError):
         return []  # the world is not up: that has been told
 
@@ -79,7 +79,7 @@ def _show_places(stage: Stage, workflows: list[Workflow], *, kept: bool) -> None
     console.print()
     if workflows:
         status = stage.world.status()
-        table = Table("workflow", "kind", "status", "events", box=None, padding=(0, 2, 0, 0), title_justify="left")
+        table = Table(Column("workflow", no_wrap=True), "kind", "status", "events", box=None, padding=(0, 2, 0, 0))
         for one in workflows:
             table.add_row(one.id, one.kind, one.status.lower(), str(one.events))
         console.print(table)

@@ -3,7 +3,7 @@
 import re
 import time
 
-from rich.console import Console, Group
+from rich.console import Console
 from rich.padding import Padding
 from rich.panel import Panel
 from rich.rule import Rule
@@ -57,7 +57,7 @@ class Screen:
 
     def _line(self, text: Text) -> None:
         time_of_it = Text(f"{self.elapsed:6.1f} ", "dim")
-        self.console.print(Group(time_of_it + text) if text.plain else time_of_it, soft_wrap=True)
+        self.console.print(time_of_it + text, soft_wrap=True)
 
 
 def abridged(body: str) -> str:

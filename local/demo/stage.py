@@ -4,17 +4,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
-import httpx
-
-from local import aws
 from local.demo.screen import Screen
-from local.histories import Histories
-from local.people import Comment, Person, Refused, person
-from local.slack_channel import SlackChannel
+from local.doors import Doors
+from local.people import Comment, Refused
 from local.waiting import NotThere
-from local.work_tree import WorkTree
 from local.world import World
 
 
@@ -39,10 +33,11 @@ class Step:
 
 
 class Stage:
-    """Public doors only: git, GitHub's API with people's tokens, Slack's, Temporal's and AWS' own APIs."""
+    """Scenarios do everything through `doors`, and say on the stage what they do and what they claim."""
 
     def __init__(self, world: World, screen: Screen) -> None:
         self.world = world
+        self.doors = Doors(world)
         self.screen = screen
         self.steps: list[Step] = []
         self.complete = False  # played to its end, and all was as it should be
@@ -62,8 +57,10 @@ class Stage:
         try:
             yield
             step.ended = True
-        except (NotThere, Refused, httpx.HTTPError) as error:
+        except (NotThere, Refused) as error:
             self._differs(str(error), "")
+        except Exception as error:  # of any client: it is told as the step's end, with what was well before it
+            self._differs(f"{type(error).__name__}: {error}", "")
         finally:
             step.seconds = time.monotonic() - began
         if step.differences:
@@ -72,7 +69,7 @@ class Stage:
     def check(self, what: str, holds: bool, found: object = "") -> None:
         """Something that this step claims. What doesn't hold ends the scenario when the step has looked at the rest."""
         self.steps[-1].checks += 1
-        shown = str(found)
+        shown = _shown(found)
         if holds:
             self.screen.checked(what, shown if len(shown) <= 100 else f"{shown[:99]}…")
         else:
@@ -80,7 +77,8 @@ class Stage:
 
     def same(self, what: str, found: object, wanted: object) -> None:
         """Two things that this step claims to be equal."""
-        self.check(what, found == wanted, found if found == wanted else f"{found!r}, wanted {wanted!r}")
+        same = found == wanted
+        self.check(what, same, found if same else f"{_shown(found)}; wanted: {_shown(wanted)}")
 
     def see(self, comment: Comment) -> None:
         """Show a comment once."""
@@ -88,23 +86,19 @@ class Stage:
             self._seen.add(comment.id)
             self.screen.comment(comment)
 
-    def person(self, login: str) -> Person:
-        return person(self.world.status(), login)
-
-    def clone(self, who: Person) -> WorkTree:
-        return who.clone(self.world.places.people / who.login)
-
-    def aws(self, service: str) -> Any:  # boto3 makes its clients' types at run time
-        return aws.client(service, self.world.status().aws.endpoint_url)
-
-    @property
-    def slack(self) -> SlackChannel:
-        return SlackChannel(self.world.places, self.world.status())
-
-    @property
-    def histories(self) -> Histories:
-        return Histories(self.world.status())
-
     def _differs(self, what: str, found: str) -> None:
         self.steps[-1].differences.append(f"{what}: {found}" if found else what)
         self.screen.differs(what, found)
+
+
+def _shown(found: object) -> str:
+    """A value as a person reads it."""
+    if isinstance(found, bool):
+        return "yes" if found else "no"
+    if isinstance(found, dict):
+        return ", ".join(f"{name}: {value}" for name, value in found.items()) or "none"
+    if isinstance(found, set):
+        found = sorted(found)
+    if isinstance(found, list | tuple):
+        return ", ".join(str(one) for one in found) or "none"
+    return str(found)
