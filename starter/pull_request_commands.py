@@ -22,6 +22,14 @@ app = typer.Typer(name="pr", help="Show pull requests as DocuStack knows them.",
 _UNIT_STYLES = {"preview": "yellow", "deferred": "yellow", "applied": "green", "no-changes": "dim"}
 
 
+def _number(typed: str) -> int:
+    """As people write it: `12`, or `#12`."""
+    digits = typed.removeprefix("#")
+    if not (digits.isascii() and digits.isdigit() and int(digits)):
+        raise typer.BadParameter(f"{typed!r} is no number of a pull request")
+    return int(digits)
+
+
 @app.command("list")
 def list_(
     everything: Annotated[bool, typer.Option("--all", help="Closed ones too.")] = False,
@@ -45,7 +53,7 @@ def list_(
 
 @app.command()
 def show(
-    number: Annotated[int, typer.Argument(metavar="N", min=1, help="The pull request's number.")],
+    number: Annotated[int, typer.Argument(metavar="N", parser=_number, help="The pull request's number.")],
     repository: RepositoryOption = None,
     as_json: JsonOption = False,
 ) -> None:
