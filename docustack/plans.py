@@ -58,7 +58,7 @@ class PlanRecord(Model):
     json_document: ArtifactRef
     text: ArtifactRef
     log: ArtifactRef
-    text_preview: str = ""  # redacted plan text, cut to what fits into a comment (at most 60,000 characters)
+    text_preview: str = ""  # redacted plan text, cut to the request's `text_limit`
     destroy: bool = False
     spent: bool = False  # an apply of it has begun: it is never applied again, only compared with
 
@@ -66,6 +66,10 @@ class PlanRecord(Model):
     def is_preview(self) -> bool:
         """Made from mock outputs: shown to people, never applied."""
         return any(dependency.kind is OutputsKind.MOCK for dependency in self.dependencies)
+
+    def without_text(self) -> "PlanRecord":
+        """The record as it is kept and passed on: the text was for one comment."""
+        return self.model_copy(update={"text_preview": ""})
 
 
 class Change(Model):

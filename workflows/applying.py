@@ -181,8 +181,9 @@ class UnitApply:
         await self._cover(answer.record)
         return None
 
-    async def _cover(self, record: PlanRecord) -> None:
+    async def _cover(self, shown: PlanRecord) -> None:
         """The new plan is applied if the approval of the old one covers it; else the gate opens again."""
+        record = shown.without_text()
         beyond: tuple[Change, ...] = ()
         if self._approved is not None:
             coverage = await call(
@@ -199,7 +200,7 @@ class UnitApply:
             self._plan = record
             return
         outcome = UnitOutcome(
-            unit=self._unit, environment=self._environment, phase=UnitPhase.PLANNED, plan=record, log=record.log
+            unit=self._unit, environment=self._environment, phase=UnitPhase.PLANNED, plan=shown, log=record.log
         )
         self._report.phase(self._unit, UnitPhase.WAITING)
         await gate.pass_unit_gate(self._run, self._report, outcome, beyond)
@@ -257,7 +258,7 @@ class UnitApply:
 
     def _spent(self) -> PlanRecord | None:
         plan = self._plan or self._approved
-        return plan.model_copy(update={"spent": True, "text_preview": ""}) if plan else None
+        return plan.model_copy(update={"spent": True}) if plan else None
 
     def _outcome(self, phase: UnitPhase, *, message: str = "", error_type: ErrorType | None = None) -> UnitOutcome:
         return UnitOutcome(

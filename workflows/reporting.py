@@ -24,8 +24,11 @@ with workflow.unsafe.imports_passed_through():
 ONE_COMMENT_EACH = 10
 """Up to this many units get a comment of their own; more become one table."""
 
+TEXT_LIMIT = 150_000
+"""Characters of a plan that travel to its own comment: more than fit, so that the comment cuts and links to the rest."""
+
 COMMENT_ROOM = 60_000
-"""Characters of output that fit into one comment."""
+"""Characters of output that fit into one comment, shared by all units of a large run."""
 
 
 class Report:
@@ -41,7 +44,7 @@ class Report:
     def text_limit(run: Run) -> int:
         """How much output of one unit is wanted: its share of a comment."""
         units = max(1, len(run.state.selected))
-        return COMMENT_ROOM if units <= ONE_COMMENT_EACH else COMMENT_ROOM // units
+        return TEXT_LIMIT if units <= ONE_COMMENT_EACH else COMMENT_ROOM // units
 
     @property
     def links(self) -> Links:
@@ -96,7 +99,7 @@ class Report:
 
     def _keep(self, outcome: UnitOutcome) -> None:
         """State holds no texts: a thousand units must fit into one continue-as-new."""
-        plan = outcome.plan.model_copy(update={"text_preview": ""}) if outcome.plan else None
+        plan = outcome.plan.without_text() if outcome.plan else None
         self._run.state.outcomes[outcome.unit] = outcome.model_copy(update={"plan": plan, "text": ""})
         self.phase(outcome.unit, outcome.phase)
 
