@@ -13,6 +13,7 @@ from docustack.repository import Repository
 from starter.answers import PlannedUnit, PullRequestLine
 from starter.client import ANSWER_WITHIN, Connection, is_away
 from starter.exit_codes import CommandFailed, ExitCode
+from starter.found_runs import quoted
 from workflows import search_attributes
 
 _AT_ONCE = 5
@@ -25,7 +26,7 @@ async def list_pull_requests(
     """The open ones, or all that Temporal remembers; the newest first."""
     query = _TYPE if everything else f"{_TYPE} AND ExecutionStatus = 'Running'"
     if repository is not None:
-        query += f" AND {search_attributes.REPOSITORY.name} = '{repository.full_name}'"
+        query += f" AND {_of(repository)}"
     found: dict[str, WorkflowExecution] = {}
     async for execution in connection.client.list_workflows(query):
         found.setdefault(execution.id, execution)  # one that was reopened has several: the newest counts
@@ -144,9 +145,13 @@ def _status_without(execution: WorkflowExecution) -> str:
     return "idle" if execution.status is WorkflowExecutionStatus.RUNNING else "closed"
 
 
+def _of(repository: Repository) -> str:
+    """By id, which every pull request has from its first moment; search attributes come with its first event."""
+    return "WorkflowId STARTS_WITH " + quoted(pull_request_workflow_id(repository, 0).removesuffix("0"))
+
+
 async def _no_such_pull_request(connection: Connection, repository: Repository, number: int) -> CommandFailed:
-    query = f"{_TYPE} AND {search_attributes.REPOSITORY.name} = '{repository.full_name}'"
-    executions = connection.client.list_workflows(query, limit=50)
+    executions = connection.client.list_workflows(f"{_TYPE} AND {_of(repository)}", limit=50)
     known = sorted({int(execution.id.rpartition("#")[2]) for execution in [item async for item in executions]})
     listed = ", ".join(f"#{other}" for other in known[-10:]) if known else "none"
     return CommandFailed(

@@ -47,7 +47,7 @@ class RunFilter:
             (search_attributes.REPOSITORY.name, self.repository),
         )
         terms = ["WorkflowType = 'RunWorkflow'", "ExecutionStatus != 'ContinuedAsNew'"]
-        terms += [f"{name} = {_quoted(value)}" for name, value in pairs if value is not None]
+        terms += [f"{name} = {quoted(value)}" for name, value in pairs if value is not None]
         if self.pull_request is not None:
             terms.append(f"{search_attributes.PULL_REQUEST.name} = {self.pull_request}")
         if self.status is not None:
@@ -167,14 +167,15 @@ def _status_term(status: str) -> str:
     if status == RunStatus.RUNNING.value:
         return f"ExecutionStatus = 'Running' AND ({name} = 'running' OR {name} IS NULL)"
     if status == RunStatus.WAITING.value:
-        return f"ExecutionStatus = 'Running' AND {name} = {_quoted(status)}"
+        return f"ExecutionStatus = 'Running' AND {name} = {quoted(status)}"
     by_both = {RunStatus.FAILED.value: "Failed", RunStatus.CANCELLED.value: "Canceled"}
     if status in by_both:
-        return f"({name} = {_quoted(status)} OR ExecutionStatus = '{by_both[status]}')"
-    return f"{name} = {_quoted(status)}"
+        return f"({name} = {quoted(status)} OR ExecutionStatus = '{by_both[status]}')"
+    return f"{name} = {quoted(status)}"
 
 
-def _quoted(value: str) -> str:
+def quoted(value: str) -> str:
+    """A value within a query of Temporal's visibility."""
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 

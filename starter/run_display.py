@@ -29,6 +29,8 @@ _PHASE_STYLES: Mapping[UnitPhase, str] = {
 }
 _MARKS: Mapping[UnitPhase, str] = {
     UnitPhase.WAITING: "·",
+    UnitPhase.PLANNING: "»",
+    UnitPhase.APPLYING: "»",
     UnitPhase.DEFERRED: "…",
     UnitPhase.FAILED: "✗",
     UnitPhase.UNKNOWN: "?",
@@ -36,6 +38,7 @@ _MARKS: Mapping[UnitPhase, str] = {
 }
 BUSY = (UnitPhase.PLANNING, UnitPhase.APPLYING)
 _NOT_DONE = (UnitPhase.WAITING, *BUSY)
+_IN_SIGHT = (*BUSY, UnitPhase.FAILED, UnitPhase.UNKNOWN)
 _WHOLE_WAVES = 30
 """Up to so many units each has its line while watched; of more, waves with nothing going on become one line."""
 
@@ -76,7 +79,10 @@ def run_page(detail: RunDetail) -> RenderableType:
     if not detail.complete:
         parts += ["", Text("No worker answers, so how far its units are is not known now.", "yellow")]
     if detail.units:
-        parts += ["", *waves_of(detail)]
+        parts += ["", units_table(detail)]
+    for unit in detail.units:
+        if "\n" in unit.message.strip():
+            parts += ["", Text(unit.unit, "bold"), Text(unit.message.strip())]
     parts += [
         Text(f"{signal.decision} signalled by {signal.actor or 'nobody named'}, unverified: {signal.reason}", "yellow")
         for signal in detail.operator_signals
@@ -89,7 +95,8 @@ def live_page(detail: RunDetail, since: Mapping[str, float], elapsed: float, tro
     parts: list[RenderableType] = [_title(detail)]
     if detail.message:
         parts.append(Text(detail.message))
-    parts += waves_of(detail, since)
+    if detail.units:
+        parts.append(units_table(detail, since))
     done = sum(unit.phase not in _NOT_DONE for unit in detail.units)
     parts.append(Text(f"{done} of {len(detail.units)} units done, {duration(elapsed)} elapsed", "dim"))
     if trouble:
@@ -99,23 +106,46 @@ def live_page(detail: RunDetail, since: Mapping[str, float], elapsed: float, tro
     return Group(*parts)
 
 
-def waves_of(detail: RunDetail, since: Mapping[str, float] | None = None) -> list[RenderableType]:
-    """The units, wave by wave where they are applied."""
+def units_table(detail: RunDetail, since: Mapping[str, float] | None = None) -> Table:
+    """The units, wave by wave where they are applied; `since` is given while they are watched."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    folded = since is not None and len(detail.units) > _WHOLE_WAVES
+    for name, units in _groups(detail):
+        shown = [unit for unit in units if unit.phase in _IN_SIGHT] if folded else units
+        if folded:
+            table.add_row(name, Text(_tally(units), "dim"))
+        for number, unit in enumerate(shown):
+            title = name if number == 0 and not folded else ""
+            table.add_row(
+                title, unit.unit, _phase_cell(unit, watched=since is not None), counts(unit), _note(unit, since)
+            )
+    return table
+
+
+def _groups(detail: RunDetail) -> list[tuple[str, list[UnitLine]]]:
     lines = {unit.unit: unit for unit in detail.units}
     waves = detail.waves if detail.run.operation is Operation.APPLY else ()
-    in_waves = {unit for wave in waves for unit in wave}
     groups = [
-        (f"wave {number}", [lines[unit] for unit in wave if unit in lines]) for number, wave in enumerate(waves, 1)
+        (f"wave {number}", [lines.pop(unit) for unit in wave if unit in lines]) for number, wave in enumerate(waves, 1)
     ]
-    rest = [unit for unit in detail.units if unit.unit not in in_waves]
-    if rest:
-        groups.append(("", rest))
-    watched = since is not None
-    return [
-        _group(name, units, since or {}, folded=watched and len(lines) > _WHOLE_WAVES, watched=watched)
-        for name, units in groups
-        if units
-    ]
+    return [(name, units) for name, units in [*groups, ("", list(lines.values()))] if units]
+
+
+def _phase_cell(unit: UnitLine, *, watched: bool) -> RenderableType:
+    if watched and unit.phase in BUSY:
+        return Spinner("dots", unit.phase.value, style="cyan")
+    return phase_text(unit)
+
+
+def _note(unit: UnitLine, since: Mapping[str, float] | None) -> str:
+    if unit.message:
+        return unit.message.splitlines()[0]
+    return duration(since[unit.unit]) if since and unit.phase in BUSY and unit.unit in since else ""
 
 
 def counts(unit: UnitLine) -> str:
@@ -129,24 +159,6 @@ def phase_text(unit: UnitLine) -> Text:
     mark = _MARKS.get(unit.phase, "✓")
     preview = " (preview)" if unit.preview else ""
     return Text(f"{mark} {unit.phase.value}{preview}", _PHASE_STYLES.get(unit.phase, "green"))
-
-
-def _group(
-    name: str, units: Sequence[UnitLine], since: Mapping[str, float], *, folded: bool, watched: bool
-) -> RenderableType:
-    if folded:
-        shown = [unit for unit in units if unit.phase in (*BUSY, UnitPhase.FAILED, UnitPhase.UNKNOWN)]
-        name = f"{name} ({_tally(units)})".strip()
-    else:
-        shown = list(units)
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    for unit in shown:
-        busy = watched and unit.phase in BUSY
-        spin: RenderableType = Spinner("dots", phase_text(unit).plain.removeprefix("✓ "), style="cyan")
-        took = duration(since[unit.unit]) if busy and unit.unit in since else ""
-        note = unit.message.splitlines()[0] if unit.message else took
-        table.add_row("", unit.unit, spin if busy else phase_text(unit), counts(unit), note)
-    return Group(*([Text(name, "bold")] if name else []), *([table] if shown else []))
 
 
 def _tally(units: Sequence[UnitLine]) -> str:

@@ -8,9 +8,11 @@ import pty
 import re
 import signal
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
 from docustack.errors import ErrorType
+from docustack.locks import LockRequest, locks_workflow_id
 from local import processes, state
 from local.live_repository import Facts
 from starter.cli import run
@@ -305,15 +308,13 @@ async def test_watch_on_a_terminal_draws_waves_and_leaves_the_outcome_there(stag
         cwd=ROOT, stdin=terminal, stdout=terminal, stderr=terminal, env={**os.environ, "COLUMNS": "100"},
     )  # fmt: skip
     os.close(terminal)
-    seen = asyncio.create_task(asyncio.to_thread(read_all, screen))
-    await asyncio.sleep(4)
+    seen = Screen(screen)
+    await seen.until(f"{VPC}")
+    await seen.until("0 of 1 units done")
     let_go(stage)
-    code = await asyncio.wait_for(process.wait(), 30)
-    text = await asyncio.wait_for(seen, 10)
-    assert code == 0
-    assert "planning" in text
-    assert "0 of 1 units done" in text
-    assert "succeeded" in text
+    assert await asyncio.wait_for(process.wait(), 30) == 0
+    await seen.until("✓ planned")
+    await seen.until("succeeded")
 
 
 async def test_interrupted_watch_exits_with_130_and_leaves_the_run_alone(stage: Stage) -> None:
@@ -387,7 +388,7 @@ async def test_local_world_beside_which_a_command_is_called_is_found_by_itself(
     world = state.WorldState(
         ports=dict.fromkeys(state.PORTS, 9) | {"temporal": port, "temporal-ui": 8233},
         repository=Facts(owner=stage.repository.owner, name=stage.repository.name),
-        source=tmp_path,
+        source="the example",
         terragrunt="terragrunt",
         processes={"temporal": server},
     )
@@ -478,7 +479,11 @@ async def test_locks_show_holder_and_who_waits_with_their_position(stage: Stage,
     await stage.comment("terrateam apply", number=51)
     await stage.until_ended(2, 51)
     await opened(stage, {VPC: Unit()}, 52)
-    await stage.comment("terrateam apply", sender="lead", number=52)
+    request = LockRequest(
+        request_id="waits", holder=stage.handle(52).id, pull_request=52, actor="lead", units=(VPC,),
+        requested_at=datetime.now(UTC), answer_to=stage.handle(52).id,
+    )  # fmt: skip
+    await stage.client.get_workflow_handle(locks_workflow_id(stage.repository)).signal("request", request)
     answer = await docustack.until(lambda answer: bool(answer.json["waiting"]), "locks", "list", "--json")
     [held], [waiting] = answer.json["locks"], answer.json["waiting"]
     assert (held["unit"], held["pull_request"], held["actor"], held["waiting"]) == (VPC, 51, "infra-member", [52])
@@ -486,6 +491,7 @@ async def test_locks_show_holder_and_who_waits_with_their_position(stage: Stage,
     assert waiting["blocked_by"] == [51]
     text = (await docustack("locks", "list")).out
     assert re.search(rf"{re.escape(VPC)} +#51 +infra-member .*1\. #52", text)
+    assert re.search(rf"1 +#52 +lead +{re.escape(VPC)} .*#51", text)
 
 
 async def test_locks_of_a_repository_without_any_are_none(stage: Stage, docustack: Commands) -> None:
@@ -531,11 +537,22 @@ async def test_units_on_a_circle_are_named(docustack: Commands, tmp_path: Path) 
     assert "`a` -> `b` -> `a`" in answer.err
 
 
-def read_all(screen: int) -> str:
-    """Everything that is written to a terminal, until nobody has it open any more."""
-    written = b""
-    with contextlib.suppress(OSError):
-        while data := os.read(screen, 65_536):
-            written += data
-    os.close(screen)
-    return written.decode(errors="replace")
+class Screen:
+    """What is written to a terminal, read by a thread, since a program blocks where nobody reads."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._written = b""
+        threading.Thread(target=self._read, daemon=True).start()
+
+    async def until(self, text: str) -> None:
+        until = time.monotonic() + 30
+        while text not in self._written.decode(errors="replace"):
+            assert time.monotonic() < until, f"{text!r} never came: {self._written!r}"
+            await asyncio.sleep(0.05)
+
+    def _read(self) -> None:
+        with contextlib.suppress(OSError):  # how Linux says that nobody has the terminal open any more
+            while data := os.read(self._descriptor, 65_536):
+                self._written += data
+        os.close(self._descriptor)
