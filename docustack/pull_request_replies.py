@@ -40,3 +40,18 @@ def moved_reply(asked_at: str, head: str) -> str:
 
 def closed_reply(command: Command) -> str:
     return f"This pull request is closed, so `{command.kind.value}` does nothing here. Reopen it, or open a new one."
+
+
+def lost_reply(operation: Operation, run_id: str) -> str:
+    """A run was terminated, so it could not tell how it ended."""
+    told = f"The run `{run_id}` ({operation.value}) was ended from outside and could not say what it had done."
+    if operation is not Operation.APPLY:
+        return f"{told} Comment `terrateam plan` to plan again."
+    return (
+        f"{told} A Terraform that it had begun may have changed infrastructure. Its plans are not applied as they are: "
+        "the next `terrateam apply` plans each unit again first. If a state lock is left, `terrateam unlock` frees it."
+    )
+
+
+def not_started_reply(operation: Operation, reason: str) -> str:
+    return f"Your `{operation.value}` could not be started: {reason}. Nothing was changed; please comment it again."

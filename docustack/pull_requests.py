@@ -16,7 +16,9 @@ from docustack.pull_request_replies import (
     SUPERSEDED_BY_UNLOCK,
     closed_reply,
     help_reply,
+    lost_reply,
     moved_reply,
+    not_started_reply,
     queued_reply,
 )
 from docustack.repository import Repository
@@ -35,6 +37,10 @@ _STARTS_A_PLAN = {
     EventKind.SYNCHRONIZE,
     EventKind.EDITED,
 }
+
+
+_PLANS_ANEW = (EventKind.EDITED, EventKind.READY_FOR_REVIEW)
+"""Another base, or no draft any more: a plan of the same head that is being made is not the one that is wanted."""
 
 
 class RunToStart(Model):
@@ -88,6 +94,7 @@ class InboxEntry(Model):
     event: PullRequestEvent | None = None
     ended: RunResult | None = None
     waits: RunWaits | None = None
+    lost: str | None = None  # the id of a run that is no more, and has not told how it ended
 
 
 class PullRequestState(State):
@@ -96,6 +103,8 @@ class PullRequestState(State):
     inbox: list[InboxEntry] = []
     seen: list[str] = []
     facts: PullRequestFacts | None = None
+    known_head: str = ""  # the head that plans and deferred units belong to
+    planned_head: str = ""  # the head that was last planned whole, or is being planned
     active: ActiveRun | None = None
     superseded: list[str] = []  # runs cancelled whose end is still to come
     queue: list[RunToStart] = []
@@ -161,6 +170,7 @@ Action = React | Reply | StartRun | CancelRun | SignalRun | ReleaseAllLocks | Fo
 def take_event(state: PullRequestState, event: PullRequestEvent, bot_login: str) -> list[Action]:
     """One event of GitHub's, with `state.facts` as GitHub tells them now."""
     kind = event.known_kind
+    _forget_other_heads(state)
     if kind is EventKind.CLOSED or (state.facts is not None and state.facts.state == "closed"):
         return _closed(state, event)
     if kind is EventKind.COMMENT_CREATED:
@@ -179,6 +189,7 @@ def take_run_end(state: PullRequestState, result: RunResult) -> list[Action]:
     if state.active is None or state.active.run_id != result.run_id:
         if result.run_id in state.superseded:
             state.superseded.remove(result.run_id)
+            _keep_what_was_touched(state, result)
         old = result.comments
         return [FoldComments(comment_ids=old, reason=OUTDATED_BY_PUSH)] if old else []
     state.plan_comments.extend(comment for comment in result.comments if comment not in state.plan_comments)
@@ -195,7 +206,7 @@ def take_run_end(state: PullRequestState, result: RunResult) -> list[Action]:
     ]
     if state.facts is not None and result.head_commit == state.facts.head_commit:
         for outcome in result.outcomes:
-            _keep(state, outcome)
+            _keep(state, outcome, result.head_commit)
     if not state.is_open:
         return [ReleaseAllLocks()]
     return _next(state)
@@ -213,6 +224,35 @@ def take_run_waits(state: PullRequestState, waits: RunWaits) -> list[Action]:
     return _command(state, ready, key=f"reply-{ready.comment_id}")
 
 
+def hear_waits(state: PullRequestState, waits: RunWaits) -> None:
+    """Before all that people ask: whether a run stands at its gate decides if it may be superseded."""
+    first = next((index for index, entry in enumerate(state.inbox) if entry.waits is None), len(state.inbox))
+    state.inbox.insert(first, InboxEntry(waits=waits))
+
+
+def miss_run(state: PullRequestState, run_id: str) -> None:
+    """A run could not be reached: unless its end is in the inbox, it was ended from outside and can tell nothing."""
+    known = (state.active is not None and state.active.run_id == run_id) or run_id in state.superseded
+    heard = any(entry.lost == run_id or (entry.ended and entry.ended.run_id == run_id) for entry in state.inbox)
+    if known and not heard:
+        state.inbox.insert(0, InboxEntry(lost=run_id))
+
+
+def take_run_lost(state: PullRequestState, run_id: str) -> list[Action]:
+    """A run was terminated: what it did is not known, so no plan that it may have begun is applied again."""
+    active = state.active
+    if active is None or active.run_id != run_id:
+        state.superseded = [other for other in state.superseded if other != run_id]
+        return []
+    if active.operation is Operation.APPLY:
+        state.plans = {unit: plan.model_copy(update={"spent": True}) for unit, plan in state.plans.items()}
+    result = RunResult(
+        run_id=run_id, operation=active.operation, status=RunStatus.CANCELLED, head_commit=active.head_commit
+    )
+    told = Reply(key=f"lost-{run_id}", body=lost_reply(active.operation, run_id))
+    return [told, *take_run_end(state, result)]
+
+
 def started(state: PullRequestState, run_id: str, run: RunToStart) -> None:
     """A run was started: it is the one that counts from now on."""
     assert state.facts is not None, "a run starts only once the pull request is known"
@@ -225,6 +265,16 @@ def started(state: PullRequestState, run_id: str, run: RunToStart) -> None:
     )
     if run.operation is Operation.PLAN and not run.directories:
         state.plans, state.deferred = {}, []
+        state.planned_head, state.plan_again = state.facts.head_commit, False
+
+
+def not_started(state: PullRequestState, run: RunToStart, reason: str) -> list[Action]:
+    """A run could not even be started: nothing counts as running, and who asked for it is told."""
+    state.active = None
+    if run.operation is Operation.PLAN and not run.directories:
+        state.planned_head = ""
+    told = Reply(key=f"not-started-{run.comment_id or run.head_commit}", body=not_started_reply(run.operation, reason))
+    return [told, *_next(state)]
 
 
 def remember(state: PullRequestState, delivery_id: str) -> bool:
@@ -245,21 +295,32 @@ def _changed(state: PullRequestState, kind: EventKind) -> list[Action]:
             return []
         state.told_fork = True
         return [Reply(key="fork", body=FORK)]
+    active = state.active
+    planned = state.planned_head == state.facts.head_commit
+    if active is None:
+        return [] if planned and kind is EventKind.SYNCHRONIZE else _plan_head(state)
+    if planned and kind not in _PLANS_ANEW:
+        return []
+    if active.operation is Operation.PLAN:
+        return [*_supersede(state, SUPERSEDED_BY_PUSH), *_plan_head(state)]
+    state.plan_again = True
+    return [SignalRun(run_id=active.run_id)]
+
+
+def _plan_head(state: PullRequestState) -> list[Action]:
+    assert state.facts is not None
     run = RunToStart(
         operation=Operation.PLAN, actor=state.facts.author, automatic=True, head_commit=state.facts.head_commit
     )
-    active = state.active
-    if active is None:
-        return [*_fold_old(state, keep=(), reason=OUTDATED_BY_PUSH), StartRun(run=run)]
-    same_head = active.head_commit == state.facts.head_commit
-    if active.operation is Operation.PLAN:
-        if same_head and kind is not EventKind.EDITED:
-            return []
-        return [*_supersede(state, SUPERSEDED_BY_PUSH), StartRun(run=run)]
-    if same_head and kind is not EventKind.EDITED:
-        return []
-    state.plan_again = True
-    return [SignalRun(run_id=active.run_id)]
+    return [*_fold_old(state, keep=(), reason=OUTDATED_BY_PUSH), StartRun(run=run)]
+
+
+def _forget_other_heads(state: PullRequestState) -> None:
+    """Plans are of the present head, even where the push itself has not been told yet: others are never applied."""
+    if state.facts is not None and state.facts.head_commit != state.known_head:
+        state.known_head = state.facts.head_commit
+        state.plans = {unit: plan for unit, plan in state.plans.items() if plan.commit == state.known_head}
+        state.deferred = []
 
 
 def _closed(state: PullRequestState, event: PullRequestEvent) -> list[Action]:
@@ -321,7 +382,8 @@ def _command(state: PullRequestState, run: RunToStart, key: str) -> list[Action]
     if active.operation is Operation.PLAN and run.operation is Operation.PLAN and not run.directories:
         return [*_supersede(state, SUPERSEDED_BY_PLAN), *_begin(state, run)]
     state.queue.append(run)
-    return [Reply(key=key, body=queued_reply(run.operation, active.operation, active.run_id, len(state.queue)))]
+    waits = Reply(key=key, body=queued_reply(run.operation, active.operation, active.run_id, len(state.queue)))
+    return [waits, SignalRun(run_id=active.run_id)]  # a run that is no more is found by not reaching it
 
 
 def _begin(state: PullRequestState, run: RunToStart) -> list[Action]:
@@ -333,9 +395,9 @@ def _begin(state: PullRequestState, run: RunToStart) -> list[Action]:
 def _next(state: PullRequestState) -> list[Action]:
     """What begins now that nothing runs: the plan of a new head first, then who waits in line."""
     assert state.facts is not None
-    if state.plan_again:
+    if state.plan_again and not state.facts.from_fork:
         state.plan_again = False
-        return _changed(state, EventKind.SYNCHRONIZE)
+        return _plan_head(state)
     while state.queue:
         run = state.queue.pop(0)
         if run.operation is Operation.APPLY and run.head_commit != state.facts.head_commit:
@@ -359,12 +421,27 @@ def _fold_old(state: PullRequestState, keep: tuple[int, ...], reason: str) -> li
     return [FoldComments(comment_ids=old, reason=reason)] if old else []
 
 
-def _keep(state: PullRequestState, outcome: UnitOutcome) -> None:
+def _keep_what_was_touched(state: PullRequestState, result: RunResult) -> None:
+    """A superseded apply may have passed its gate just before: what it has begun is not applied from its plan again."""
+    if state.facts is None or result.head_commit != state.facts.head_commit or result.operation is not Operation.APPLY:
+        return
+    for outcome in result.outcomes:
+        kept = state.plans.get(outcome.unit)
+        if outcome.phase is UnitPhase.APPLIED:
+            state.applied[outcome.unit] = result.head_commit
+        if kept is not None and outcome.plan is not None and kept.binary == outcome.plan.binary:
+            if outcome.phase is UnitPhase.APPLIED:
+                del state.plans[outcome.unit]
+            elif outcome.plan.spent:
+                state.plans[outcome.unit] = outcome.plan
+
+
+def _keep(state: PullRequestState, outcome: UnitOutcome, head: str) -> None:
     """Remember what a run left of a unit: its plan, or that it was applied."""
     unit = outcome.unit
     if outcome.phase is UnitPhase.APPLIED:
         state.plans.pop(unit, None)
-        state.applied[unit] = outcome.plan.commit if outcome.plan else ""
+        state.applied[unit] = head
     elif outcome.plan is not None:
         state.plans[unit] = outcome.plan
     if outcome.phase is UnitPhase.DEFERRED:

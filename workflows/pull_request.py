@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 from workflows import policies, search_attributes
 from workflows.calls import call
@@ -29,10 +29,14 @@ with workflow.unsafe.imports_passed_through():
         RunWaits,
         SignalRun,
         StartRun,
+        hear_waits,
+        miss_run,
+        not_started,
         remember,
         started,
         take_event,
         take_run_end,
+        take_run_lost,
         take_run_waits,
     )
     from docustack.pull_requests import React as ReactAction
@@ -83,7 +87,7 @@ class PullRequestWorkflow:
 
     @workflow.signal
     def run_waits(self, waits: RunWaits) -> None:
-        self._state.inbox.append(InboxEntry(waits=waits))
+        hear_waits(self._state, waits)
 
     @workflow.query
     def show(self) -> PullRequestState:
@@ -100,6 +104,8 @@ class PullRequestWorkflow:
             actions = take_run_end(self._state, entry.ended)
         elif entry.waits is not None:
             actions = take_run_waits(self._state, entry.waits)
+        elif entry.lost is not None:
+            actions = take_run_lost(self._state, entry.lost)
         for action in actions:
             await self._do(action)
         self._show()
@@ -138,7 +144,7 @@ class PullRequestWorkflow:
 
     async def _start(self, run: RunToStart) -> None:
         """A run outlives this workflow's continue-as-new: it is abandoned to itself and tells its end by a signal."""
-        facts = self._state.facts
+        facts, state = self._state.facts, self._state
         assert facts is not None
         run_id = workflow.uuid4().hex[:10]
         started(self._state, run_id, run)
@@ -149,29 +155,37 @@ class PullRequestWorkflow:
             base_ref=facts.base_ref,
             url=facts.url,
         )
-        await workflow.start_child_workflow(
-            RunWorkflow.run,
-            RunStart(
-                input=RunInput(
-                    run_id=run_id,
-                    repository=self._repository,
-                    operation=run.operation,
-                    actor=run.actor,
-                    pull_request=pull_request,
-                    automatic=run.automatic,
-                    directories=run.directories,
-                    plans=tuple(self._state.plans.values()),
-                    deferred=tuple(self._state.deferred),
-                    applied=tuple(unit for unit, head in self._state.applied.items() if head == facts.head_commit),
-                    comment_id=run.comment_id,
-                    draft=facts.draft,
-                )
-            ),
-            id=f"run:{run_id}",
-            parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-            search_attributes=search_attributes.of_pull_request(self._repository.full_name, self._number, run.actor),
-            static_summary=f"{run.operation.value} of #{self._number} by {run.actor}",
-        )
+        plans = tuple(plan for plan in state.plans.values() if plan.commit == facts.head_commit)
+        applied = tuple(unit for unit, head in state.applied.items() if head == facts.head_commit)
+        try:
+            await workflow.start_child_workflow(
+                RunWorkflow.run,
+                RunStart(
+                    input=RunInput(
+                        run_id=run_id,
+                        repository=self._repository,
+                        operation=run.operation,
+                        actor=run.actor,
+                        pull_request=pull_request,
+                        automatic=run.automatic,
+                        directories=run.directories,
+                        plans=plans,
+                        deferred=tuple(state.deferred),
+                        applied=applied,
+                        comment_id=run.comment_id,
+                        draft=facts.draft,
+                    )
+                ),
+                id=f"run:{run_id}",
+                parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+                search_attributes=search_attributes.of_pull_request(
+                    self._repository.full_name, self._number, run.actor
+                ),
+                static_summary=f"{run.operation.value} of #{self._number} by {run.actor}",
+            )
+        except FailureError as error:
+            for action in not_started(state, run, str(error)):
+                await self._do(action)
 
     async def _reach_run(self, run_id: str, message: LookAgain | None) -> None:
         """Tell a run to look again, or, without a message, cancel it."""
@@ -183,6 +197,7 @@ class PullRequestWorkflow:
                 await handle.signal(RunWorkflow.look_again, message)
         except Exception as error:
             workflow.logger.info("run %s has ended meanwhile: %s", run_id, error)
+            miss_run(self._state, run_id)
 
     async def _release_locks(self) -> None:
         holder = pull_request_workflow_id(self._repository, self._number)
