@@ -139,14 +139,17 @@ class Changes:
 
     def since_last(self, look: Look) -> list[dict[str, object]]:
         detail = look.detail
-        changes: list[dict[str, object]] = []
+        run: list[dict[str, object]] = []
         if self._status != (detail.run.status, detail.message):
             self._status = (detail.run.status, detail.message)
-            changes.append({"kind": "run", "status": detail.run.status, "message": detail.message})
+            run.append({"kind": "run", "status": detail.run.status, "message": detail.message})
+        units: list[dict[str, object]] = []
         for unit in detail.units:
             if self._phases.get(unit.unit) != unit.phase:
                 self._phases[unit.unit] = unit.phase
-                changes.append({"kind": "unit", **unit.model_dump(mode="json")})
+                units.append({"kind": "unit", **unit.model_dump(mode="json")})
+        # A run begins before its units do, and ends after them.
+        changes = [*units, *run] if detail.run.status in ENDED else [*run, *units]
         if self._trouble != look.trouble:
             self._trouble = look.trouble
             changes.append({"kind": "trouble", "message": look.trouble or "It answers again."})

@@ -354,6 +354,14 @@ def test_changes_are_told_once_each() -> None:
     assert [change["kind"] for change in changes.since_last(Look(_detail(UnitPhase.FAILED)))] == ["trouble"]
 
 
+def test_run_begins_before_its_units_and_ends_after_them() -> None:
+    changes = Changes()
+    changes.since_last(Look(_detail(UnitPhase.APPLYING)))
+    ended = _detail(UnitPhase.APPLIED)
+    ended = ended.model_copy(update={"run": ended.run.model_copy(update={"status": "succeeded"})})
+    assert [change["kind"] for change in changes.since_last(Look(ended))] == ["unit", "run"]
+
+
 def test_watched_run_of_many_units_folds_waves_in_which_nothing_happens(capsys: pytest.CaptureFixture[str]) -> None:
     waves = tuple(tuple(f"w{wave}/u{unit}" for unit in range(20)) for wave in range(2))
     done = [UnitLine(unit=unit, phase=UnitPhase.APPLIED) for unit in waves[0]]
