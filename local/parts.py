@@ -38,7 +38,7 @@ class Part:
     command: list[str]
     environment: dict[str, str]
     is_ready: Callable[[int], bool]
-    seconds: float = 60.0
+    seconds: float = 120.0  # on a busy machine
 
 
 def make_part(name: str, places: Places, state: WorldState) -> Part:

@@ -3,6 +3,7 @@
 import base64
 import fcntl
 import os
+import random
 import secrets
 import socket
 from collections.abc import Iterable, Iterator
@@ -15,6 +16,7 @@ from local.live_repository import Facts
 from local.processes import Process
 
 FILE = "world.json"
+_POOL = range(15_000, 32_000)
 PORTS = ("temporal", "temporal-http", "temporal-metrics", "temporal-ui", "moto", "github", "slack", "server")
 HOST = "127.0.0.1"
 
@@ -87,12 +89,13 @@ def alone(data_dir: Path) -> Iterator[None]:
 
 
 def free_ports(names: Iterable[str]) -> dict[str, int]:
-    """A free port for each name, all different."""
-    listeners = {name: socket.create_server((HOST, 0)) for name in names}
-    ports = {name: int(listener.getsockname()[1]) for name, listener in listeners.items()}
-    for listener in listeners.values():
-        listener.close()
-    return ports
+    """A free port for each name, all different.
+
+    From below those that the kernel gives to outgoing connections: there a client that tries to reach a part that is
+    down could get that part's own port, and be in its way when it starts again.
+    """
+    candidates = random.sample(_POOL, len(_POOL))
+    return {name: next(port for port in iter(candidates.pop, None) if is_free(port)) for name in names}
 
 
 def is_free(port: int) -> bool:

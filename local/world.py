@@ -171,12 +171,7 @@ class World:
         """Start parts side by side, and wait until each is ready."""
         began = time.monotonic()
         for name in names:
-            for port in PORTS_OF[name]:
-                if not remembered.is_free(state.ports[port]):
-                    raise WorldError(
-                        f"{name} can't start: its port {state.ports[port]} was taken by somebody else. Bring the whole "
-                        "world down and up again: it then takes other ports."
-                    )
+            self._await_ports(state, name)
         started = [parts.make_part(name, self.places, state) for name in names]
         for part in started:
             state.processes[part.name] = processes.start(
@@ -188,6 +183,17 @@ class World:
             self._tell(part.name, "is ready", time.monotonic() - began)
             if part.name == "moto":
                 self._prepare_aws(state)
+
+    def _await_ports(self, state: WorldState, name: str) -> None:
+        """The last threads of a killed process may hold its ports a moment longer than it lives."""
+        for port in (state.ports[each] for each in PORTS_OF[name]):
+            try:
+                wait_for(lambda port=port: remembered.is_free(port), f"port {port}", 10)  # type: ignore[misc]
+            except NotThere as error:
+                raise WorldError(
+                    f"{name} can't start: its port {port} was taken by somebody else. Bring the whole world down and "
+                    "up again: it then takes other ports."
+                ) from error
 
     def _await(self, part: parts.Part, record: processes.Process) -> None:
         def look() -> bool:
