@@ -5,6 +5,7 @@ from typing import Literal
 from docustack.commands import DEFAULT_PREFIXES, Command, CommandKind, Misunderstood, parse
 from docustack.events import EventKind, PullRequestEvent, PullRequestFacts
 from docustack.model import Model, State
+from docustack.packing import Packed
 from docustack.plans import PlanRecord
 from docustack.pull_request_replies import (
     FORK,
@@ -109,7 +110,7 @@ class PullRequestState(State):
     superseded: list[str] = []  # runs cancelled whose end is still to come
     queue: list[RunToStart] = []
     plan_again: bool = False
-    plans: dict[str, PlanRecord] = {}  # of the current head
+    plans: Packed[dict[str, PlanRecord]] = {}  # of the current head
     deferred: list[str] = []
     applied: dict[str, str] = {}  # unit -> head commit it was applied at
     plan_comments: list[int] = []

@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from docustack.model import Model
+from docustack.packing import Packed
 from docustack.plans import ArtifactRef, PlanRecord, PlanSummary
 from docustack.repository import Repository
 
@@ -71,7 +72,7 @@ class RunInput(Model):
     pull_request: PullRequestRef
     automatic: bool = False  # started by an event, not by a person's command
     directories: tuple[str, ...] = ()  # directories and globs of the command; empty: all changed units
-    plans: tuple[PlanRecord, ...] = ()  # for an apply: the plans of the head commit
+    plans: Packed[tuple[PlanRecord, ...]] = ()  # for an apply: the plans of the head commit
     comment_id: int | None = None  # the command's comment, to answer to
     deferred: tuple[str, ...] = ()  # for an apply: units whose plan waits for a dependency's first apply
     applied: tuple[str, ...] = ()  # for an apply: units that were applied at this head already
@@ -85,7 +86,7 @@ class RunResult(Model):
     operation: Operation
     status: RunStatus
     head_commit: str
-    outcomes: tuple[UnitOutcome, ...] = ()
+    outcomes: Packed[tuple[UnitOutcome, ...]] = ()
     message: str = ""
     comments: tuple[int, ...] = ()  # plan comments posted, to be marked outdated later
     comment_prefixes: tuple[str, ...] = ()  # as docustack.yaml on the base branch has them

@@ -11,6 +11,7 @@ from workflows.failures import error_type_of, failed_outcome, was_told
 from workflows.planning import plan_request, plan_unit
 from workflows.reporting import Report
 from workflows.run_state import Refused, Run
+from workflows.together import together
 
 with workflow.unsafe.imports_passed_through():
     from activities.installation import Surroundings
@@ -33,6 +34,11 @@ with workflow.unsafe.imports_passed_through():
 
 TRIES = 4
 """Plans of one unit in one run: the first, and again after its dependency, its state or its host has changed."""
+
+_CUT_OFF = (
+    "The run was cancelled while it was not known how an apply of this unit had ended. It is planned again before "
+    "anything else changes it."
+)
 
 _PLAN_AGAIN = (ErrorType.STALE_PLAN, ErrorType.INTERRUPTED)
 
@@ -74,7 +80,7 @@ async def apply_wave(run: Run, report: Report, wave: list[str], *, first: bool) 
             report.phase(unit, UnitPhase.APPLYING)
             await UnitApply(run, report, unit).carry_out()
 
-    await asyncio.gather(*(apply_one(unit) for unit in wave))
+    await together(apply_one(unit) for unit in wave)
 
 
 def _earlier_failure(run: Run, unit: str) -> str | None:
@@ -123,10 +129,22 @@ class UnitApply:
             if self._begun and not was_told(error):
                 outcome = outcome.model_copy(update={"phase": UnitPhase.UNKNOWN})
             outcome = outcome.model_copy(update={"plan": self._spent()})
+        except asyncio.CancelledError:
+            if self._begun:
+                outcome = self._outcome(UnitPhase.UNKNOWN, message=_CUT_OFF, error_type=ErrorType.CANCELLED)
+                self._report.applied(
+                    outcome.model_copy(update={"plan": self._spent()}), planned_again=self._planned_again
+                )
+            raise
+        except Exception as error:  # whatever it is, it is told as this unit's, and the others go on
+            outcome = failed_outcome(self._run, self._unit, error)
+            phase = UnitPhase.UNKNOWN if self._begun else UnitPhase.FAILED
+            outcome = outcome.model_copy(update={"phase": phase, "plan": self._spent()})
         self._report.applied(outcome, planned_again=self._planned_again)
 
     async def _apply(self) -> UnitOutcome:
         for _ in range(TRIES):
+            self._run.stop_if_cancelled()
             refusal = await self._make_sure_of_plan()
             if refusal is not None:
                 return refusal
@@ -139,6 +157,7 @@ class UnitApply:
                     message=f"The lock of `{self._unit}` was released meanwhile, so it was not applied.",
                     error_type=ErrorType.STATE_LOCKED,
                 )
+            self._run.stop_if_cancelled()
             try:
                 return await self._apply_plan(self._plan)
             except ActivityError as error:
@@ -211,12 +230,19 @@ class UnitApply:
         request = ApplyRequest(**dict(plan_request(self._run, self._unit)), plan=plan)
         request = request.model_copy(update={"timeout_minutes": self._run.configuration.apply.timeout_minutes})
         host = await call(Surroundings.name_host, Nothing(), summary=self._environment, policy=policies.on(self._queue))
-        answer = await call(
-            Terragrunt.apply_unit,
-            request,
-            summary=self._unit,
-            policy=policies.apply_config(policies.host_queue(self._environment, host.host), request.timeout_minutes),
-        )
+        await workflow.wait_condition(lambda: self._run.asking == 0)
+        self._run.applying += 1
+        try:
+            answer = await call(
+                Terragrunt.apply_unit,
+                request,
+                summary=self._unit,
+                policy=policies.apply_config(
+                    policies.host_queue(self._environment, host.host), request.timeout_minutes
+                ),
+            )
+        finally:
+            self._run.applying -= 1
         outcome = self._outcome(UnitPhase.APPLIED)
         return outcome.model_copy(update={"summary": answer.summary, "text": answer.text, "log": answer.log})
 

@@ -10,7 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError
 
     from activities.messages import FailureDetails
-    from docustack.errors import ErrorType
+    from docustack.errors import DocuStackError, ErrorType
     from docustack.runs import UnitOutcome, UnitPhase
 
 
@@ -36,7 +36,13 @@ def message_of(error: BaseException) -> str:
         return f"It did not answer in time ({cause.type.name.lower().replace('_', '-') if cause.type else 'timeout'})."
     if isinstance(cause, ApplicationError):
         return cause.message
-    return str(cause or error)
+    if isinstance(cause or error, DocuStackError):
+        return str(cause or error)
+    workflow.logger.error("not foreseen", exc_info=error)
+    return (
+        f"This was not foreseen ({type(cause or error).__name__}: {cause or error}). It is a fault of DocuStack's own; "
+        "its log has the details."
+    )
 
 
 def was_told(error: ActivityError) -> bool:

@@ -1,6 +1,6 @@
 """The gate before an apply: access, approvals, the state of the pull request; waiting at it costs nothing."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 
@@ -28,8 +28,9 @@ async def pass_gate(run: Run, report: Report, environments: list[str]) -> None:
         Refused: the pull request was closed or moved on, the actor may not apply there, the approval never came.
     """
     told: str | None = None
-    expires = timedelta(days=run.configuration.apply.approval_expires_days)
+    asked = workflow.now()
     while True:
+        run.stop_if_cancelled()
         seen = run.wakes
         facts = await read_facts(run)
         refuse_what_can_not_be_applied(run, facts)
@@ -43,7 +44,7 @@ async def pass_gate(run: Run, report: Report, environments: list[str]) -> None:
         if message != told:
             report.say(f"gate:{seen}", waiting_for_approval_comment(missing, run.configuration.comment_prefixes[0]))
             told = message
-        await _woken(run, seen, expires, message)
+        await _woken(run, seen, asked, message)
 
 
 async def pass_unit_gate(run: Run, report: Report, outcome: UnitOutcome, beyond: tuple[Change, ...]) -> None:
@@ -52,13 +53,23 @@ async def pass_unit_gate(run: Run, report: Report, outcome: UnitOutcome, beyond:
     Where the environment asks for approvals these are reviews submitted since; where it asks for none, the command
     `apply` of somebody who may apply there.
     """
+    run.asking += 1
+    try:
+        # A run that waits may be ended by a command, which must interrupt no apply: the others of the wave end first.
+        await workflow.wait_condition(lambda: run.applying == 0)
+        await _wait_for_yes(run, report, outcome, beyond)
+    finally:
+        run.asking -= 1
+
+
+async def _wait_for_yes(run: Run, report: Report, outcome: UnitOutcome, beyond: tuple[Change, ...]) -> None:
     since = workflow.now()
     environment = outcome.environment
     message = more_than_approved(outcome.unit, beyond, run.configuration.comment_prefixes[0])
     await _waits(run, report, message)
     report.ask(outcome, message, key=f"{outcome.unit}:again:{run.wakes}")
-    expires = timedelta(days=run.configuration.apply.approval_expires_days)
     while True:
+        run.stop_if_cancelled()
         seen = run.wakes
         facts = await read_facts(run)
         refuse_what_can_not_be_applied(run, facts)
@@ -66,7 +77,7 @@ async def pass_unit_gate(run: Run, report: Report, outcome: UnitOutcome, beyond:
             await _goes_on(run, report)
             return
         await _waits(run, report, message)
-        await _woken(run, seen, expires, message)
+        await _woken(run, seen, since, message)
 
 
 async def check_again(run: Run, environments: list[str]) -> None:
@@ -164,9 +175,14 @@ async def _said_yes(run: Run, facts: GateFacts, environment: str, since: str) ->
     return False
 
 
-async def _woken(run: Run, seen: int, expires: timedelta, message: str) -> None:
+async def _woken(run: Run, seen: int, asked: datetime, message: str) -> None:
+    """Wait for news; days count from the question, and anew from each command to apply, not from every remark."""
+    expires = timedelta(days=run.configuration.apply.approval_expires_days)
+    deadline = max([asked, *(at for _, at in run.commanded)]) + expires
     try:
-        await workflow.wait_condition(lambda: run.wakes != seen, timeout=expires)
+        await workflow.wait_condition(
+            lambda: run.wakes != seen, timeout=max(deadline - workflow.now(), timedelta(seconds=1))
+        )
     except TimeoutError:
         raise Refused(
             f"Nobody approved within {expires.days} days. {message}\n\nComment `terrateam apply` to ask again.",
@@ -185,7 +201,7 @@ async def _waits(run: Run, report: Report, message: str) -> None:
     run.state.status, run.state.message = RunStatus.WAITING, message
     report.status()
     await tell_pull_request(run, RunWaits(run_id=run.start.run_id, waiting=True))
-    await report.check(waiting_check(message))
+    report.check(waiting_check(message))
 
 
 async def _goes_on(run: Run, report: Report) -> None:

@@ -1,5 +1,7 @@
 """Takes the locks of a run's units, all or none; who is refused is told which pull request holds them."""
 
+import asyncio
+
 from temporalio import workflow
 
 from workflows import policies
@@ -43,16 +45,28 @@ async def take_locks(run: Run, answers: LockAnswers) -> None:
         requested_at=workflow.now(),
         answer_to=workflow.info().workflow_id,
     )
-    answer = await _ask(run, request, answers)
+    try:
+        answer = await _ask(run, request, answers)
+        run.stop_if_cancelled()
+    except (Exception, asyncio.CancelledError):
+        await _withdraw(run, request)
+        raise
     if answer.granted:
         run.state.tokens = dict(answer.tokens)
         return
-    await workflow.get_external_workflow_handle(locks_workflow_id(start.repository)).signal(
-        "withdraw", WithdrawRequest(request_id=request.request_id)
-    )
+    await _withdraw(run, request)
     raise Refused(
         locks_held_comment(answer.blocked_by, workflow.now(), run.configuration.comment_prefixes[0]), on_check=True
     )
+
+
+async def _withdraw(run: Run, request: LockRequest) -> None:
+    """A run that does not wait for its locks, or does not want them any more, keeps nobody else from them."""
+    handle = workflow.get_external_workflow_handle(locks_workflow_id(run.start.repository))
+    try:
+        await handle.signal("withdraw", WithdrawRequest(request_id=request.request_id))
+    except Exception as error:
+        workflow.logger.info("no table of locks to withdraw from: %s", error)
 
 
 async def _ask(run: Run, request: LockRequest, answers: LockAnswers) -> LockAnswer:

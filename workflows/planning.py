@@ -3,13 +3,13 @@
 import asyncio
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
 
 from workflows import policies
 from workflows.calls import call
 from workflows.failures import failed_outcome
 from workflows.reporting import Report
 from workflows.run_state import Refused, Run
+from workflows.together import together
 
 with workflow.unsafe.imports_passed_through():
     from activities.github import GitHub
@@ -59,12 +59,12 @@ async def plan_units(run: Run, report: Report, units: list[str]) -> None:
             try:
                 answer = await plan_unit(run, unit)
                 outcome = planned_outcome(run, unit, answer)
-            except ActivityError as error:
+            except Exception as error:  # whatever it is, it is told as this unit's, and the others go on
                 outcome = failed_outcome(run, unit, error)
         if workflow.cancellation_reason() is None:  # a plan that ended after its run was cancelled is of no use
             report.planned(outcome)
 
-    await asyncio.gather(*(plan_one(unit) for unit in units))
+    await together(plan_one(unit) for unit in units)
 
 
 async def plan_unit(run: Run, unit: str) -> PlanAnswer:

@@ -36,6 +36,7 @@ SLACK = ActivityConfig(
     task_queue=CONTROL_QUEUE,
     start_to_close_timeout=timedelta(seconds=30),
     schedule_to_close_timeout=timedelta(hours=12),
+    cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     retry_policy=_PATIENT,
 )
 HEARTBEAT_TIMEOUT = timedelta(seconds=15)

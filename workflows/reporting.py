@@ -5,11 +5,11 @@ from collections.abc import Awaitable
 from urllib.parse import quote
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from workflows import policies, search_attributes
 from workflows.calls import call
-from workflows.run_state import Run
+from workflows.run_state import Run, SlackMessage
 
 with workflow.unsafe.imports_passed_through():
     from activities.github import GitHub
@@ -25,10 +25,14 @@ ONE_COMMENT_EACH = 10
 """Up to this many units get a comment of their own; more become one table."""
 
 TEXT_LIMIT = 150_000
-"""Characters of a plan that travel to its own comment: more than fit, so that the comment cuts and links to the rest."""
+"""Characters of a plan that travel to its own comment: more than fit, so that it is cut there and links to the rest."""
 
 COMMENT_ROOM = 60_000
 """Characters of output that fit into one comment, shared by all units of a large run."""
+
+
+MESSAGE_LIMIT = 300
+"""Characters of what failed that each unit of a large run keeps: a thousand must fit into one continue-as-new."""
 
 
 class Report:
@@ -37,8 +41,8 @@ class Report:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._comments: list[asyncio.Task[None]] = []
+        self._checking: asyncio.Task[None] | None = None
         self._slack: asyncio.Task[None] | None = None
-        self._fresh: list[UnitOutcome] = []  # with their texts, for the one comment of a large run
 
     @staticmethod
     def text_limit(run: Run) -> int:
@@ -82,7 +86,7 @@ class Report:
             body = plan_comment(outcome, links=self.links, prefix=self._prefix)
             self._later(self._comment_of_plan(f"{outcome.unit}:plan", body))
         else:
-            self._fresh.append(outcome)
+            self._keep_text(outcome, outcome.plan.text_preview if outcome.plan else outcome.text)
 
     def ask(self, outcome: UnitOutcome, question: str, *, key: str) -> None:
         """Show a new plan that wants a yes of its own, and say what it does beyond the approved one."""
@@ -95,13 +99,24 @@ class Report:
             body = apply_comment(outcome, links=self.links, planned_again=planned_again, prefix=self._prefix)
             self._later(self._comment(f"{outcome.unit}:apply", body))
         else:
-            self._fresh.append(outcome)
+            self._keep_text(outcome, outcome.text)
 
     def _keep(self, outcome: UnitOutcome) -> None:
-        """State holds no texts: a thousand units must fit into one continue-as-new."""
+        """Outcomes hold no texts: a thousand units must fit into one continue-as-new."""
         plan = outcome.plan.without_text() if outcome.plan else None
-        self._run.state.outcomes[outcome.unit] = outcome.model_copy(update={"plan": plan, "text": ""})
+        message = outcome.message
+        if len(self._run.state.selected) > ONE_COMMENT_EACH and len(message) > MESSAGE_LIMIT:
+            message = f"{message[:MESSAGE_LIMIT]}…"
+        self._run.state.outcomes[outcome.unit] = outcome.model_copy(
+            update={"plan": plan, "text": "", "message": message}
+        )
         self.phase(outcome.unit, outcome.phase)
+
+    def _keep_text(self, outcome: UnitOutcome, text: str) -> None:
+        """For the one comment at the end; of a failure the last lines are the useful ones."""
+        limit = self.text_limit(self._run)
+        failed = outcome.phase in (UnitPhase.FAILED, UnitPhase.UNKNOWN)
+        self._run.state.texts[outcome.unit] = text[-limit:] if failed else text[:limit]
 
     # ---- comments --------------------------------------------------------------------------------------------------
 
@@ -138,39 +153,61 @@ class Report:
         self._later(_ignored(call(GitHub.react, react, summary=content, policy=policies.GITHUB)))
 
     def summarize(self) -> None:
-        """The one comment of a run over many units, once all have ended."""
-        if not self._fresh:
+        """The one comment of a run over many units, once all have ended, however often it has continued as new."""
+        state = self._run.state
+        outcomes = [
+            with_text(state.outcomes[unit], state.texts[unit]) for unit in state.selected if unit in state.texts
+        ]
+        if not outcomes:
             return
-        order = {unit: index for index, unit in enumerate(self._run.state.selected)}
-        outcomes = sorted(self._fresh, key=lambda outcome: order[outcome.unit])
         if self._run.start.operation is Operation.PLAN:
             body = plans_summary_comment(outcomes, links=self.links, prefix=self._prefix)
             self._later(self._comment_of_plan("plans", body))
         else:
             body = applies_summary_comment(outcomes, links=self.links, prefix=self._prefix)
             self._later(self._comment("applies", body))
-        self._fresh = []
+        state.texts = {}
 
     def _later(self, work: Awaitable[None]) -> None:
         self._comments.append(asyncio.ensure_future(work))
 
     async def flush(self) -> None:
-        """Wait until every comment so far is posted; one that GitHub refuses for good is logged, not raised."""
-        waiting, self._comments = self._comments, []
-        for result in await asyncio.gather(*waiting, return_exceptions=True):
-            if isinstance(result, BaseException):
-                workflow.logger.error("a comment could not be posted: %s", result)
+        """Wait until every comment and check so far is posted; what GitHub refuses for good is logged, not raised.
+
+        A cancellation ends the waiting, never the posting.
+        """
+        while self._comments:
+            waiting = list(self._comments)
+            await workflow.wait(waiting)
+            self._comments = self._comments[len(waiting) :]
+            for task in waiting:
+                if not task.cancelled() and (error := task.exception()):
+                    workflow.logger.error("GitHub was not told: %s", error)
 
     # ---- check -----------------------------------------------------------------------------------------------------
 
-    async def check(self, check: Check) -> None:
-        """Create or update the run's own check."""
+    @property
+    def has_check(self) -> bool:
+        """Is there a check that has to be completed?"""
+        return self._checking is not None or self._run.state.check_run_id is not None
+
+    def check(self, check: Check) -> None:
+        """Create or update the run's own check, after what was told of it before; a slow GitHub holds up nothing."""
+        self._checking = asyncio.ensure_future(self._check_after(self._checking, check))
+        self._later(self._checking)
+
+    async def _check_after(self, before: "asyncio.Task[None] | None", check: Check) -> None:
+        if before is not None:
+            await before
         state = self._run.state
         check_run_id = await self._set_check(self._run.start.operation, check, state.check_run_id)
         state.check_run_id = check_run_id or state.check_run_id
 
-    async def check_of_apply(self, check: Check) -> None:
+    def check_of_apply(self, check: Check) -> None:
         """A plan that leaves nothing to apply says so in the other check too, which branch protection may wait for."""
+        self._later(self._set_check_of_apply(check))
+
+    async def _set_check_of_apply(self, check: Check) -> None:
         await self._set_check(Operation.APPLY, check, None)
 
     async def _set_check(self, operation: Operation, check: Check, check_run_id: int | None) -> int | None:
@@ -202,36 +239,55 @@ class Report:
     # ---- Slack -----------------------------------------------------------------------------------------------------
 
     def slack(self, text: str) -> None:
-        """Queue a message of the run's thread, after those before it; Slack may be down for hours meanwhile."""
-        before, key = self._slack, str(workflow.uuid4())
-        self._slack = asyncio.create_task(self._post_to_slack(before, key, text))
+        """Queue a message of the run's thread; Slack may be down for hours meanwhile."""
+        self._run.state.slack_queue.append(SlackMessage(key=str(workflow.uuid4()), text=text))
+        self.speak()
 
-    async def _post_to_slack(self, before: "asyncio.Task[None] | None", key: str, text: str) -> None:
-        if before is not None:
-            await before
-        start, state = self._run.start, self._run.state
-        if state.slack_thread is None:
-            pull_request = start.pull_request
+    def speak(self) -> None:
+        """Post what is queued, in order."""
+        if self._run.state.slack_queue and (self._slack is None or self._slack.done()):
+            self._slack = asyncio.create_task(self._post_to_slack())
+
+    async def _post_to_slack(self) -> None:
+        """A message stays in the queue until Slack has it, so that it outlives a continue-as-new."""
+        state = self._run.state
+        while state.slack_queue:
+            message = state.slack_queue[0]
+            try:
+                posted = await call(
+                    Slack.post_message, self._slack_message(message), summary=message.text[:60], policy=policies.SLACK
+                )
+            except ActivityError as error:
+                if is_cancelled_exception(error):
+                    return
+                workflow.logger.warning("Slack was not told: %s", error.cause)
+            else:
+                state.slack_thread = state.slack_thread or posted.ts or None
+            state.slack_queue.pop(0)
+
+    def _slack_message(self, message: SlackMessage) -> PostMessage:
+        start, thread, text = self._run.start, self._run.state.slack_thread, message.text
+        if thread is None:
             text = thread_head(
                 text,
-                pull_request=pull_request.number,
-                pull_request_url=pull_request.url,
+                pull_request=start.pull_request.number,
+                pull_request_url=start.pull_request.url,
                 run_url=self.links.run,
                 actor=start.actor,
             )
-        message = PostMessage(
-            channel=self._run.configuration.slack.channel, text=text, key=key, thread=state.slack_thread
-        )
-        try:
-            posted = await call(Slack.post_message, message, summary=text[:60], policy=policies.SLACK)
-        except ActivityError as error:
-            workflow.logger.warning("Slack was not told: %s", error.cause)
-            return
-        state.slack_thread = state.slack_thread or posted.ts or None
+        return PostMessage(channel=self._run.configuration.slack.channel, text=text, key=message.key, thread=thread)
 
     async def flush_slack(self) -> None:
+        """Wait until Slack has heard everything, or has been asked for long enough."""
+        self.speak()
         if self._slack is not None:
-            await self._slack
+            await workflow.wait([self._slack])
+
+    async def pause_slack(self) -> None:
+        """Stop posting, so that the run can continue as new; what Slack hasn't taken stays in the queue."""
+        if self._slack is not None:
+            self._slack.cancel()
+            await workflow.wait([self._slack])
 
     # ---- Temporal --------------------------------------------------------------------------------------------------
 
@@ -253,3 +309,10 @@ class Report:
 
 async def _ignored(work: Awaitable[object]) -> None:
     await work
+
+
+def with_text(outcome: UnitOutcome, text: str) -> UnitOutcome:
+    """An outcome as its comment wants it: with its plan's text, or the output of what failed or was applied."""
+    if outcome.plan is not None and outcome.phase in (UnitPhase.PLANNED, UnitPhase.NO_CHANGES):
+        return outcome.model_copy(update={"plan": outcome.plan.model_copy(update={"text_preview": text})})
+    return outcome.model_copy(update={"text": text})

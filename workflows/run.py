@@ -1,7 +1,8 @@
 """One operation over a set of units at one commit: the only place that plans or applies."""
 
 import asyncio
-from datetime import datetime
+import contextlib
+from collections.abc import Coroutine
 from typing import Any
 
 from temporalio import workflow
@@ -63,19 +64,20 @@ class RunWorkflow:
         self._run = Run(start.input, state)
         self._report = Report(self._run)
         self._locks = LockAnswers()
-        self._started_at: datetime = workflow.info().start_time
+        if state.started_at is None:
+            state.started_at = workflow.info().start_time
 
     @workflow.run
     async def run(self, start: RunStart) -> RunResult:
-        state = self._run.state
+        problem: BaseException | None = None
         try:
             await self._carry_out()
-            state.status = self._end_status()
-        except Refused as refused:
-            await self._refused(refused)
-        except (asyncio.CancelledError, ActivityError) as error:
-            await self._broken(error)
-        return await self._end()
+        except (Exception, asyncio.CancelledError) as error:
+            problem = error
+        result = await _to_its_end(self._end(problem))
+        with contextlib.suppress(asyncio.CancelledError):  # who cancels a run that has ended won't wait for Slack
+            await self._report.flush_slack()
+        return result
 
     # ---- signals and queries -----------------------------------------------------------------------------------------
 
@@ -114,12 +116,12 @@ class RunWorkflow:
     def show(self) -> RunView:
         state = self._run.state
         return RunView(
-            input=self._run.start,
+            input=self._run.start.model_copy(update={"plans": ()}),  # an answer has at most 2 MB
             status=state.status,
             message=state.message,
             units={unit: state.phases.get(unit, UnitPhase.WAITING) for unit in state.selected},
             outcomes=tuple(state.outcomes.values()),
-            started_at=self._started_at,
+            started_at=state.started_at or workflow.info().start_time,
             operator_signals=tuple(state.operator_signals),
             waves=self._waves(),
         )
@@ -137,6 +139,7 @@ class RunWorkflow:
 
     async def _carry_out(self) -> None:
         run, report = self._run, self._report
+        report.speak()
         if run.state.tree is None:
             await read_rules(run)
             if run.start.draft and run.start.automatic and not run.configuration.pull_requests.plan_drafts:
@@ -156,14 +159,15 @@ class RunWorkflow:
     async def _plan(self) -> None:
         run, report = self._run, self._report
         if not run.state.outcomes:
-            await report.check(running_check(Operation.PLAN, len(run.state.selected)))
+            report.check(running_check(Operation.PLAN, len(run.state.selected)))
             await drop_what_may_not_be_planned(run)
             if run.state.selected:
                 report.slack(plan_started(run.state.selected))
+            if body := remarks_comment(run.discovery, run.state.remarks):
+                report.say("remarks", body)
         report.status()
-        if body := remarks_comment(run.discovery, run.state.remarks):
-            report.say("remarks", body)
         while left := [unit for unit in run.state.selected if unit not in run.state.outcomes]:
+            run.stop_if_cancelled()
             await plan_units(run, report, left[:BATCH])
             await self._maybe_continue_as_new()
         report.summarize()
@@ -175,12 +179,13 @@ class RunWorkflow:
             await gate.pass_gate(run, report, run.environments())
             await take_locks(run, self._locks)
             run.state.gate_passed = True
-            await report.check(running_check(Operation.APPLY, len(run.state.selected)))
+            report.check(running_check(Operation.APPLY, len(run.state.selected)))
             report.slack(apply_started(run.state.selected))
             report.status()
         first = not run.state.outcomes
         while remaining := remaining_waves(run):
-            await apply_wave(run, report, remaining[0], first=first)
+            run.stop_if_cancelled()
+            await apply_wave(run, report, remaining[0][:BATCH], first=first)
             first = False
             await self._maybe_continue_as_new()
         report.summarize()
@@ -210,14 +215,16 @@ class RunWorkflow:
         state.selected = chosen
 
     async def _maybe_continue_as_new(self) -> None:
-        """Between two batches, with everything said so far posted: only the state goes on."""
-        if not workflow.info().is_continue_as_new_suggested() or len(self._run.state.selected) <= ONE_COMMENT_EACH:
+        """Between two batches; what Slack and the one comment of many units wait for goes along in the state."""
+        run, report = self._run, self._report
+        if not workflow.info().is_continue_as_new_suggested() or len(run.state.selected) <= ONE_COMMENT_EACH:
             return
-        self._report.summarize()
-        await self._report.flush()
-        await self._report.flush_slack()
+        await report.flush()
+        await report.pause_slack()
         await workflow.wait_condition(workflow.all_handlers_finished)
-        workflow.continue_as_new(RunStart(input=self._run.start, carried=self._run.state))
+        run.stop_if_cancelled()
+        left = tuple(plan for plan in run.start.plans if plan.unit not in run.state.outcomes)
+        workflow.continue_as_new(RunStart(input=run.start.model_copy(update={"plans": left}), carried=run.state))
 
     # ---- the end -----------------------------------------------------------------------------------------------------
 
@@ -225,18 +232,18 @@ class RunWorkflow:
         bad = any(outcome.phase in _BAD for outcome in self._run.state.outcomes.values())
         return RunStatus.FAILED if bad else RunStatus.SUCCEEDED
 
-    async def _refused(self, refused: Refused) -> None:
+    def _refused(self, refused: Refused) -> None:
         state = self._run.state
         state.status, state.message = refused.status, refused.message
         self._report.react("-1")
         quiet = self._run.start.draft and self._run.start.automatic
         if not quiet:
             self._report.say("refused", refusal_comment(refused.message))
-        if refused.on_check or state.check_run_id is not None:
-            await self._report.check(refused_check(refused.message, cancelled=refused.status is RunStatus.CANCELLED))
+        if refused.on_check or self._report.has_check:
+            self._report.check(refused_check(refused.message, cancelled=refused.status is RunStatus.CANCELLED))
 
-    async def _broken(self, error: BaseException) -> None:
-        """Cancelled, or an activity outside of any unit failed for good: say what is known."""
+    def _broken(self, error: BaseException) -> None:
+        """Cancelled, or something outside of any unit failed for good: say what is known."""
         state = self._run.state
         cancelled = is_cancelled_exception(error)
         state.status = RunStatus.CANCELLED if cancelled else RunStatus.FAILED
@@ -245,11 +252,15 @@ class RunWorkflow:
             if unit not in state.outcomes and self._run.start.operation is not Operation.UNLOCK:
                 self._unfinished(unit, state.message)
         self._report.summarize()
+        if self._run.start.operation is Operation.APPLY and state.gate_passed:
+            self._report.slack(apply_failed(state.message))
+        elif self._run.start.operation is Operation.PLAN and state.selected and not cancelled:
+            self._report.slack(plan_failed(state.message))
         if not cancelled:
             self._report.react("confused")
             self._report.say("failed", refusal_comment(state.message))
-        if state.check_run_id is not None or not cancelled:
-            await self._report.check(refused_check(state.message, cancelled=cancelled, failed=not cancelled))
+        if self._report.has_check or not cancelled:
+            self._report.check(refused_check(state.message, cancelled=cancelled, failed=not cancelled))
 
     def _unfinished(self, unit: str, message: str) -> None:
         """An apply that was cut off is always told of; a plan that was cut off is made again by who cut it off."""
@@ -261,12 +272,15 @@ class RunWorkflow:
         else:
             self._run.state.outcomes[unit] = outcome
 
-    async def _end(self) -> RunResult:
-        """Post what is left, tell the pull request, clean up; Slack may take hours more."""
+    async def _end(self, problem: BaseException | None) -> RunResult:
+        """Post what is left, tell the pull request, clean up: all of it, whatever has happened before."""
         run, report, start, state = self._run, self._report, self._run.start, self._run.state
+        try:
+            self._say_how_it_ended(problem)
+        except Exception as error:
+            state.status, state.message = RunStatus.FAILED, message_of(error)
+            report.check(refused_check(state.message, failed=True))
         outcomes = tuple(state.outcomes.values())
-        if state.status in (RunStatus.SUCCEEDED, RunStatus.FAILED) and not state.message and state.loaded:
-            await self._conclude(outcomes)
         await report.flush()
         report.status()
         result = RunResult(
@@ -283,27 +297,36 @@ class RunWorkflow:
         )
         await self._tell_pull_request(result)
         await self._remove_work_tree()
-        await report.flush_slack()
         return result
 
-    async def _conclude(self, outcomes: tuple[UnitOutcome, ...]) -> None:
+    def _say_how_it_ended(self, problem: BaseException | None) -> None:
+        if isinstance(problem, Refused):
+            self._refused(problem)
+        elif problem is not None:
+            self._broken(problem)
+        else:
+            self._run.state.status = self._end_status()
+            if not self._run.state.message:
+                self._conclude(tuple(self._run.state.outcomes.values()))
+
+    def _conclude(self, outcomes: tuple[UnitOutcome, ...]) -> None:
         start, report = self._run.start, self._report
         failures = [outcome for outcome in outcomes if outcome.phase in _BAD]
         failed = next(iter(failures), None)
         why = f"{failed.unit}: {failed.message}" if failed else ""
         if start.operation is Operation.PLAN:
-            await report.check(plan_check(outcomes, left=self._left_to_plan()))
+            report.check(plan_check(outcomes, left=self._left_to_plan()))
             if (
                 not start.directories
                 and not self._left_to_plan()
                 and all(outcome.phase is UnitPhase.NO_CHANGES for outcome in outcomes)
             ):
-                await report.check_of_apply(apply_check(()))
+                report.check_of_apply(apply_check(()))
             summaries = [outcome.plan.summary for outcome in outcomes if outcome.plan]
             if outcomes:
                 report.slack(plan_failed(why) if failed else plan_completed(total(summaries)))
         elif start.operation is Operation.APPLY:
-            await report.check(apply_check(outcomes, left=self._left_to_apply()))
+            report.check(apply_check(outcomes, left=self._left_to_apply()))
             report.slack(apply_failed(why) if failed else apply_completed())
             report.react("confused" if failed else "rocket")
         else:
@@ -346,3 +369,14 @@ class RunWorkflow:
                 )
             except ActivityError as error:
                 workflow.logger.warning("the work tree stays: %s", error.cause)
+
+
+async def _to_its_end(work: Coroutine[Any, Any, RunResult]) -> RunResult:
+    """A cancellation that comes while the end is told and cleaned up changes nothing of either."""
+    task = asyncio.ensure_future(work)
+    while True:
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():
+                raise

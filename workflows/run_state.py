@@ -1,5 +1,6 @@
 """All that a run carries: its state, whole, so that it can continue as new between two batches."""
 
+import asyncio
 from datetime import datetime
 
 from temporalio import workflow
@@ -8,6 +9,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.messages import Installation, LoadedConfiguration
     from docustack.configuration import Configuration
     from docustack.model import Model, State
+    from docustack.packing import Packed
     from docustack.repository import Discovery, WorkTree
     from docustack.runs import RunInput, RunStatus, UnitOutcome, UnitPhase
 
@@ -21,6 +23,13 @@ class OperatorSignal(Model):
     received_at: datetime | None = None
 
 
+class SlackMessage(Model):
+    """One message that Slack has not taken yet; `key` keeps it from being posted twice."""
+
+    key: str
+    text: str
+
+
 class RunState(State):
     """What is known, what is done."""
 
@@ -29,16 +38,18 @@ class RunState(State):
     installation: Installation = Installation()
     loaded: LoadedConfiguration | None = None
     tree: WorkTree | None = None
-    discovery: Discovery | None = None
+    discovery: Packed[Discovery | None] = None
     selected: list[str] = []  # units of this run, in the order in which they are worked on
     remarks: list[str] = []  # sentences for the person, beside the units' own comments
     still_owned: dict[str, tuple[str, ...]] = {}  # deleted units whose state could be read
+    started_at: datetime | None = None
     phases: dict[str, UnitPhase] = {}
-    outcomes: dict[str, UnitOutcome] = {}
+    outcomes: Packed[dict[str, UnitOutcome]] = {}
+    texts: dict[str, str] = {}  # of a run over many units: each one's share of its one comment
     comments: list[int] = []
     check_run_id: int | None = None
     slack_thread: str | None = None
-    slack_channel: str | None = None
+    slack_queue: list[SlackMessage] = []  # oldest first
     tokens: dict[str, int] = {}
     gate_passed: bool = False
     operator_signals: list[OperatorSignal] = []
@@ -58,7 +69,7 @@ class RunView(Model):
     status: RunStatus
     message: str
     units: dict[str, UnitPhase]
-    outcomes: tuple[UnitOutcome, ...]
+    outcomes: Packed[tuple[UnitOutcome, ...]]
     started_at: datetime
     operator_signals: tuple[OperatorSignal, ...] = ()
     waves: tuple[tuple[str, ...], ...] = ()  # the same units, in the order in which they are applied
@@ -80,8 +91,19 @@ class Run:
     def __init__(self, start: RunInput, state: RunState) -> None:
         self.start = start
         self.state = state
+        self.asking = 0  # units that wait for a yes of their own
+        self.applying = 0  # units that Terraform works on at this moment
         self.wakes = 0  # grows with every signal that says: look again
         self.commanded: list[tuple[str, datetime]] = []  # who commanded the apply anew, and when
+
+    def stop_if_cancelled(self) -> None:
+        """Begin nothing after a cancellation, even where what was waited for ended well in spite of it.
+
+        Raises:
+            CancelledError: the run was cancelled.
+        """
+        if workflow.cancellation_reason() is not None:
+            raise asyncio.CancelledError
 
     @property
     def configuration(self) -> Configuration:
