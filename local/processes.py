@@ -4,8 +4,10 @@ import contextlib
 import os
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -14,6 +16,8 @@ from local.waiting import NotThere, wait_for
 
 KILL_AFTER = 30.0
 """Seconds a process gets to end by itself: a worker gives its activities twenty."""
+
+_INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _started: dict[int, subprocess.Popen[bytes]] = {}
 """Our own children: only we can take their exit codes."""
@@ -93,6 +97,20 @@ def end_marked(mark: str, seconds: float, besides: Collection[int] = ()) -> int:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     return len(found)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """No second Ctrl-C, and no closed terminal, interrupts the block and leaves something running."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in _INTERRUPTIONS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def tail(log: Path, lines: int = 20) -> str:

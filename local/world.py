@@ -1,5 +1,6 @@
 """One outside world on this machine with DocuStack in it: brought up, described, repaired part by part, taken down."""
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -75,11 +76,13 @@ class World:
                 if not self.missing():
                     return False
             elif state is not None and self._is_of_another(state, source):
-                self._tell("data", "of another live repository is removed", 0)
+                self._say("data", "of another live repository is removed", 0)
                 self.places.clear()
                 state = None
             state = state or self._make(source or EXAMPLE, settings or {})
             if not self.is_up():
+                if state.processes:
+                    self._say("aws", "starts empty: nothing of it is kept when it stops", 0)
                 state.terragrunt = _terragrunt(terragrunt) if terragrunt or not state.terragrunt else state.terragrunt
                 state.ports |= remembered.free_ports(
                     name for name in state.ports if not remembered.is_free(state.ports[name])
@@ -116,6 +119,10 @@ class World:
         """End a part at once, as a crash does."""
         processes.kill(self._state().processes[name])
 
+    def _say(self, part: str, what: str, seconds: float) -> None:
+        with contextlib.suppress(OSError):  # the terminal is gone: no reason to leave parts behind
+            self._tell(part, what, seconds)
+
     # ---- steps -------------------------------------------------------------------------------------------------------
 
     def _read(self) -> WorldState | None:
@@ -145,9 +152,9 @@ class World:
             source=live_repository.identity(source),
             settings=settings,
         )
-        self._tell("git", f"{target} on main and staging", time.monotonic() - began)
+        self._say("git", f"{target} on main and staging", time.monotonic() - began)
         if facts.problem:
-            self._tell("git", f"{facts.problem}: the world takes the example's environments and buckets", 0)
+            self._say("git", f"{facts.problem}: the world takes the example's environments and buckets", 0)
         return state
 
     def _refuse_another(self, state: WorldState, source: Path | None, terragrunt: str | None) -> None:
@@ -180,7 +187,7 @@ class World:
             remembered.write(self.places.data_dir, state)
         for part in started:
             self._await(part, state.processes[part.name])
-            self._tell(part.name, "is ready", time.monotonic() - began)
+            self._say(part.name, "is ready", time.monotonic() - began)
             if part.name == "moto":
                 self._prepare_aws(state)
 
@@ -212,10 +219,14 @@ class World:
         repository = state.repository
         made = aws.prepare_state_backend(state.url("moto"), repository.buckets, repository.lock_table)
         if made:
-            self._tell("aws", f"has {', '.join(made)}", time.monotonic() - began)
+            self._say("aws", f"has {', '.join(made)}", time.monotonic() - began)
 
     def _stop(self) -> bool:
         """Stops by what is remembered, then everything else that carries the world's mark: stale records heal so."""
+        with processes.undisturbed():
+            return self._stop_all()
+
+    def _stop_all(self) -> bool:
         try:
             state = self._read()
         except WorldError:
@@ -229,7 +240,7 @@ class World:
                 continue
             began = time.monotonic()
             gracefully = processes.stop(record)
-            self._tell(name, "has stopped" if gracefully else "was killed: it did not stop", time.monotonic() - began)
+            self._say(name, "has stopped" if gracefully else "was killed: it did not stop", time.monotonic() - began)
             stopped = True
         processes.end_marked(parts.mark(self.places), 5)
         return stopped

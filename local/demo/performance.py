@@ -108,4 +108,4 @@ def _show_steps(stage: Stage) -> None:
     for difference in differences or ["it did not come to its end"]:
         console.print(Text(f"  {difference}"))
     logs = ", ".join(str(places.log(part)) for part in ("worker", "server"))
-    console.print(f"Where to look: {logs}; each comment links to its whole log and to its run in Temporal.")
+    console.print(f"Where to look: {logs}. With `--keep` GitHub and Temporal stay up to look at.")
