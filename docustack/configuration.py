@@ -56,9 +56,9 @@ class Environment(Section):
     approvals: Approvals = Approvals()
     """The approvals that an apply needs."""
     auto_apply_on_merge: bool = False
+    """Apply by itself what a merged pull request has planned and not applied (read, not yet carried out)."""
     trust_temporal_operators: bool = False
     """Count a bare `approve` signal from Temporal's own UI or CLI, though nobody has verified who sent it."""
-    """Apply by itself what a merged pull request has planned and not applied."""
 
 
 class StateBackend(Section):

@@ -35,7 +35,7 @@ TOOLS = (
     Tool("terragrunt", (0, 50, 0), "finds units, calls Terraform for each", "make setup"),
     Tool(
         "git",
-        (2, 0, 0),
+        (2, 38, 0),
         "checks out commits",
         "install Git: https://git-scm.com/downloads (Debian: apt-get install git)",
     ),

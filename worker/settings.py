@@ -123,6 +123,8 @@ class Settings(BaseSettings):
     terraform_cli_config: Path | None = Field(None, examples=["/etc/docustack/terraform.rc"])
     apply_lease: Duration = Field(timedelta(minutes=15), examples=["15m"])
     cancel_grace: Duration = Field(timedelta(minutes=5), examples=["5m"])
+    # How long a stopping worker waits for what runs. An apply survives its worker, but not its container.
+    shutdown_grace: Duration = Field(timedelta(seconds=20), examples=["9m"])
 
     # Artifacts: a folder, or s3://bucket/prefix
     artifacts: Annotated[str, StringConstraints(pattern=r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?|[^:]*)$")] = (
@@ -240,7 +242,7 @@ def variable(field: str) -> str:
 
 def unknown_variables(environment: Iterable[str] | None = None) -> list[str]:
     """A line for each `DOCUSTACK_…` variable that is no setting, with the nearest that is: a typo sets nothing."""
-    known = {variable(field) for field in Settings.model_fields}
+    known = {variable(field) for field in Settings.model_fields} | {PREFIX + "DEBUG"}  # the command line's own
     lines = []
     for name in sorted(os.environ if environment is None else environment):
         ours = name.startswith(PREFIX) and name not in known

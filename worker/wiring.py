@@ -38,9 +38,6 @@ WORKFLOWS = (PullRequestWorkflow, RunWorkflow, LocksWorkflow)
 TERRAFORM_SLOTS = 8
 """Activities of one environment at once on this worker: each is a Terragrunt and a Terraform process."""
 
-SHUTDOWN_GRACE = timedelta(seconds=20)
-"""What activities get to end when the worker is told to stop; an apply goes on without it, and is attended again."""
-
 
 @dataclass(frozen=True)
 class Activities:
@@ -72,7 +69,7 @@ def make_workers(settings: Settings, client: Client, activities: Activities) -> 
                 workflows=WORKFLOWS,
                 activities=[*activities.control, *activities.everywhere],
                 workflow_runner=workflow_runner(),
-                graceful_shutdown_timeout=SHUTDOWN_GRACE,
+                graceful_shutdown_timeout=settings.shutdown_grace,
             )
         )
     for environment in settings.environments:
@@ -82,7 +79,7 @@ def make_workers(settings: Settings, client: Client, activities: Activities) -> 
                 task_queue=queue,
                 activities=[*activities.environment, *activities.everywhere],
                 max_concurrent_activities=TERRAFORM_SLOTS,
-                graceful_shutdown_timeout=SHUTDOWN_GRACE,
+                graceful_shutdown_timeout=settings.shutdown_grace,
             )
             for queue in (environment_queue(environment), host_queue(environment, settings.host))
         ]

@@ -196,7 +196,7 @@ def test_repository_of_another_form_is_wrong_usage(name: str) -> None:
 # ---- tools -----------------------------------------------------------------------------------------------------------
 
 
-ENOUGH = {"terraform": "Terraform v1.5.0", "terragrunt": "terragrunt version 0.50.0", "git": "git version 2.0.0"}
+ENOUGH = {"terraform": "Terraform v1.5.0", "terragrunt": "terragrunt version 0.50.0", "git": "git version 2.38.0"}
 
 
 def _tools(folder: Path, **said: str) -> None:
@@ -225,7 +225,7 @@ async def test_guides_minimums_are_enough_and_optional_tools_may_be_missing(tmp_
     [
         ("terraform", "Terraform v1.4.7", "older than 1.5.0"),
         ("terragrunt", "terragrunt version v0.49.9", "older than 0.50.0"),
-        ("git", "git version 1.9.5", "older than 2.0.0"),
+        ("git", "git version 2.37.5", "older than 2.38.0"),
         ("terragrunt", "I am no tool", "didn't say its version"),
         ("terraform", "exit 3", "exit code 3"),
     ],
