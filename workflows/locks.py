@@ -4,6 +4,8 @@ import asyncio
 
 from temporalio import workflow
 
+from workflows import search_attributes
+
 with workflow.unsafe.imports_passed_through():
     from docustack.locks import (
         Confirmation,
@@ -29,6 +31,7 @@ class LocksWorkflow:
 
     @workflow.run
     async def run(self, start: LocksStart) -> None:
+        workflow.upsert_search_attributes([search_attributes.REPOSITORY.value_set(self._repository.full_name)])
         while True:
             await workflow.wait_condition(
                 lambda: bool(self._inbox.requests) or workflow.info().is_continue_as_new_suggested()

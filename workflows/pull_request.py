@@ -276,5 +276,11 @@ class PullRequestWorkflow:
             if not state.is_open
             else ("waiting" if active and active.waiting else "running" if active else "idle")
         )
-        workflow.upsert_search_attributes([search_attributes.STATUS.value_set(status)])
+        workflow.upsert_search_attributes(
+            [
+                search_attributes.REPOSITORY.value_set(self._repository.full_name),
+                search_attributes.PULL_REQUEST.value_set(self._number),
+                search_attributes.STATUS.value_set(status),
+            ]
+        )
         workflow.set_current_details(f"**{title}**\n\n{doing}; {waiting}")
