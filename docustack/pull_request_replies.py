@@ -2,6 +2,7 @@
 
 from docustack.commands import Command
 from docustack.comments import help_comment
+from docustack.run_comments import refusal_comment
 from docustack.runs import Operation
 
 OUTDATED_BY_PUSH = "the pull request has changed since"
@@ -19,6 +20,14 @@ FORK = (
 
 def help_reply(prefix: str) -> str:
     return help_comment(prefix)
+
+
+def no_push_access_reply(login: str, operation: Operation) -> str:
+    """Guide, "GitHub Access": push access to the repository is the prerequisite of every command."""
+    return refusal_comment(
+        f"@{login} may not `{operation.value}`: that takes push access to the repository, which @{login} doesn't have. "
+        "Nothing was started. Ask somebody who has it, or an owner of the repository for access."
+    )
 
 
 def queued_reply(wanted: Operation, running: Operation, run_id: str, position: int) -> str:

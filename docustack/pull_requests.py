@@ -19,6 +19,7 @@ from docustack.pull_request_replies import (
     help_reply,
     lost_reply,
     moved_reply,
+    no_push_access_reply,
     not_started_reply,
     queued_reply,
 )
@@ -42,6 +43,9 @@ _STARTS_A_PLAN = {
 
 _PLANS_ANEW = (EventKind.EDITED, EventKind.READY_FOR_REVIEW)
 """Another base, or no draft any more: a plan of the same head that is being made is not the one that is wanted."""
+
+
+_ENDED_BY_ITSELF = {RunStatus.SUCCEEDED, RunStatus.FAILED}
 
 
 class RunToStart(Model):
@@ -116,6 +120,7 @@ class PullRequestState(State):
     plan_comments: list[int] = []
     runs: list[PastRun] = []
     comment_prefixes: tuple[str, ...] = DEFAULT_PREFIXES
+    bot_login: str = ""
     told_fork: bool = False
     rejected: list[str] = []  # what could not be read, with the reason (at most 20)
 
@@ -168,14 +173,28 @@ class FoldComments(Model):
 Action = React | Reply | StartRun | CancelRun | SignalRun | ReleaseAllLocks | FoldComments
 
 
-def take_event(state: PullRequestState, event: PullRequestEvent, bot_login: str) -> list[Action]:
-    """One event of GitHub's, with `state.facts` as GitHub tells them now."""
+def asks_for_a_run(state: PullRequestState, event: PullRequestEvent, bot_login: str) -> bool:
+    """Is it a comment that commands a run? Then whoever wrote it needs push access, before anything follows from it."""
+    if event.known_kind is not EventKind.COMMENT_CREATED or event.sender_is_bot or event.sender == bot_login:
+        return False
+    command = parse(event.comment_body or "", state.comment_prefixes, bot_login)
+    return isinstance(command, Command) and command.kind is not CommandKind.HELP
+
+
+def take_event(
+    state: PullRequestState, event: PullRequestEvent, bot_login: str, *, may_command: bool = True
+) -> list[Action]:
+    """One event of GitHub's, with `state.facts` as GitHub tells them now.
+
+    `may_command`: its sender has push access. A run evaluates the code of the pull request before it knows which
+    environments' rules to ask, and supersedes others, so without push access none is started.
+    """
     kind = event.known_kind
     _forget_other_heads(state)
     if kind is EventKind.CLOSED or (state.facts is not None and state.facts.state == "closed"):
         return _closed(state, event)
     if kind is EventKind.COMMENT_CREATED:
-        return _comment(state, event, bot_login)
+        return _comment(state, event, bot_login, may_command=may_command)
     if kind in (EventKind.REVIEW_SUBMITTED, EventKind.REVIEW_DISMISSED):
         return _look_again(state)
     if kind in _STARTS_A_PLAN and (kind is not EventKind.EDITED or event.base_changed):
@@ -193,8 +212,9 @@ def take_run_end(state: PullRequestState, result: RunResult) -> list[Action]:
             _keep_what_was_touched(state, result)
         old = result.comments
         return [FoldComments(comment_ids=old, reason=OUTDATED_BY_PUSH)] if old else []
-    state.plan_comments.extend(comment for comment in result.comments if comment not in state.plan_comments)
     ended, state.active = state.active, None
+    outdated = _replace_plans(state, ended, result)
+    state.plan_comments.extend(comment for comment in result.comments if comment not in state.plan_comments)
     state.runs = [
         *state.runs[-RUNS_LIMIT + 1 :],
         PastRun(
@@ -209,8 +229,8 @@ def take_run_end(state: PullRequestState, result: RunResult) -> list[Action]:
         for outcome in result.outcomes:
             _keep(state, outcome, result.head_commit)
     if not state.is_open:
-        return [ReleaseAllLocks()]
-    return _next(state)
+        return [*outdated, ReleaseAllLocks()]
+    return [*outdated, *_next(state)]
 
 
 def take_run_waits(state: PullRequestState, waits: RunWaits) -> list[Action]:
@@ -254,6 +274,14 @@ def take_run_lost(state: PullRequestState, run_id: str) -> list[Action]:
     return [told, *take_run_end(state, result)]
 
 
+def _replace_plans(state: PullRequestState, ended: ActiveRun, result: RunResult) -> list[Action]:
+    """A plan of everything takes the place of all plans before it, unless it was refused or cut off."""
+    if ended.operation is not Operation.PLAN or ended.directories or result.status not in _ENDED_BY_ITSELF:
+        return []
+    state.plans, state.deferred = {}, []
+    return _fold_old(state, keep=(), reason=OUTDATED_BY_PLAN)
+
+
 def started(state: PullRequestState, run_id: str, run: RunToStart) -> None:
     """A run was started: it is the one that counts from now on."""
     assert state.facts is not None, "a run starts only once the pull request is known"
@@ -265,8 +293,9 @@ def started(state: PullRequestState, run_id: str, run: RunToStart) -> None:
         directories=run.directories,
     )
     if run.operation is Operation.PLAN and not run.directories:
-        state.plans, state.deferred = {}, []
         state.planned_head, state.plan_again = state.facts.head_commit, False
+        if run.automatic:  # head or base are others now; a commanded plan takes the old ones' place once it is made
+            state.plans, state.deferred = {}, []
 
 
 def not_started(state: PullRequestState, run: RunToStart, reason: str) -> list[Action]:
@@ -347,7 +376,7 @@ def _look_again(state: PullRequestState) -> list[Action]:
     return []
 
 
-def _comment(state: PullRequestState, event: PullRequestEvent, bot_login: str) -> list[Action]:
+def _comment(state: PullRequestState, event: PullRequestEvent, bot_login: str, *, may_command: bool) -> list[Action]:
     if event.sender_is_bot or event.comment_id is None or event.sender == bot_login:
         return []
     command = parse(event.comment_body or "", state.comment_prefixes, bot_login)
@@ -359,6 +388,9 @@ def _comment(state: PullRequestState, event: PullRequestEvent, bot_login: str) -
     if command.kind is CommandKind.HELP:
         prefix = state.comment_prefixes[0]
         return [React(comment_id=event.comment_id, content="eyes"), Reply(key=key, body=help_reply(prefix))]
+    if not may_command:
+        refusal = no_push_access_reply(event.sender, Operation(command.kind.value))
+        return [React(comment_id=event.comment_id, content="-1"), Reply(key=key, body=refusal)]
     assert state.facts is not None
     run = RunToStart(
         operation=Operation(command.kind.value),
@@ -374,23 +406,17 @@ def _command(state: PullRequestState, run: RunToStart, key: str) -> list[Action]
     """A command begins, waits its turn, supersedes what runs, or wakes a run at its gate; it is never an error."""
     active = state.active
     if active is None:
-        return _begin(state, run)
+        return [StartRun(run=run)]
     if active.operation is Operation.APPLY and active.waiting:
         if run.operation is Operation.APPLY and set(run.directories) <= set(active.directories or run.directories):
             return [SignalRun(run_id=active.run_id, actor=run.actor)]
         reason = SUPERSEDED_BY_UNLOCK if run.operation is Operation.UNLOCK else SUPERSEDED_BY_PLAN
-        return [*_supersede(state, reason), *_begin(state, run)]
+        return [*_supersede(state, reason), StartRun(run=run)]
     if active.operation is Operation.PLAN and run.operation is Operation.PLAN and not run.directories:
-        return [*_supersede(state, SUPERSEDED_BY_PLAN), *_begin(state, run)]
+        return [*_supersede(state, SUPERSEDED_BY_PLAN), StartRun(run=run)]
     state.queue.append(run)
     waits = Reply(key=key, body=queued_reply(run.operation, active.operation, active.run_id, len(state.queue)))
     return [waits, SignalRun(run_id=active.run_id)]  # a run that is no more is found by not reaching it
-
-
-def _begin(state: PullRequestState, run: RunToStart) -> list[Action]:
-    if run.operation is Operation.PLAN and not run.directories:
-        return [*_fold_old(state, keep=(), reason=OUTDATED_BY_PLAN), StartRun(run=run)]
-    return [StartRun(run=run)]
 
 
 def _next(state: PullRequestState) -> list[Action]:
@@ -404,7 +430,7 @@ def _next(state: PullRequestState) -> list[Action]:
         if run.operation is Operation.APPLY and run.head_commit != state.facts.head_commit:
             key = f"moved-{run.comment_id}"
             return [Reply(key=key, body=moved_reply(run.head_commit, state.facts.head_commit)), *_next(state)]
-        return _begin(state, run)
+        return [StartRun(run=run)]
     return []
 
 

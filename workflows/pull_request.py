@@ -13,7 +13,8 @@ from workflows.run_state import RunStart
 
 with workflow.unsafe.imports_passed_through():
     from activities.github import GitHub
-    from activities.messages import MarkOutdated, PostComment, React, ReadPullRequest
+    from activities.installation import Surroundings
+    from activities.messages import MarkOutdated, Nothing, PostComment, React, ReadPerson, ReadPullRequest
     from docustack.events import PullRequestEvent, pull_request_workflow_id
     from docustack.locks import ReleaseLocks, locks_workflow_id
     from docustack.pull_requests import (
@@ -29,6 +30,7 @@ with workflow.unsafe.imports_passed_through():
         RunWaits,
         SignalRun,
         StartRun,
+        asks_for_a_run,
         hear_waits,
         miss_run,
         not_started,
@@ -41,8 +43,6 @@ with workflow.unsafe.imports_passed_through():
     )
     from docustack.pull_requests import React as ReactAction
     from docustack.runs import PullRequestRef, RunInput, RunResult
-
-BOT = "docustack[bot]"
 
 
 @workflow.defn(name="PullRequestWorkflow")
@@ -58,6 +58,8 @@ class PullRequestWorkflow:
 
     @workflow.run
     async def run(self, start: PullRequestStart) -> None:
+        if not self._state.bot_login:
+            await self._learn_our_name()
         while True:
             await workflow.wait_condition(lambda: bool(self._state.inbox) or self._continues() or self._is_over())
             while self._state.inbox and not self._continues():
@@ -95,11 +97,17 @@ class PullRequestWorkflow:
 
     # ---- the loop ----------------------------------------------------------------------------------------------------
 
+    async def _learn_our_name(self) -> None:
+        """Under which login we comment: people mention it, and what it says is never a command."""
+        installation = await call(Surroundings.read_installation, Nothing(), policy=policies.on(policies.CONTROL_QUEUE))
+        self._state.bot_login = installation.bot_login or self._state.bot_login
+
     async def _take(self, entry: InboxEntry) -> None:
         actions: list[Action] = []
         if entry.event is not None:
             if await self._read_facts():
-                actions = take_event(self._state, entry.event, BOT)
+                may_command = await self._may_command(entry.event)
+                actions = take_event(self._state, entry.event, self._state.bot_login, may_command=may_command)
         elif entry.ended is not None:
             actions = take_run_end(self._state, entry.ended)
         elif entry.waits is not None:
@@ -124,6 +132,22 @@ class PullRequestWorkflow:
             self._state.rejected = [*self._state.rejected[-19:], f"#{self._number} could not be read: {reason}"]
             return False
         return True
+
+    async def _may_command(self, event: PullRequestEvent) -> bool:
+        """Has who commands a run push access? Asked before anything of the pull request is looked at."""
+        if not asks_for_a_run(self._state, event, self._state.bot_login):
+            return True
+        try:
+            person = await call(
+                GitHub.read_person,
+                ReadPerson(repository=self._repository, login=event.sender, teams={}),
+                summary=event.sender,
+                policy=policies.GITHUB,
+            )
+        except ActivityError as error:
+            workflow.logger.error("the rights of %s could not be read: %s", event.sender, error.cause)
+            return False
+        return person.can_push
 
     async def _do(self, action: Action) -> None:
         match action:

@@ -159,8 +159,8 @@ class RunWorkflow:
     async def _plan(self) -> None:
         run, report = self._run, self._report
         if not run.state.outcomes:
+            await drop_what_may_not_be_planned(run)  # who is refused leaves the check as it was
             report.check(running_check(Operation.PLAN, len(run.state.selected)))
-            await drop_what_may_not_be_planned(run)
             if run.state.selected:
                 report.slack(plan_started(run.state.selected))
             if body := remarks_comment(run.discovery, run.state.remarks):
@@ -278,7 +278,8 @@ class RunWorkflow:
         try:
             self._say_how_it_ended(problem)
         except Exception as error:
-            state.status, state.message = RunStatus.FAILED, message_of(error)
+            state.status, state.message = RunStatus.FAILED, message_of(problem or error)
+            report.say("failed", refusal_comment(state.message))
             report.check(refused_check(state.message, failed=True))
         outcomes = tuple(state.outcomes.values())
         await report.flush()

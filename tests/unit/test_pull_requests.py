@@ -21,6 +21,7 @@ from docustack.pull_requests import (
     RunWaits,
     SignalRun,
     StartRun,
+    asks_for_a_run,
     hear_waits,
     miss_run,
     not_started,
@@ -638,7 +639,59 @@ def test_a_whole_plan_begins_from_nothing_and_one_of_a_directory_does_not(life: 
     assert set(life.state.plans) == {VPC, RDS}
     life.end()
     life.comment("terrateam plan")
+    assert set(life.state.plans) == {VPC, RDS}
+    life.end(planned(VPC))
+    assert set(life.state.plans) == {VPC}
+
+
+def test_a_commanded_plan_takes_the_place_of_the_old_ones_only_once_it_is_made(life: Life) -> None:
+    life.event(EventKind.OPENED)
+    life.end(planned(VPC), comments=(7,))
+    life.comment("terrateam plan")
+    assert "fold-comments" not in kinds(life.did)
+    assert only(life.end(planned(VPC), comments=(8,)), FoldComments).comment_ids == (7,)
+
+
+@pytest.mark.parametrize("status", [RunStatus.REFUSED, RunStatus.CANCELLED])
+def test_a_plan_that_was_refused_or_cut_off_leaves_the_old_ones(life: Life, status: RunStatus) -> None:
+    life.event(EventKind.OPENED)
+    life.end(planned(VPC), comments=(7,))
+    life.comment("terrateam plan", sender="outsider")
+    assert "fold-comments" not in kinds(life.end(status=status))
+    assert set(life.state.plans) == {VPC}
+
+
+def test_plans_of_another_base_are_dropped_at_once(life: Life) -> None:
+    life.opened_and_planned(VPC)
+    life.change(base_ref="staging")
+    life.event(EventKind.EDITED, base_changed=True)
     assert life.state.plans == {}
+    life.end(status=RunStatus.CANCELLED)
+    assert life.state.plans == {}
+
+
+@pytest.mark.parametrize("at_gate", [False, True])
+@pytest.mark.parametrize("command", ["plan", "apply", "unlock"])
+def test_without_push_access_a_command_starts_and_supersedes_nothing(life: Life, command: str, at_gate: bool) -> None:
+    if at_gate:
+        life.applying(at_gate=True)
+    else:
+        life.planning()
+    before = life.state.model_copy(deep=True)
+    event = PullRequestEvent.model_validate(
+        {"kind": "comment_created", "sender": "outsider", "comment_id": 99, "comment_body": f"terrateam {command}"}
+    )
+    assert asks_for_a_run(life.state, event, BOT)
+    assert kinds(life.act(take_event(life.state, event, BOT, may_command=False))) == ["react", "reply"]
+    assert life.state == before
+
+
+@pytest.mark.parametrize("body", ["terrateam help", "hello", "terrateam aply"])
+def test_what_starts_no_run_needs_no_push_access(life: Life, body: str) -> None:
+    event = PullRequestEvent.model_validate(
+        {"kind": "comment_created", "sender": "outsider", "comment_id": 99, "comment_body": body}
+    )
+    assert not asks_for_a_run(life.state, event, BOT)
 
 
 def test_a_run_is_remembered_with_its_end(life: Life) -> None:

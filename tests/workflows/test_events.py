@@ -126,10 +126,11 @@ async def test_a_fork_is_never_planned_automatically(stage: Stage) -> None:
     await stage.send("opened", sender="outsider")
     await stage.until(lambda: bool(stage.world.texts("fork")))
     await stage.comment("terrateam plan", sender="outsider")
-    await stage.until_ended(1)
+    await stage.until(lambda: bool(stage.world.texts("takes push access")), "the refusal")
     assert stage.world.units[VPC].plans == 0
+    assert (await stage.state()).runs == []
     await stage.comment("terrateam plan", sender="infra-member")
-    await stage.until_ended(2)
+    await stage.until_ended(1)
     assert stage.world.units[VPC].plans == 1
 
 
@@ -260,3 +261,16 @@ async def test_a_pull_request_that_changes_nothing_needs_no_apply(stage: Stage) 
         check = stage.world.check(name)
         assert check is not None
         assert check.conclusion == "success"
+
+
+async def test_without_push_access_a_command_evaluates_nothing_of_the_pull_request(stage: Stage) -> None:
+    await planned(stage, {VPC: Unit()})
+    checks = len(stage.world.checks)
+    for command in ("plan", "apply", "unlock"):
+        await stage.comment(f"terrateam {command}", sender="outsider")
+    await stage.until(lambda: len(stage.world.texts("push access")) == 3, "the refusals")
+    state = await stage.until_idle()
+    assert len(state.runs) == 1
+    assert set(state.plans) == {VPC}
+    assert len(stage.world.checks) == checks
+    assert stage.world.outdated == []
