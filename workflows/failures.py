@@ -39,10 +39,8 @@ def message_of(error: BaseException) -> str:
     if isinstance(cause or error, DocuStackError):
         return str(cause or error)
     workflow.logger.error("not foreseen", exc_info=error)
-    return (
-        f"This was not foreseen ({type(cause or error).__name__}: {cause or error}). It is a fault of DocuStack's own; "
-        "its log has the details."
-    )
+    what = ": ".join(text for text in (type(cause or error).__name__, str(cause or error)) if text)
+    return f"This was not foreseen ({what}). It is a fault of DocuStack's own; its log has the details."
 
 
 def was_told(error: ActivityError) -> bool:

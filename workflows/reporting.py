@@ -297,10 +297,15 @@ class Report:
         workflow.upsert_search_attributes(
             [
                 search_attributes.STATUS.value_set(state.status.value),
-                *search_attributes.of_units(state.selected, self._run.environments() if state.selected else ()),
+                *search_attributes.of_units(state.selected, self._environments()),
             ]
         )
         self.show()
+
+    def _environments(self) -> set[str]:
+        configuration = self._run.state.loaded.configuration if self._run.state.loaded else None
+        found = {configuration.environment_of(unit) for unit in self._run.state.selected} if configuration else set()
+        return {name for name in found if name is not None}
 
     @property
     def _prefix(self) -> str:

@@ -123,7 +123,7 @@ async def stage(client: Client) -> AsyncIterator[Stage]:
     world = World({})
     async with workers(client, world):
         yield Stage(client, world)
-        await _end_everything(client)
+        await end_everything(client)
 
 
 @contextlib.asynccontextmanager
@@ -146,7 +146,7 @@ async def workers(client: Client, world: World) -> AsyncIterator[None]:
         yield
 
 
-async def _end_everything(client: Client) -> None:
+async def end_everything(client: Client) -> None:
     """The next test begins with no workflow of this one's."""
     async for execution in client.list_workflows("ExecutionStatus = 'Running'"):
         with contextlib.suppress(Exception):
