@@ -1,6 +1,6 @@
 """The small world that the tests of this folder share; the report of a failed test shows the ends of its logs."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
@@ -30,7 +30,7 @@ def lived_in(world: SmallWorld) -> Iterator[SmallWorld]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if report.failed and isinstance(item, pytest.Function):
         for value in item.funcargs.values():

@@ -1,4 +1,4 @@
-"""Nothing that was planned from mock outputs is ever applied: Terragrunt by itself would write the mocks into states."""
+"""Nothing planned from mock outputs is ever applied: Terragrunt by itself would write the mocks into states."""
 
 from tests.e2e.pull_requests.change import open_change
 from tests.e2e.pull_requests.live_repository import dependent, unit
