@@ -162,7 +162,7 @@ class World:
 
     @activity.defn
     async def read_installation(self, _: Nothing) -> Installation:
-        return Installation(apply_lease_seconds=self.lease_seconds, cancel_grace_seconds=5)
+        return Installation(bot_login="docustack[bot]", apply_lease_seconds=self.lease_seconds, cancel_grace_seconds=5)
 
     @activity.defn
     async def name_host(self, _: Nothing) -> Host:
