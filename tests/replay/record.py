@@ -1,0 +1,155 @@
+"""Records the histories that `test_replay.py` replays: `.venv/bin/python -m tests.replay.record`.
+
+Record anew only when a workflow is changed on purpose in a way that no running workflow can meet: before a release,
+or once the old way is behind `workflow.patched` and its histories have all ended. A history that no longer replays is
+otherwise a workflow that would break in production.
+"""
+
+import asyncio
+import gzip
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+
+from docustack.errors import ErrorType
+from docustack.locks import locks_workflow_id
+from tests.workflows.conftest import ROOT, Stage, workers
+from tests.workflows.fakes import Unit, World
+from worker.wiring import register_search_attributes
+
+HISTORIES = Path(__file__).parent / "histories"
+
+VPC = "dev/us-east-1/vpc"
+CLUSTER = "dev/us-east-1/ecs-cluster"
+PROD = "prod/us-east-1/vpc"
+
+Scenario = Callable[[Stage], Awaitable[None]]
+
+
+async def planned_applied_merged(stage: Stage) -> None:
+    stage.world.units = {VPC: Unit(), CLUSTER: Unit(dependencies=(VPC,))}
+    stage.world.open()
+    await stage.send("opened")
+    await stage.until_ended(1)
+    await stage.comment("terrateam apply", sender="developer")
+    await stage.until_ended(2)
+    await stage.comment("terrateam apply")
+    await stage.until_ended(3)
+    await stage.comment("terrateam unlock")
+    await stage.until_ended(4)
+    await stage.close()
+    await stage.handle().result()
+
+
+async def waited_for_approval(stage: Stage) -> None:
+    stage.world.units = {PROD: Unit()}
+    stage.world.open(author="infra-member")
+    await stage.send("opened", sender="infra-member")
+    await stage.until_ended(1)
+    await stage.comment("terrateam apply", sender="lead")
+    await stage.until(lambda: bool(stage.world.texts("Waiting for approval")))
+    stage.world.approve("lead")
+    await stage.send("review_submitted", sender="lead", review_state="approved")
+    await stage.until_ended(2)
+
+
+async def superseded_by_a_push(stage: Stage) -> None:
+    world = stage.world
+    world.units, world.hold_plans = {VPC: Unit()}, asyncio.Event()
+    world.open()
+    await stage.send("opened")
+    await world.planning.wait()
+    await stage.push("d" * 40)
+    await stage.until(lambda: any(check.head_commit == "d" * 40 for check in world.checks))
+    world.hold_plans.set()
+    await stage.until_ended(1)
+
+
+async def failed_and_skipped(stage: Stage) -> None:
+    stage.world.units = {VPC: Unit(apply_errors=[ErrorType.FAILED]), CLUSTER: Unit(dependencies=(VPC,))}
+    stage.world.open()
+    await stage.send("opened")
+    await stage.until_ended(1)
+    await stage.comment("terrateam apply")
+    await stage.until_ended(2)
+
+
+async def interrupted_and_planned_again(stage: Stage) -> None:
+    stage.world.units = {VPC: Unit(apply_errors=[ErrorType.INTERRUPTED, ErrorType.STALE_PLAN])}
+    stage.world.open()
+    await stage.send("opened")
+    await stage.until_ended(1)
+    await stage.comment("terrateam apply")
+    await stage.until_ended(2)
+
+
+async def more_than_approved(stage: Stage) -> None:
+    later = frozenset({"create main", "delete database"})
+    stage.world.units = {VPC: Unit(), CLUSTER: Unit(dependencies=(VPC,), later_changes=later)}
+    stage.world.open()
+    await stage.send("opened")
+    await stage.until_ended(1)
+    await stage.comment("terrateam apply")
+    await stage.until(lambda: bool(stage.world.texts("delete `database`")))
+    await stage.comment("terrateam apply")
+    await stage.until_ended(2)
+
+
+SCENARIOS: tuple[Scenario, ...] = (
+    planned_applied_merged,
+    waited_for_approval,
+    superseded_by_a_push,
+    failed_and_skipped,
+    interrupted_and_planned_again,
+    more_than_approved,
+)
+
+
+async def record() -> None:
+    environment = await WorkflowEnvironment.start_local(
+        data_converter=pydantic_data_converter,
+        dev_server_existing_path=str(ROOT / ".tools/bin/temporal"),
+        dev_server_log_level="error",
+    )
+    async with environment:
+        await register_search_attributes(environment.client)
+        for scenario in SCENARIOS:
+            world = World({})
+            async with workers(environment.client, world):
+                stage = Stage(environment.client, world)
+                await scenario(stage)
+                await _save(environment.client, stage, scenario.__name__)
+
+
+async def _save(client: Client, stage: Stage, name: str) -> None:
+    """Every workflow of the scenario, whether it has ended or not; names say what each of them is."""
+    runs = (await stage.state()).runs if await _lives(stage) else []
+    ids = [stage.handle().id, locks_workflow_id(stage.repository), *(f"run:{run.run_id}" for run in runs)]
+    if not runs:
+        ids += await _runs_of(client, stage)
+    HISTORIES.mkdir(exist_ok=True)
+    for number, workflow_id in enumerate(ids):
+        kind = workflow_id.partition(":")[0]
+        try:
+            history = await client.get_workflow_handle(workflow_id).fetch_history()
+        except Exception:  # noqa: S112 - a scenario without an apply has no table of locks
+            continue
+        path = HISTORIES / f"{name}.{number}-{kind}.json.gz"
+        path.write_bytes(gzip.compress(history.to_json().encode(), mtime=0))
+        print(path.name, len(history.events), "events")  # noqa: T201
+
+
+async def _lives(stage: Stage) -> bool:
+    return (await stage.handle().describe()).close_time is None
+
+
+async def _runs_of(client: Client, stage: Stage) -> list[str]:
+    query = f"WorkflowType = 'RunWorkflow' AND DocustackRepository = '{stage.repository.full_name}'"
+    return [execution.id async for execution in client.list_workflows(query)]
+
+
+if __name__ == "__main__":
+    asyncio.run(record())

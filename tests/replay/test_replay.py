@@ -1,0 +1,26 @@
+"""Every saved history still replays: a change of a workflow that breaks one would break what runs in production."""
+
+import gzip
+
+import pytest
+from temporalio.client import WorkflowHistory
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Replayer
+
+from tests.replay.record import HISTORIES, SCENARIOS
+from worker.wiring import WORKFLOWS, workflow_runner
+
+SAVED = sorted(HISTORIES.glob("*.json.gz"))
+
+
+def test_every_scenario_has_histories_of_its_runs_and_its_pull_request() -> None:
+    for scenario in SCENARIOS:
+        kinds = {path.name.split(".")[1].partition("-")[2] for path in SAVED if path.name.startswith(scenario.__name__)}
+        assert {"pr", "run"} <= kinds, scenario.__name__
+
+
+@pytest.mark.parametrize("path", SAVED, ids=lambda path: path.name.removesuffix(".json.gz"))
+async def test_a_saved_history_replays(path: object) -> None:
+    text = gzip.decompress(HISTORIES.joinpath(str(path)).read_bytes()).decode()
+    replayer = Replayer(workflows=WORKFLOWS, data_converter=pydantic_data_converter, workflow_runner=workflow_runner())
+    await replayer.replay_workflow(WorkflowHistory.from_json("saved", text))
