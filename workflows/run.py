@@ -307,8 +307,7 @@ class RunWorkflow:
             self._broken(problem)
         else:
             self._run.state.status = self._end_status()
-            if not self._run.state.message:
-                self._conclude(tuple(self._run.state.outcomes.values()))
+            self._conclude(tuple(self._run.state.outcomes.values()))
 
     def _conclude(self, outcomes: tuple[UnitOutcome, ...]) -> None:
         start, report = self._run.start, self._report

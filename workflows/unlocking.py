@@ -16,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.messages import FreeStateLock, StateLockAnswer
     from activities.terragrunt import Terragrunt
     from docustack.access import decide_access
+    from docustack.comment_text import counted
     from docustack.events import pull_request_workflow_id
     from docustack.locks import ReleaseLocks, locks_workflow_id
     from docustack.run_comments import unlock_comment
@@ -31,7 +32,7 @@ async def unlock(run: Run, report: Report) -> None:
     await release(run, ReleaseLocks(holder=holder, units=tuple(units)))
     found = {unit: answer for unit, answer in zip(units, answers, strict=True) if answer.locked or answer.message}
     report.say("unlock", unlock_comment(units, found))
-    run.state.message = f"{len(units)} units unlocked"
+    run.state.message = f"{counted(len(units), 'unit')} unlocked"
 
 
 async def release(run: Run, message: ReleaseLocks) -> None:
