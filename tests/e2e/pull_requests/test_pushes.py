@@ -1,0 +1,106 @@
+"""A push while a plan runs, two pull requests that want one unit, and a fork."""
+
+from local.waiting import wait_for
+from tests.e2e.pull_requests.change import Change, is_outdated, open_change
+from tests.e2e.pull_requests.live_repository import provisioned, unit
+from tests.e2e.pull_requests.small_world import SmallWorld
+
+
+def slow_plan(world: SmallWorld, path: str) -> dict[str, str]:
+    """A unit that is planned only once the test lets it go."""
+    name = path.replace("/", "-")
+    begun, go = world.folder / f"{name}.begun", world.folder / f"{name}.go"
+    wait = f"echo begun >> {begun}; for i in $(seq 300); do test -e {go} && break; sleep 0.2; done; echo slow"
+    hcl = f"""
+inputs = {{ value = run_cmd("--terragrunt-quiet", "sh", "-c", "{wait}") }}
+"""
+    return unit(path, hcl, value=None)
+
+
+def test_a_push_cancels_the_plan_that_runs_and_the_new_commit_is_planned(world: SmallWorld) -> None:
+    quick, slow = "dev/pushed/quick", "dev/pushed/slow"
+    change = open_change(world, "pushed", unit(quick) | slow_plan(world, slow))
+    change.wait(lambda: quick in change.plans(), "the plan of the quick unit")
+    begun = world.folder / "dev-pushed-slow.begun"
+    wait_for(begun.exists, "the plan of the slow unit", 60)
+    old = change.head
+    change.push(unit(quick, value="two") | unit(slow, value="two"))
+    plans = change.planned(quick, slow)
+    assert "two" in plans[quick]
+    assert "two" in plans[slow]
+    change.wait(lambda: change.concluded("plan", old) == "cancelled", "the end of the old commit's check")
+    change.wait(lambda: len([body for body in change.said() if is_outdated(body)]) == 1, "the old comment's mark")
+    assert [body for body in change.said() if is_outdated(body) and "one" in body], "marked, and still readable"
+    assert change.concluded("plan") == "success"
+    assert change.ended("terrateam apply") == "rocket"
+    assert world.states.output(slow) == "two-slow"
+
+
+def test_an_apply_that_runs_is_not_cancelled_by_a_push(world: SmallWorld) -> None:
+    path = "dev/pushed/applying"
+    told, go = world.folder / "applying.told", world.folder / "applying.go"
+    wait = f"echo begun >> {told}; for i in $(seq 300); do test -e {go} && break; sleep 0.2; done"
+    change = open_change(world, "pushed-applying", unit(path, module=provisioned(wait)))
+    change.planned(path)
+    old = change.head
+    command = change.command("terrateam apply")
+    wait_for(told.exists, "the apply", 60)
+    change.push(unit(path, value="two", module=provisioned(wait)))
+    later = change.command("terrateam plan")
+    change.wait_said("Another run of this pull request is going")
+    go.touch()
+    assert change.end_of(command) == "rocket"
+    assert world.states.output(path) == "one-applying"
+    change.wait(lambda: change.concluded("apply", old) == "success", "the check of the commit that was applied")
+    change.planned(path)
+    assert change.concluded("plan") == "success"
+    assert "eyes" in {one.content for one in change.author.reactions(later)}
+
+
+def test_a_second_pull_request_is_told_who_holds_a_unit_and_goes_on_after_the_merge(world: SmallWorld) -> None:
+    path = "dev/shared/unit"
+    first = open_change(world, "shared-first", unit(path))
+    second = open_change(world, "shared-second", unit(path, value="two"), author="infra-member")
+    first.planned(path)
+    second.planned(path)
+    assert first.ended("terrateam apply") == "rocket"
+    assert second.ended("terrateam apply") == "-1"
+    told = second.wait_said("Nothing was applied: another pull request holds what it needs")
+    assert f"`{path}`: held by pull request {first.number}" in told
+    assert "since 20" in told
+    assert "UTC" in told
+    assert world.states.output(path) == "one-unit"
+    assert world.histories.locked_units()[path] == first.number
+
+    first.merge()
+    wait_for(lambda: path not in world.histories.locked_units(), "the release of the merged one's lock", 60)
+    update_from_main(second)
+    second.planned(path)
+    assert second.ended("terrateam apply") == "rocket"
+    assert world.states.output(path) == "two-unit"
+
+
+def test_unlock_gives_a_unit_to_another_pull_request(world: SmallWorld) -> None:
+    path = "dev/unlocked/unit"
+    first = open_change(world, "unlock-first", unit(path))
+    first.planned(path)
+    assert first.ended("terrateam apply") == "rocket"
+    second = open_change(world, "unlock-second", unit(path, value="two"), author="infra-member")
+    second.planned(path)
+
+    assert first.ended("terrateam unlock", by="outsider") == "-1"
+    first.wait_said("outsider may not `unlock`: that takes push access")
+    assert first.ended("terrateam unlock", by="security-reviewer") == "-1"
+    refusal = first.wait_said("security-reviewer may not apply `dev`")
+    assert "author of the pull request may unlock it too" in refusal
+    assert world.histories.locked_units()[path] == first.number
+    assert first.ended("terrateam unlock", by="developer") == "+1", "its author may"
+    first.wait_said("1 unit unlocked", f"`{path}`")
+    assert second.ended("terrateam apply") == "rocket"
+    assert world.states.output(path) == "two-unit"
+
+
+def update_from_main(change: Change) -> None:
+    change.tree.git("fetch", "--quiet", "origin")
+    change.tree.git("merge", "--quiet", "--no-edit", "-X", "ours", "origin/main")
+    change.tree.push()
