@@ -1,6 +1,7 @@
 """What holds for every test: this machine's settings stay out, and the exit code is the one that pytest found."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -15,6 +16,9 @@ _session: pytest.Session | None = None
 
 def pytest_configure() -> None:
     """Gives every process that a test starts the tools of `.tools`, and nothing of the person who runs it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # Started in the background of a script, we and all our children would ignore Ctrl-C, which some tests press.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in [name for name in os.environ if name.startswith(FOREIGN)]:
         del os.environ[name]
     os.environ |= {
