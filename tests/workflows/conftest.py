@@ -13,6 +13,7 @@ from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from docustack.events import EVENT_SIGNAL, PullRequestEvent, pull_request_workflow_id
 from docustack.pull_requests import PullRequestStart, PullRequestState
@@ -127,7 +128,7 @@ async def stage(client: Client) -> AsyncIterator[Stage]:
 
 
 @contextlib.asynccontextmanager
-async def workers(client: Client, world: World) -> AsyncIterator[None]:
+async def workers(client: Client, world: World, runner: SandboxedWorkflowRunner | None = None) -> AsyncIterator[None]:
     queues = [CONTROL_QUEUE]
     for name in CONFIGURATION.environments:
         queues += [environment_queue(name), host_queue(name, "here")]
@@ -139,7 +140,7 @@ async def workers(client: Client, world: World) -> AsyncIterator[None]:
                     task_queue=queue,
                     workflows=WORKFLOWS if queue == CONTROL_QUEUE else [],
                     activities=world.activities(client),
-                    workflow_runner=workflow_runner(),
+                    workflow_runner=runner or workflow_runner(),
                     max_cached_workflows=50,
                 )
             )

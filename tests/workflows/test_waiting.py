@@ -1,0 +1,197 @@
+"""Days and hours that pass in no time: approvals that never come, a Slack that is down, a host that is gone."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from temporalio import activity
+from temporalio.client import Client
+from temporalio.common import RetryPolicy
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.messages import FreeStateLock, Host, Nothing, StateLockAnswer
+from docustack.runs import RunStatus
+from tests.workflows.conftest import ROOT, Stage, end_everything, workers
+from tests.workflows.fakes import CONFIGURATION, Unit, World
+from tests.workflows.test_apply import planned
+from worker.wiring import register_search_attributes
+from workflows import policies
+
+VPC = "dev/us-east-1/vpc"
+PROD = "prod/us-east-1/vpc"
+
+
+# ---- days: timers that the dev server skips --------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def days() -> AsyncIterator[Stage]:
+    """A stage whose workflows don't wait for their timers."""
+    environment = await WorkflowEnvironment.start_time_skipping_v2(
+        data_converter=pydantic_data_converter,
+        dev_server_existing_path=str(ROOT / ".tools/bin/temporal"),
+        dev_server_log_level="error",
+        dev_server_extra_args=["--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"],
+    )
+    async with environment:
+        await register_search_attributes(environment.client)
+        world = World({PROD: Unit()})
+        async with workers(environment.client, world):
+            yield Stage(environment.client, world)
+
+
+async def waits_for_approval(stage: Stage) -> None:
+    stage.world.open(author="infra-member")
+    await stage.send("opened", sender="infra-member")
+    await stage.until_ended(1)
+    await stage.comment("terrateam apply", sender="lead")
+
+
+async def test_an_approval_that_does_not_come_within_seven_days_ends_the_apply(days: Stage) -> None:
+    await waits_for_approval(days)
+    state = await days.until_ended(2)
+    assert state.runs[-1].status is RunStatus.REFUSED
+    assert len(days.world.texts("Nobody approved within 7 days")) == 1
+    check = days.world.check("docustack/apply")
+    assert check is not None
+    assert check.status == "completed"
+    assert days.world.applied == []
+    await asyncio.wait_for(days.client.get_workflow_handle(f"run:{state.runs[-1].run_id}").result(), 20)
+    await days.comment("terrateam apply", sender="lead")
+    assert (await days.until_ended(3)).plans.keys() == {PROD}, "its plan waits for the next try"
+
+
+async def test_the_days_are_those_of_the_configuration(days: Stage) -> None:
+    apply = CONFIGURATION.apply.model_copy(update={"approval_expires_days": 30})
+    days.world.configuration = CONFIGURATION.model_copy(update={"apply": apply})
+    await waits_for_approval(days)
+    await days.until_ended(2)
+    assert days.world.texts("Nobody approved within 30 days")
+
+
+# ---- hours: retries, which no server skips, so that the policies are shortened instead -------------------------------
+
+
+def runner_with_this_process_policies() -> SandboxedWorkflowRunner:
+    """The worker's own, except that a test may shorten the policies."""
+    modules = ("docustack", "activities", "pydantic", "workflows")
+    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*modules))
+
+
+@pytest.fixture
+async def hours(client: Client, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
+    """A stage on which Slack is asked every 0.2 s for 3 s, in place of every two minutes for half a day."""
+    often = timedelta(seconds=0.2)
+    monkeypatch.setitem(policies.SLACK, "retry_policy", RetryPolicy(initial_interval=often, maximum_interval=often))
+    monkeypatch.setitem(policies.SLACK, "schedule_to_close_timeout", timedelta(seconds=3))
+    world = World({VPC: Unit()})
+    async with workers(client, world, runner=runner_with_this_process_policies()):
+        yield Stage(client, world)
+        await end_everything(client)
+
+
+def test_slack_is_asked_for_hours() -> None:
+    limit, retries = policies.SLACK["schedule_to_close_timeout"], policies.SLACK["retry_policy"]
+    assert limit is not None
+    assert retries is not None
+    assert limit >= timedelta(hours=6)
+    assert retries.maximum_attempts == 0
+
+
+async def test_slack_that_was_down_gets_each_message_once_and_in_order(hours: Stage) -> None:
+    world = hours.world
+    world.slack_is_down = True
+    world.open()
+    await hours.send("opened")
+    state = await hours.until_ended(1)
+    assert VPC in state.plans, "the plan waited for nobody"
+    assert world.slack == []
+    world.slack_is_down = False
+    await asyncio.wait_for(hours.client.get_workflow_handle(f"run:{state.runs[0].run_id}").result(), 20)
+    assert [message.text.split(maxsplit=2)[1] for message in world.slack] == ["started", "completed:"]
+    assert len({message.key for message in world.slack}) == 2
+    assert [message.thread for message in world.slack] == [None, "1"]
+
+
+async def test_slack_that_stays_down_is_given_up_and_the_run_ends(hours: Stage) -> None:
+    hours.world.slack_is_down = True
+    hours.world.open()
+    await hours.send("opened")
+    state = await hours.until_ended(1)
+    await asyncio.wait_for(hours.client.get_workflow_handle(f"run:{state.runs[0].run_id}").result(), 20)
+    assert hours.world.slack == []
+
+
+# ---- a host that is gone ---------------------------------------------------------------------------------------------
+
+
+class WorldWithoutItsHost(World):
+    """The first apply is meant for a host on which no worker answers any more."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+        self.hosts = ["gone"]
+        self.freed: list[str] = []
+        self.happened: list[str] = []
+
+    @activity.defn
+    async def name_host(self, _: Nothing) -> Host:
+        host = self.hosts.pop(0) if self.hosts else "here"
+        self.happened.append(f"meant for {host}")
+        return Host(host=host)
+
+    @activity.defn
+    async def free_state_lock(self, request: FreeStateLock) -> StateLockAnswer:
+        self.happened.append("lock freed")
+        return StateLockAnswer(locked=True, freed=True, lock_id="ours")
+
+
+async def test_an_apply_whose_host_is_gone_waits_frees_the_lock_plans_again_and_goes_on_elsewhere(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policies, "HOST_ANSWERS_WITHIN", timedelta(seconds=2))
+    world = WorldWithoutItsHost()
+    world.lease_seconds = 1
+    async with workers(client, world, runner=runner_with_this_process_policies()):
+        stage = Stage(client, world)
+        unit = Unit()
+        await planned(stage, {VPC: unit})
+        began = asyncio.get_running_loop().time()
+        await stage.comment("terrateam apply")
+        state = await stage.until_ended(2, seconds=60)
+        waited = asyncio.get_running_loop().time() - began
+        await end_everything(client)
+    assert world.happened == ["meant for gone", "lock freed", "meant for here"]
+    assert waited > 2 + 1 + 5, "the host's answer, the lease, the grace"
+    assert unit.plans == 2
+    assert unit.applies == 1
+    assert world.applied == [VPC]
+    assert VPC in state.applied
+
+
+async def test_a_lock_that_can_not_be_freed_is_left_to_a_person(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policies, "HOST_ANSWERS_WITHIN", timedelta(seconds=1))
+
+    class Locked(WorldWithoutItsHost):
+        @activity.defn
+        async def free_state_lock(self, request: FreeStateLock) -> StateLockAnswer:
+            return StateLockAnswer(locked=True, freed=False, message="The state is locked by somebody else.")
+
+    world = Locked()
+    world.lease_seconds = 1
+    async with workers(client, world, runner=runner_with_this_process_policies()):
+        stage = Stage(client, world)
+        unit = Unit()
+        await planned(stage, {VPC: unit})
+        await stage.comment("terrateam apply")
+        state = await stage.until_ended(2, seconds=60)
+        await end_everything(client)
+    assert world.texts("The state is locked by somebody else.")
+    assert unit.applies == 0
+    assert state.runs[-1].status is RunStatus.FAILED
+    assert state.plans[VPC].spent, "nobody knows how far it came: it is planned again before anything else"
