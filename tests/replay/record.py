@@ -1,4 +1,4 @@
-"""Records the histories that `test_replay.py` replays: `.venv/bin/python -m tests.replay.record`.
+"""Records the histories that `test_replay.py` replays: `.venv/bin/python -m tests.replay.record [SCENARIO ...]`.
 
 Record anew only when a workflow is changed on purpose in a way that no running workflow can meet: before a release,
 or once the old way is behind `workflow.patched` and its histories have all ended. A history that no longer replays is
@@ -7,22 +7,25 @@ otherwise a workflow that would break in production.
 
 import asyncio
 import gzip
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 
 from docustack.errors import ErrorType
 from docustack.locks import locks_workflow_id
 from tests.workflows.conftest import ROOT, Stage, workers
-from tests.workflows.fakes import Unit, World
+from tests.workflows.fakes import CONFIGURATION, Unit, World
 from worker.wiring import register_search_attributes
 
 HISTORIES = Path(__file__).parent / "histories"
 
 VPC = "dev/us-east-1/vpc"
+RDS = "dev/us-east-1/rds"
 CLUSTER = "dev/us-east-1/ecs-cluster"
 PROD = "prod/us-east-1/vpc"
 
@@ -98,6 +101,41 @@ async def more_than_approved(stage: Stage) -> None:
     await stage.until_ended(2)
 
 
+async def cancelled_while_applying(stage: Stage) -> None:
+    apply = CONFIGURATION.apply.model_copy(update={"parallelism": 1})
+    stage.world.configuration = CONFIGURATION.model_copy(update={"apply": apply})
+    stage.world.units = {VPC: Unit(), RDS: Unit(), CLUSTER: Unit(dependencies=(VPC,))}
+    stage.world.open()
+    await stage.send("opened")
+    await stage.until_ended(1)
+    stage.world.hold_applies = asyncio.Event()
+    await stage.comment("terrateam apply")
+    await stage.world.applying.wait()
+    state = await stage.state()
+    assert state.active is not None
+    await stage.client.get_workflow_handle(f"run:{state.active.run_id}").cancel()
+    await stage.until_ended(2)
+
+
+async def broken_by_a_circle(stage: Stage) -> None:
+    stage.world.units = {VPC: Unit(dependencies=(CLUSTER,)), CLUSTER: Unit(dependencies=(VPC,))}
+    stage.world.open()
+    await stage.send("opened")
+    await stage.until_ended(1)
+
+
+async def continued_as_new(stage: Stage) -> None:
+    """Many units, commands and lock requests, on a server that suggests it early."""
+    stage.world.units = {f"dev/us-east-1/unit-{index:02}": Unit() for index in range(50)}
+    stage.world.open()
+    await stage.send("opened")
+    await stage.until_ended(1, seconds=60)
+    for _ in range(10):
+        await stage.comment("terrateam help")
+    await stage.comment("terrateam apply")
+    await stage.until_ended(2, seconds=120)
+
+
 SCENARIOS: tuple[Scenario, ...] = (
     planned_applied_merged,
     waited_for_approval,
@@ -105,18 +143,26 @@ SCENARIOS: tuple[Scenario, ...] = (
     failed_and_skipped,
     interrupted_and_planned_again,
     more_than_approved,
+    cancelled_while_applying,
+    broken_by_a_circle,
+    continued_as_new,
 )
 
 
-async def record() -> None:
+async def record(names: list[str]) -> None:
+    """Record the scenarios named, or all."""
     environment = await WorkflowEnvironment.start_local(
+        identity="recorder",
         data_converter=pydantic_data_converter,
         dev_server_existing_path=str(ROOT / ".tools/bin/temporal"),
         dev_server_log_level="error",
+        dev_server_extra_args=["--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=200"],
     )
     async with environment:
         await register_search_attributes(environment.client)
         for scenario in SCENARIOS:
+            if names and scenario.__name__ not in names:
+                continue
             world = World({})
             async with workers(environment.client, world):
                 stage = Stage(environment.client, world)
@@ -131,15 +177,32 @@ async def _save(client: Client, stage: Stage, name: str) -> None:
     if not runs:
         ids += await _runs_of(client, stage)
     HISTORIES.mkdir(exist_ok=True)
+    for old in HISTORIES.glob(f"{name}.*"):
+        old.unlink()
     for number, workflow_id in enumerate(ids):
         kind = workflow_id.partition(":")[0]
+        for part, history in enumerate(await _histories(client, workflow_id)):
+            path = HISTORIES / f"{name}.{number}-{kind}{f'.{part}' if part else ''}.json.gz"
+            text = history.to_json().replace(f"{ROOT}/", "")  # stack traces: no path of who has recorded
+            path.write_bytes(gzip.compress(text.encode(), mtime=0))
+            print(path.name, len(history.events), "events")  # noqa: T201
+
+
+async def _histories(client: Client, workflow_id: str) -> list[WorkflowHistory]:
+    """The newest first, and then those that were continued as new; none where a scenario had no such workflow."""
+    found: list[WorkflowHistory] = []
+    run_id: str | None = None
+    while True:
         try:
-            history = await client.get_workflow_handle(workflow_id).fetch_history()
-        except Exception:  # noqa: S112 - a scenario without an apply has no table of locks
-            continue
-        path = HISTORIES / f"{name}.{number}-{kind}.json.gz"
-        path.write_bytes(gzip.compress(history.to_json().encode(), mtime=0))
-        print(path.name, len(history.events), "events")  # noqa: T201
+            history = await client.get_workflow_handle(workflow_id, run_id=run_id).fetch_history()
+        except RPCError as error:
+            if error.status == RPCStatusCode.NOT_FOUND and not found:
+                return []
+            raise
+        found.append(history)
+        run_id = history.events[0].workflow_execution_started_event_attributes.continued_execution_run_id
+        if not run_id:
+            return found
 
 
 async def _lives(stage: Stage) -> bool:
@@ -152,4 +215,4 @@ async def _runs_of(client: Client, stage: Stage) -> list[str]:
 
 
 if __name__ == "__main__":
-    asyncio.run(record())
+    asyncio.run(record(sys.argv[1:]))
