@@ -44,38 +44,26 @@ def told_once(change: Change, slow: SlowUnit) -> None:
     change.wait(lambda: change.concluded("apply") == "success", "the check of the apply")
 
 
-def test_a_worker_killed_during_an_apply_attends_it_again(breakable_world: SmallWorld) -> None:
+def test_a_worker_killed_during_applies_attends_what_runs_and_reads_what_has_ended(breakable_world: SmallWorld) -> None:
     world = breakable_world
-    slow = SlowUnit(world, "worker")
-    change = open_change(world, "crash-worker", slow.files)
-    change.planned(slow.path)
-    command = change.command("terrateam apply")
-    slow.begun()
+    running, ended = SlowUnit(world, "running"), SlowUnit(world, "ended")
+    changes = {slow: open_change(world, f"crash-{slow.path[-5:]}", slow.files) for slow in (running, ended)}
+    for slow, change in changes.items():
+        change.planned(slow.path)
+    commands = {slow: change.command("terrateam apply") for slow, change in changes.items()}
+    running.begun()
+    ended.begun()
     world.kill("worker")
+    ended.let_go()
+    wait_for(lambda: bool(world.states.output(ended.path)), "the end of an apply that nobody attends", 60)
     world.restart("worker")
-    assert change.applies() == {}
-    slow.let_go()
-    assert change.end_of(command, 120) == "rocket"
-    slow.applied_exactly_once()
-    told_once(change, slow)
-
-
-def test_an_apply_that_ends_without_its_worker_is_told_by_the_next_one(breakable_world: SmallWorld) -> None:
-    world = breakable_world
-    slow = SlowUnit(world, "gone")
-    change = open_change(world, "crash-gone", slow.files)
-    change.planned(slow.path)
-    command = change.command("terrateam apply")
-    slow.begun()
-    world.kill("worker")
-    slow.let_go()
-    wait_for(lambda: "done" in slow.lines(), "the end of an apply that nobody attends", 60)
-    wait_for(lambda: bool(world.states.text(slow.path)), "its state", 20)
-    assert change.applies() == {}
-    world.restart("worker")
-    assert change.end_of(command, 120) == "rocket"
-    slow.applied_exactly_once()
-    told_once(change, slow)
+    assert running.lines() == ["begun"]
+    assert all(change.applies() == {} for change in changes.values())
+    running.let_go()
+    for slow, change in changes.items():
+        assert change.end_of(commands[slow], 120) == "rocket"
+        slow.applied_exactly_once()
+        told_once(change, slow)
 
 
 def test_a_worker_killed_between_plan_and_apply_loses_nothing(breakable_world: SmallWorld) -> None:
