@@ -23,6 +23,7 @@ with workflow.unsafe.imports_passed_through():
         FreeStateLock,
         Nothing,
         OutputsAnswer,
+        StateLockAnswer,
     )
     from activities.terragrunt import Terragrunt
     from docustack.errors import ErrorType
@@ -162,7 +163,8 @@ class UnitApply:
                 return await self._apply_plan(self._plan)
             except ActivityError as error:
                 error_type = error_type_of(error)
-                if error_type not in _PLAN_AGAIN:
+                left_by_us = error_type is ErrorType.STATE_LOCKED and await self._is_free_now()
+                if error_type not in _PLAN_AGAIN and not left_by_us:
                     raise
                 self._plan = self._spent()
                 if error_type is ErrorType.INTERRUPTED:
@@ -251,14 +253,29 @@ class UnitApply:
         if not was_told(error):
             installation = self._run.state.installation
             await workflow.sleep(installation.apply_lease_seconds + installation.cancel_grace_seconds)
-        answer = await call(
+        answer = await self._free_state_lock()
+        if answer.locked and not answer.freed:
+            raise Refused(answer.message)
+
+    async def _is_free_now(self) -> bool:
+        """Terraform found its state locked: by an apply of ours that is dead, or even by itself.
+
+        The backend asks again for a lock whose answer was lost on the way, and then finds its own.
+        """
+        try:
+            answer = await self._free_state_lock()
+        except ActivityError as error:
+            workflow.logger.warning("the state lock of %s could not be looked at: %s", self._unit, error.cause)
+            return False
+        return answer.freed or not answer.locked
+
+    async def _free_state_lock(self) -> StateLockAnswer:
+        return await call(
             Terragrunt.free_state_lock,
             FreeStateLock(**dict(plan_request(self._run, self._unit))),
             summary=self._unit,
             policy=policies.plan_config(self._queue, self._run.configuration.plan.timeout_minutes),
         )
-        if answer.locked and not answer.freed:
-            raise Refused(answer.message)
 
     async def _present_outputs(self) -> OutputsAnswer:
         return await call(

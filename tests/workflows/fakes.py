@@ -127,6 +127,7 @@ class World:
         self.planning = asyncio.Event()
         self.applying = asyncio.Event()
         self.lease_seconds = 60
+        self.state_locked_by: str | None = None
 
     def open(self, number: int = 1, *, author: str = "developer", head: str = "a" * 40, **changes: Any) -> None:
         fields: dict[str, Any] = {
@@ -272,7 +273,8 @@ class World:
 
     @activity.defn
     async def free_state_lock(self, request: FreeStateLock) -> StateLockAnswer:
-        return StateLockAnswer(locked=False, freed=False)
+        who = self.state_locked_by
+        return StateLockAnswer(locked=who is not None, freed=False, who=who)
 
     @activity.defn
     async def post_comment(self, comment: PostComment) -> PostedComment:

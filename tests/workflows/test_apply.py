@@ -121,6 +121,23 @@ async def test_a_stale_plan_is_made_again_and_applied_when_covered(stage: Stage)
     assert stage.world.applied == [VPC]
 
 
+async def test_a_state_lock_that_is_free_again_makes_a_new_plan_that_is_applied(stage: Stage) -> None:
+    units = {VPC: Unit(apply_errors=[ErrorType.STATE_LOCKED])}
+    await planned(stage, units)
+    await applied(stage)
+    assert units[VPC].plans == 2
+    assert stage.world.applied == [VPC]
+
+
+async def test_a_state_lock_of_somebody_else_fails_the_unit(stage: Stage) -> None:
+    units = {VPC: Unit(apply_errors=[ErrorType.STATE_LOCKED])}
+    stage.world.state_locked_by = "ines@laptop"
+    await planned(stage, units)
+    await applied(stage)
+    assert (units[VPC].plans, stage.world.applied) == (1, [])
+    assert (await stage.state()).runs[-1].status is RunStatus.FAILED
+
+
 async def test_after_an_interruption_what_remains_is_planned_and_applied(stage: Stage) -> None:
     units = {VPC: Unit(apply_errors=[ErrorType.INTERRUPTED])}
     await planned(stage, units)

@@ -116,7 +116,7 @@ def test_an_apply_whose_processes_were_all_killed_is_finished_by_a_new_plan(worl
     locked.begun()
     locked.kill("runner.py", "terragrunt", "terraform")
     locked.let_go()
-    assert change.end_of(command) == "rocket"
+    assert change.end_of(command) == "rocket", change.told()
     assert len(change.applies()[locked.path]) == 1
     assert "Planned again" in change.applies()[locked.path][0]
     assert locked.value() == "one-vanished"
