@@ -17,6 +17,7 @@ from activities.apply_folder import ApplyFolder, folder_name
 from activities.apply_records import RENEWED_EVERY, ApplyRecord, ApplyRecords, whoami
 from activities.apply_results import ApplyResults
 from activities.artifacts import ArtifactMissing, ArtifactStore
+from activities.file_lock import file_lock
 from activities.messages import ApplyAnswer, ApplyRequest
 from activities.terragrunt_command import TerragruntCommand
 from activities.unit_work import Unit, heartbeating, unit_failure, was_cancelled
@@ -60,6 +61,7 @@ class Applying:
         self._records = ApplyRecords(artifacts)
         self._results = results
         self._folders = data_dir / "applies"
+        self._lock = data_dir / "applies.lock"
         self._host = host
         self._lease = lease
         self._grace = grace
@@ -103,8 +105,7 @@ class Applying:
 
     async def _begin(self, unit: Unit, request: ApplyRequest, folder: ApplyFolder) -> None:
         """Start the runner, where it is sure that this plan was never begun to be applied by anybody else."""
-        is_new = await asyncio.to_thread(folder.make)
-        await self._register(request, folder, is_new=is_new)
+        await self._register(request, folder)
         try:
             plan = await self._artifacts.get_sealed(request.plan.binary)
         except ArtifactMissing as error:
@@ -122,7 +123,7 @@ class Applying:
         await self._wait_for_claim(folder, request)
         await asyncio.to_thread(self._purge)
 
-    async def _register(self, request: ApplyRequest, folder: ApplyFolder, *, is_new: bool) -> None:
+    async def _register(self, request: ApplyRequest, folder: ApplyFolder) -> None:
         now = datetime.now(UTC)
         mine = ApplyRecord(
             unit=request.unit,
@@ -134,7 +135,11 @@ class Applying:
             started_at=now,
             renewed_at=now,
         )
-        first = await self._records.begin(mine)
+        # Folder and record are made together: of two attempts at once the second finds both, or else it would take the
+        # record of the first for one that has outlived its folder.
+        async with file_lock(self._lock):
+            is_new = await asyncio.to_thread(folder.make)
+            first = await self._records.begin(mine)
         ours = first.folder == mine.folder and first.host == mine.host
         if first == mine or (ours and not is_new):
             return  # begun now, or by an earlier attempt that ended before it started a runner
