@@ -29,6 +29,10 @@ class UnitPhase(StrEnum):
     UNKNOWN = "unknown"  # it can't be known whether state was written
 
 
+ENDED_BADLY = (UnitPhase.FAILED, UnitPhase.UNKNOWN, UnitPhase.SKIPPED)
+"""The ends that keep a run from having succeeded, and dependants from being applied."""
+
+
 class UnitOutcome(Model):
     """How a run ended for one unit."""
 
@@ -77,6 +81,12 @@ class RunInput(Model):
     deferred: tuple[str, ...] = ()  # for an apply: units whose plan waits for a dependency's first apply
     applied: tuple[str, ...] = ()  # for an apply: units that were applied at this head already
     draft: bool = False
+
+    @property
+    def to_apply(self) -> set[str]:
+        """The units whose plan has changes, or may have once it is made from real outputs, or waits to be made."""
+        planned = {plan.unit for plan in self.plans if not plan.summary.is_empty or plan.is_preview}
+        return planned | set(self.deferred)
 
 
 class RunResult(Model):

@@ -7,10 +7,9 @@ from docustack.comment_limits import BODY_LIMIT, closed, cut_middle, fair_shares
 from docustack.comment_text import counted, fence, fold, html, inline_code, link, prose, table_code
 from docustack.comments import NO_LINKS, Links, log_url, plan_output, preview_note, status, what_to_do
 from docustack.plans import PlanSummary
-from docustack.runs import UnitOutcome, UnitPhase
+from docustack.runs import ENDED_BADLY, UnitOutcome, UnitPhase
 from docustack.slack_messages import total
 
-_BAD = (UnitPhase.FAILED, UnitPhase.UNKNOWN, UnitPhase.SKIPPED)
 _USELESS = 300
 """A fold with less room than this says nothing: then there is only the table."""
 
@@ -69,7 +68,7 @@ def units_table(outcomes: Sequence[UnitOutcome], room: int, links: Links = NO_LI
 
 
 def _bad_first(outcomes: Sequence[UnitOutcome]) -> list[UnitOutcome]:
-    return sorted(outcomes, key=lambda outcome: outcome.phase not in _BAD)
+    return sorted(outcomes, key=lambda outcome: outcome.phase not in ENDED_BADLY)
 
 
 def _row(outcome: UnitOutcome, links: Links) -> str:
@@ -97,7 +96,7 @@ def _summary(
     ordered = _bad_first(outcomes)
     folds = _folds(ordered, room - size(table), fold_of)
     if folds is None:
-        bad = [outcome for outcome in ordered if outcome.phase in _BAD]
+        bad = [outcome for outcome in ordered if outcome.phase in ENDED_BADLY]
         folds = [*(_folds(bad, room - size(table), fold_of) or ()), _TOO_MANY]
     return "\n\n".join(part for part in (head, table, *folds, end) if part)
 
@@ -130,7 +129,7 @@ def _shortened(outcome: UnitOutcome, share: int, whole: int, fold_of: Callable[[
 
 def _plan_fold(outcome: UnitOutcome, room: int, links: Links, prefix: str) -> str:
     unit = html(outcome.unit, 200)
-    if outcome.phase in _BAD or outcome.phase is UnitPhase.DEFERRED:
+    if outcome.phase in ENDED_BADLY or outcome.phase is UnitPhase.DEFERRED:
         return _told(outcome, room, "plan", links, prefix)
     if outcome.plan is None or outcome.plan.summary.is_empty:
         return ""
@@ -140,7 +139,7 @@ def _plan_fold(outcome: UnitOutcome, room: int, links: Links, prefix: str) -> st
 
 
 def _apply_fold(outcome: UnitOutcome, room: int, links: Links, prefix: str) -> str:
-    if outcome.phase in _BAD:
+    if outcome.phase in ENDED_BADLY:
         return _told(outcome, room, "apply", links, prefix)
     text = outcome.text.strip()
     if not text:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from docustack.configuration import Configuration
 from docustack.errors import DocuStackError
 from docustack.globs import is_glob, matches
-from docustack.runs import UnitOutcome, UnitPhase
+from docustack.runs import ENDED_BADLY, UnitOutcome, UnitPhase
 
 Dependencies = Mapping[str, Iterable[str]]
 """The direct dependencies of every unit of the tree, those that aren't selected included."""
@@ -121,7 +121,7 @@ def skipped_because(unit: str, dependencies: Dependencies, outcomes: Mapping[str
     """Why a unit is not applied: a unit that it depends on, directly or not, did not end well; None where all did."""
     for other in sorted(_reach([unit], dependencies) - {unit}):
         ended = outcomes.get(other)
-        if ended is not None and ended.phase in (UnitPhase.FAILED, UnitPhase.SKIPPED, UnitPhase.UNKNOWN):
+        if ended is not None and ended.phase in ENDED_BADLY:
             how = "was skipped" if ended.phase is UnitPhase.SKIPPED else "failed"
             return f"It depends on `{other}`, which {how}."
     return None

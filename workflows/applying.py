@@ -8,10 +8,10 @@ from temporalio.exceptions import ActivityError
 from workflows import gate, policies
 from workflows.calls import call
 from workflows.failures import error_type_of, failed_outcome, was_told
-from workflows.planning import plan_request, plan_unit
 from workflows.reporting import Report
 from workflows.run_state import Refused, Run
 from workflows.together import together
+from workflows.unit_calls import free_state_lock, plan_request, plan_unit, unit_policy
 
 with workflow.unsafe.imports_passed_through():
     from activities.installation import Surroundings
@@ -20,10 +20,8 @@ with workflow.unsafe.imports_passed_through():
         ApplyRequest,
         ConfirmLocks,
         CoverageRequest,
-        FreeStateLock,
         Nothing,
         OutputsAnswer,
-        StateLockAnswer,
     )
     from activities.terragrunt import Terragrunt
     from docustack.errors import ErrorType
@@ -211,7 +209,7 @@ class UnitApply:
                 Terragrunt.plan_coverage,
                 CoverageRequest(approved=self._approved, new=record),
                 summary=self._unit,
-                policy=policies.plan_config(self._queue, self._run.configuration.plan.timeout_minutes),
+                policy=unit_policy(self._run, self._environment),
             )
             if coverage.covered:
                 self._plan = record
@@ -231,7 +229,8 @@ class UnitApply:
     async def _apply_plan(self, plan: PlanRecord) -> UnitOutcome:
         request = ApplyRequest(**dict(plan_request(self._run, self._unit)), plan=plan)
         request = request.model_copy(update={"timeout_minutes": self._run.configuration.apply.timeout_minutes})
-        host = await call(Surroundings.name_host, Nothing(), summary=self._environment, policy=policies.on(self._queue))
+        queue = policies.environment_queue(self._environment)
+        host = await call(Surroundings.name_host, Nothing(), summary=self._environment, policy=policies.on(queue))
         await workflow.wait_condition(lambda: self._run.asking == 0)
         self._run.applying += 1
         try:
@@ -253,7 +252,7 @@ class UnitApply:
         if not was_told(error):
             installation = self._run.state.installation
             await workflow.sleep(installation.apply_lease_seconds + installation.cancel_grace_seconds)
-        answer = await self._free_state_lock()
+        answer = await free_state_lock(self._run, self._unit)
         if answer.locked and not answer.freed:
             raise Refused(answer.message)
 
@@ -263,26 +262,18 @@ class UnitApply:
         The backend asks again for a lock whose answer was lost on the way, and then finds its own.
         """
         try:
-            answer = await self._free_state_lock()
+            answer = await free_state_lock(self._run, self._unit)
         except ActivityError as error:
             workflow.logger.warning("the state lock of %s could not be looked at: %s", self._unit, error.cause)
             return False
         return answer.freed or not answer.locked
-
-    async def _free_state_lock(self) -> StateLockAnswer:
-        return await call(
-            Terragrunt.free_state_lock,
-            FreeStateLock(**dict(plan_request(self._run, self._unit))),
-            summary=self._unit,
-            policy=policies.plan_config(self._queue, self._run.configuration.plan.timeout_minutes),
-        )
 
     async def _present_outputs(self) -> OutputsAnswer:
         return await call(
             Terragrunt.dependency_outputs,
             plan_request(self._run, self._unit),
             summary=self._unit,
-            policy=policies.plan_config(self._queue, self._run.configuration.plan.timeout_minutes),
+            policy=unit_policy(self._run, self._environment),
         )
 
     async def _still_locked(self) -> bool:
@@ -316,7 +307,3 @@ class UnitApply:
     @property
     def _environment(self) -> str:
         return self._run.environment_of(self._unit)
-
-    @property
-    def _queue(self) -> str:
-        return policies.environment_queue(self._environment)

@@ -8,13 +8,13 @@ from workflows import policies
 from workflows.calls import call
 from workflows.reporting import Report
 from workflows.run_state import Refused, Run
+from workflows.telling import tell_pull_request
 
 with workflow.unsafe.imports_passed_through():
     from activities.github import GitHub
     from activities.messages import ReadGate, ReadPerson
-    from docustack.access import GateFacts, count_approvals, decide_access
+    from docustack.access import GateFacts, Person, count_approvals, decide_access
     from docustack.checks import waiting_check
-    from docustack.events import pull_request_workflow_id
     from docustack.plans import Change
     from docustack.pull_requests import RunWaits
     from docustack.run_comments import more_than_approved, waiting_for_approval_comment
@@ -104,6 +104,15 @@ async def read_facts(run: Run) -> GateFacts:
     )
 
 
+async def read_person(run: Run, login: str) -> Person:
+    return await call(
+        GitHub.read_person,
+        ReadPerson(repository=run.start.repository, login=login, teams=run.configuration.teams),
+        summary=login,
+        policy=policies.GITHUB,
+    )
+
+
 def refuse_what_can_not_be_applied(run: Run, facts: GateFacts) -> None:
     head, settings = run.start.pull_request.head_commit, run.configuration.apply
     if facts.head_commit != head:
@@ -164,12 +173,7 @@ async def _said_yes(run: Run, facts: GateFacts, environment: str, since: str) ->
     for actor, at in run.commanded:
         if at.isoformat() < since:
             continue
-        person = await call(
-            GitHub.read_person,
-            ReadPerson(repository=run.start.repository, login=actor, teams=run.configuration.teams),
-            summary=actor,
-            policy=policies.GITHUB,
-        )
+        person = await read_person(run, actor)
         if decide_access(run.configuration, environment, Operation.APPLY, person).allowed:
             return True
     return False
@@ -200,7 +204,7 @@ async def _waits(run: Run, report: Report, message: str) -> None:
         return
     run.state.status, run.state.message = RunStatus.WAITING, message
     report.status()
-    await tell_pull_request(run, RunWaits(run_id=run.start.run_id, waiting=True))
+    await tell_pull_request(run.start, "run_waits", RunWaits(run_id=run.start.run_id, waiting=True))
     report.check(waiting_check(message))
 
 
@@ -209,13 +213,4 @@ async def _goes_on(run: Run, report: Report) -> None:
         return
     run.state.status, run.state.message = RunStatus.RUNNING, ""
     report.status()
-    await tell_pull_request(run, RunWaits(run_id=run.start.run_id, waiting=False))
-
-
-async def tell_pull_request(run: Run, message: RunWaits) -> None:
-    """The pull request's workflow has to know whether a command would disturb anything; if it is gone, so be it."""
-    workflow_id = pull_request_workflow_id(run.start.repository, run.start.pull_request.number)
-    try:
-        await workflow.get_external_workflow_handle(workflow_id).signal("run_waits", message)
-    except Exception as error:
-        workflow.logger.warning("%s was not told: %s", workflow_id, error)
+    await tell_pull_request(run.start, "run_waits", RunWaits(run_id=run.start.run_id, waiting=False))

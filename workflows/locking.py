@@ -7,12 +7,13 @@ from temporalio import workflow
 from workflows import policies
 from workflows.calls import call
 from workflows.run_state import Refused, Run
+from workflows.telling import tell_locks
 
 with workflow.unsafe.imports_passed_through():
     from activities.locks import Locks
     from activities.messages import RequestLocks
     from docustack.events import pull_request_workflow_id
-    from docustack.locks import LockAnswer, LockRequest, WithdrawRequest, locks_workflow_id
+    from docustack.locks import LockAnswer, LockRequest, WithdrawRequest
     from docustack.run_comments import locks_held_comment
 
 
@@ -62,11 +63,7 @@ async def take_locks(run: Run, answers: LockAnswers) -> None:
 
 async def _withdraw(run: Run, request: LockRequest) -> None:
     """A run that does not wait for its locks, or does not want them any more, keeps nobody else from them."""
-    handle = workflow.get_external_workflow_handle(locks_workflow_id(run.start.repository))
-    try:
-        await handle.signal("withdraw", WithdrawRequest(request_id=request.request_id))
-    except Exception as error:
-        workflow.logger.info("no table of locks to withdraw from: %s", error)
+    await tell_locks(run.start.repository, "withdraw", WithdrawRequest(request_id=request.request_id))
 
 
 async def _ask(run: Run, request: LockRequest, answers: LockAnswers) -> LockAnswer:

@@ -8,6 +8,7 @@ from temporalio.exceptions import ActivityError
 from workflows import policies
 from workflows.calls import call
 from workflows.run_state import Refused, Run
+from workflows.unit_calls import unit_policy
 
 with workflow.unsafe.imports_passed_through():
     from activities.discovery import Units
@@ -99,9 +100,7 @@ async def _owned(run: Run, unit: ChangedUnit) -> OwnedResources:
                 pull_request=run.start.pull_request.number,
             ),
             summary=unit.unit,
-            policy=policies.plan_config(
-                policies.environment_queue(unit.environment), run.configuration.plan.timeout_minutes
-            ),
+            policy=unit_policy(run, unit.environment),
         )
     except ActivityError as error:
         workflow.logger.warning("the state of %s could not be read: %s", unit.unit, error.cause)

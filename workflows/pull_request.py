@@ -10,13 +10,14 @@ from workflows import policies, search_attributes
 from workflows.calls import call
 from workflows.run import LookAgain, RunWorkflow
 from workflows.run_state import RunStart
+from workflows.telling import tell_locks
 
 with workflow.unsafe.imports_passed_through():
     from activities.github import GitHub
     from activities.installation import Surroundings
     from activities.messages import MarkOutdated, Nothing, PostComment, React, ReadPerson, ReadPullRequest
     from docustack.events import PullRequestEvent, pull_request_workflow_id
-    from docustack.locks import ReleaseLocks, locks_workflow_id
+    from docustack.locks import ReleaseLocks
     from docustack.pull_requests import (
         Action,
         CancelRun,
@@ -225,11 +226,7 @@ class PullRequestWorkflow:
 
     async def _release_locks(self) -> None:
         holder = pull_request_workflow_id(self._repository, self._number)
-        handle = workflow.get_external_workflow_handle(locks_workflow_id(self._repository))
-        try:
-            await handle.signal("release", ReleaseLocks(holder=holder))
-        except Exception as error:
-            workflow.logger.info("no table of locks to release in: %s", error)
+        await tell_locks(self._repository, "release", ReleaseLocks(holder=holder))
 
     # ---- what GitHub is told: in the background, so that a slow GitHub holds up no event -----------------------------
 

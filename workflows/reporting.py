@@ -40,7 +40,7 @@ class Report:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._comments: list[asyncio.Task[None]] = []
+        self._comments: list[asyncio.Future[object]] = []
         self._checking: asyncio.Task[None] | None = None
         self._slack: asyncio.Task[None] | None = None
 
@@ -97,7 +97,7 @@ class Report:
         self._keep(outcome)
         if len(self._run.state.selected) <= ONE_COMMENT_EACH:
             body = apply_comment(outcome, links=self.links, planned_again=planned_again, prefix=self._prefix)
-            self._later(self._comment(f"{outcome.unit}:apply", body))
+            self._later(self._post(f"{outcome.unit}:apply", body))
         else:
             self._keep_text(outcome, outcome.text)
 
@@ -122,10 +122,7 @@ class Report:
 
     def say(self, key: str, body: str) -> None:
         """A comment of the run itself; it is in the pull request before the run ends."""
-        self._later(self._comment(key, body))
-
-    async def _comment(self, key: str, body: str) -> None:
-        await self._post(key, body)
+        self._later(self._post(key, body))
 
     async def _comment_of_plan(self, key: str, body: str) -> None:
         self._run.state.comments.append(await self._post(key, body))
@@ -150,7 +147,7 @@ class Report:
         if self._run.start.comment_id is None:
             return
         react = React(repository=self._run.start.repository, comment_id=self._run.start.comment_id, content=content)
-        self._later(_ignored(call(GitHub.react, react, summary=content, policy=policies.GITHUB)))
+        self._later(call(GitHub.react, react, summary=content, policy=policies.GITHUB))
 
     def summarize(self) -> None:
         """The one comment of a run over many units, once all have ended, however often it has continued as new."""
@@ -165,10 +162,10 @@ class Report:
             self._later(self._comment_of_plan("plans", body))
         else:
             body = applies_summary_comment(outcomes, links=self.links, prefix=self._prefix)
-            self._later(self._comment("applies", body))
+            self._later(self._post("applies", body))
         state.texts = {}
 
-    def _later(self, work: Awaitable[None]) -> None:
+    def _later(self, work: Awaitable[object]) -> None:
         self._comments.append(asyncio.ensure_future(work))
 
     async def flush(self) -> None:
@@ -205,10 +202,7 @@ class Report:
 
     def check_of_apply(self, check: Check) -> None:
         """A plan that leaves nothing to apply says so in the other check too, which branch protection may wait for."""
-        self._later(self._set_check_of_apply(check))
-
-    async def _set_check_of_apply(self, check: Check) -> None:
-        await self._set_check(Operation.APPLY, check, None)
+        self._later(self._set_check(Operation.APPLY, check, None))
 
     async def _set_check(self, operation: Operation, check: Check, check_run_id: int | None) -> int | None:
         """Where GitHub refuses it for good the run goes on without."""
@@ -310,10 +304,6 @@ class Report:
     @property
     def _prefix(self) -> str:
         return self._run.configuration.comment_prefixes[0]
-
-
-async def _ignored(work: Awaitable[object]) -> None:
-    await work
 
 
 def with_text(outcome: UnitOutcome, text: str) -> UnitOutcome:

@@ -17,6 +17,7 @@ from workflows.planning import drop_what_may_not_be_planned, plan_units
 from workflows.preparing import base_tree_id, choose_units, find_units, is_workable, look_at_deleted_units, read_rules
 from workflows.reporting import ONE_COMMENT_EACH, Report
 from workflows.run_state import OperatorSignal, Refused, Run, RunStart, RunState, RunView
+from workflows.telling import tell_pull_request
 from workflows.unlocking import unlock
 
 with workflow.unsafe.imports_passed_through():
@@ -24,13 +25,12 @@ with workflow.unsafe.imports_passed_through():
     from activities.messages import RemoveWorkTree
     from docustack.access import decide_branch
     from docustack.checks import apply_check, plan_check, refused_check, running_check
-    from docustack.events import pull_request_workflow_id
     from docustack.locks import LockAnswer
     from docustack.model import Model
     from docustack.repository import UnitStatus
     from docustack.run_comments import nothing_to_apply_comment, refusal_comment
     from docustack.run_remarks import remarks_comment
-    from docustack.runs import Operation, RunResult, RunStatus, UnitOutcome, UnitPhase
+    from docustack.runs import ENDED_BADLY, Operation, RunResult, RunStatus, UnitOutcome, UnitPhase
     from docustack.slack_messages import (
         apply_completed,
         apply_failed,
@@ -44,8 +44,6 @@ with workflow.unsafe.imports_passed_through():
 
 BATCH = 40
 """Units planned between two chances to continue as new."""
-
-_BAD = (UnitPhase.FAILED, UnitPhase.UNKNOWN, UnitPhase.SKIPPED)
 
 
 class LookAgain(Model):
@@ -194,10 +192,7 @@ class RunWorkflow:
         """What has a plan or waits for one; what its environment doesn't take from this branch is left out."""
         run = self._run
         start, state = run.start, run.state
-        known = {plan.unit for plan in start.plans if not plan.summary.is_empty or plan.is_preview} | set(
-            start.deferred
-        )
-        chosen = [unit for unit in state.selected if unit in known]
+        chosen = [unit for unit in state.selected if unit in start.to_apply]
         refusals = {
             name: decision
             for name in run.environments()
@@ -229,7 +224,7 @@ class RunWorkflow:
     # ---- the end -----------------------------------------------------------------------------------------------------
 
     def _end_status(self) -> RunStatus:
-        bad = any(outcome.phase in _BAD for outcome in self._run.state.outcomes.values())
+        bad = any(outcome.phase in ENDED_BADLY for outcome in self._run.state.outcomes.values())
         return RunStatus.FAILED if bad else RunStatus.SUCCEEDED
 
     def _refused(self, refused: Refused) -> None:
@@ -296,7 +291,7 @@ class RunWorkflow:
             if state.loaded and state.loaded.configuration
             else (),
         )
-        await self._tell_pull_request(result)
+        await tell_pull_request(start, "run_ended", result)
         await self._remove_work_tree()
         return result
 
@@ -311,7 +306,7 @@ class RunWorkflow:
 
     def _conclude(self, outcomes: tuple[UnitOutcome, ...]) -> None:
         start, report = self._run.start, self._report
-        failures = [outcome for outcome in outcomes if outcome.phase in _BAD]
+        failures = [outcome for outcome in outcomes if outcome.phase in ENDED_BADLY]
         failed = next(iter(failures), None)
         why = f"{failed.unit}: {failed.message}" if failed else ""
         if start.operation is Operation.PLAN:
@@ -342,17 +337,7 @@ class RunWorkflow:
     def _left_to_apply(self) -> list[str]:
         """Changed units of the pull request that have a plan, and that neither this run nor an earlier one applied."""
         start = self._run.start
-        planned = {plan.unit for plan in start.plans if not plan.summary.is_empty or plan.is_preview} | set(
-            start.deferred
-        )
-        return sorted(planned - set(self._run.state.outcomes) - set(start.applied))
-
-    async def _tell_pull_request(self, result: RunResult) -> None:
-        workflow_id = pull_request_workflow_id(self._run.start.repository, self._run.start.pull_request.number)
-        try:
-            await workflow.get_external_workflow_handle(workflow_id).signal("run_ended", result)
-        except Exception as error:
-            workflow.logger.warning("%s was not told of the end: %s", workflow_id, error)
+        return sorted(start.to_apply - set(self._run.state.outcomes) - set(start.applied))
 
     async def _remove_work_tree(self) -> None:
         if self._run.state.tree is None:

@@ -5,20 +5,19 @@ import asyncio
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from workflows import gate, policies
-from workflows.calls import call
+from workflows import gate
 from workflows.failures import message_of
-from workflows.planning import plan_request
 from workflows.reporting import Report
 from workflows.run_state import Refused, Run
+from workflows.telling import tell_locks
+from workflows.unit_calls import free_state_lock
 
 with workflow.unsafe.imports_passed_through():
-    from activities.messages import FreeStateLock, StateLockAnswer
-    from activities.terragrunt import Terragrunt
+    from activities.messages import StateLockAnswer
     from docustack.access import decide_access
     from docustack.comment_text import counted
     from docustack.events import pull_request_workflow_id
-    from docustack.locks import ReleaseLocks, locks_workflow_id
+    from docustack.locks import ReleaseLocks
     from docustack.run_comments import unlock_comment
     from docustack.runs import Operation
 
@@ -29,18 +28,10 @@ async def unlock(run: Run, report: Report) -> None:
     units = run.state.selected
     answers = await asyncio.gather(*(_free(run, unit) for unit in units))
     holder = pull_request_workflow_id(run.start.repository, run.start.pull_request.number)
-    await release(run, ReleaseLocks(holder=holder, units=tuple(units)))
+    await tell_locks(run.start.repository, "release", ReleaseLocks(holder=holder, units=tuple(units)))
     found = {unit: answer for unit, answer in zip(units, answers, strict=True) if answer.locked or answer.message}
     report.say("unlock", unlock_comment(units, found))
     run.state.message = f"{counted(len(units), 'unit')} unlocked"
-
-
-async def release(run: Run, message: ReleaseLocks) -> None:
-    """Tell the table; where there is none, nothing is held."""
-    try:
-        await workflow.get_external_workflow_handle(locks_workflow_id(run.start.repository)).signal("release", message)
-    except Exception as error:
-        workflow.logger.info("no table of locks to release in: %s", error)
 
 
 async def _refuse_strangers(run: Run) -> None:
@@ -55,13 +46,7 @@ async def _refuse_strangers(run: Run) -> None:
 
 
 async def _free(run: Run, unit: str) -> StateLockAnswer:
-    queue = policies.environment_queue(run.environment_of(unit))
     try:
-        return await call(
-            Terragrunt.free_state_lock,
-            FreeStateLock(**dict(plan_request(run, unit))),
-            summary=unit,
-            policy=policies.plan_config(queue, run.configuration.plan.timeout_minutes),
-        )
+        return await free_state_lock(run, unit)
     except ActivityError as error:
         return StateLockAnswer(locked=False, freed=False, message=message_of(error))

@@ -1,0 +1,52 @@
+"""What a run asks of one unit, on the workers that hold the credentials of its environment."""
+
+from temporalio import workflow
+from temporalio.workflow import ActivityConfig
+
+from workflows import policies
+from workflows.calls import call
+from workflows.reporting import Report
+from workflows.run_state import Run
+
+with workflow.unsafe.imports_passed_through():
+    from activities.messages import FreeStateLock, PlanAnswer, PlanRequest, StateLockAnswer
+    from activities.terragrunt import Terragrunt
+
+
+def unit_policy(run: Run, environment: str) -> ActivityConfig:
+    """For everything that changes nothing: simply done again after a lost worker."""
+    return policies.plan_config(policies.environment_queue(environment), run.configuration.plan.timeout_minutes)
+
+
+def plan_request(run: Run, unit: str) -> PlanRequest:
+    environment = run.environment_of(unit)
+    return PlanRequest(
+        tree=run.tree,
+        unit=unit,
+        environment_name=environment,
+        environment=run.configuration.environments[environment],
+        actor=run.start.actor,
+        pull_request=run.start.pull_request.number,
+        timeout_minutes=run.configuration.plan.timeout_minutes,
+        text_limit=Report.text_limit(run),
+    )
+
+
+async def plan_unit(run: Run, unit: str) -> PlanAnswer:
+    """One plan."""
+    return await call(
+        Terragrunt.plan_unit,
+        plan_request(run, unit),
+        summary=unit,
+        policy=unit_policy(run, run.environment_of(unit)),
+    )
+
+
+async def free_state_lock(run: Run, unit: str) -> StateLockAnswer:
+    """Free a state lock that a dead process of ours has left; any other is only told of."""
+    return await call(
+        Terragrunt.free_state_lock,
+        FreeStateLock(**dict(plan_request(run, unit))),
+        summary=unit,
+        policy=unit_policy(run, run.environment_of(unit)),
+    )
