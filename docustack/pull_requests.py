@@ -1,12 +1,17 @@
 """What to do when something happens to a pull request: one pure function from state and event to actions."""
 
-from typing import Literal
-
-from docustack.commands import DEFAULT_PREFIXES, Command, CommandKind, Misunderstood, parse
-from docustack.events import EventKind, PullRequestEvent, PullRequestFacts
-from docustack.model import Model, State
-from docustack.packing import Packed
-from docustack.plans import PlanRecord
+from docustack.commands import Command, CommandKind, Misunderstood, parse
+from docustack.events import EventKind, PullRequestEvent
+from docustack.pull_request_actions import (
+    Action,
+    CancelRun,
+    FoldComments,
+    ReleaseAllLocks,
+    Reply,
+    Sign,
+    SignalRun,
+    StartRun,
+)
 from docustack.pull_request_replies import (
     FORK,
     OUTDATED_BY_PLAN,
@@ -23,7 +28,7 @@ from docustack.pull_request_replies import (
     not_started_reply,
     queued_reply,
 )
-from docustack.repository import Repository
+from docustack.pull_request_state import ActiveRun, InboxEntry, PastRun, PullRequestState, RunToStart, RunWaits
 from docustack.runs import Operation, RunResult, RunStatus, UnitOutcome, UnitPhase
 
 SEEN_LIMIT = 2_000
@@ -46,131 +51,6 @@ _PLANS_ANEW = (EventKind.EDITED, EventKind.READY_FOR_REVIEW)
 
 
 _ENDED_BY_ITSELF = {RunStatus.SUCCEEDED, RunStatus.FAILED}
-
-
-class RunToStart(Model):
-    """A run as it was asked for; who waits in line is kept in this form too."""
-
-    operation: Operation
-    actor: str
-    directories: tuple[str, ...] = ()
-    automatic: bool = False
-    comment_id: int | None = None
-    head_commit: str = ""  # the head when it was asked for
-
-
-class ActiveRun(Model):
-    """The run that counts now."""
-
-    run_id: str
-    operation: Operation
-    head_commit: str
-    actor: str
-    directories: tuple[str, ...] = ()
-    waiting: bool = False  # at its gate: nothing is being changed
-
-
-class PastRun(Model):
-    run_id: str
-    operation: Operation
-    status: RunStatus
-    head_commit: str
-    actor: str
-
-
-class RunWaits(Model):
-    """A run stands at its gate, or goes on."""
-
-    run_id: str
-    waiting: bool
-
-
-class PullRequestStart(Model):
-    """The entity's start; `state` is carried across continue-as-new."""
-
-    repository: Repository
-    number: int
-    state: "PullRequestState | None" = None
-
-
-class InboxEntry(Model):
-    """One thing that happened, from GitHub or from a run; exactly one field is set."""
-
-    event: PullRequestEvent | None = None
-    ended: RunResult | None = None
-    waits: RunWaits | None = None
-    lost: str | None = None  # the id of a run that is no more, and has not told how it ended
-
-
-class PullRequestState(State):
-    """All that the entity knows."""
-
-    inbox: list[InboxEntry] = []
-    seen: list[str] = []
-    facts: PullRequestFacts | None = None
-    known_head: str = ""  # the head that plans and deferred units belong to
-    planned_head: str = ""  # the head that was last planned whole, or is being planned
-    active: ActiveRun | None = None
-    superseded: list[str] = []  # runs cancelled whose end is still to come
-    queue: list[RunToStart] = []
-    plan_again: bool = False
-    plans: Packed[dict[str, PlanRecord]] = {}  # of the current head
-    deferred: list[str] = []
-    applied: dict[str, str] = {}  # unit -> head commit it was applied at
-    plan_comments: list[int] = []
-    runs: list[PastRun] = []
-    comment_prefixes: tuple[str, ...] = DEFAULT_PREFIXES
-    bot_login: str = ""
-    told_fork: bool = False
-    rejected: list[str] = []  # what could not be read, with the reason (at most 20)
-
-    @property
-    def is_open(self) -> bool:
-        return self.facts is None or self.facts.state == "open"
-
-
-class React(Model):
-    kind: Literal["react"] = "react"
-    comment_id: int
-    content: str
-
-
-class Reply(Model):
-    kind: Literal["reply"] = "reply"
-    key: str
-    body: str
-
-
-class StartRun(Model):
-    kind: Literal["start-run"] = "start-run"
-    run: RunToStart
-
-
-class CancelRun(Model):
-    kind: Literal["cancel-run"] = "cancel-run"
-    run_id: str
-    reason: str
-
-
-class SignalRun(Model):
-    """Tell a run at its gate to look again; `actor` is who commanded the apply anew, if somebody did."""
-
-    kind: Literal["signal-run"] = "signal-run"
-    run_id: str
-    actor: str | None = None
-
-
-class ReleaseAllLocks(Model):
-    kind: Literal["release-locks"] = "release-locks"
-
-
-class FoldComments(Model):
-    kind: Literal["fold-comments"] = "fold-comments"
-    comment_ids: tuple[int, ...]
-    reason: str
-
-
-Action = React | Reply | StartRun | CancelRun | SignalRun | ReleaseAllLocks | FoldComments
 
 
 def asks_for_a_run(state: PullRequestState, event: PullRequestEvent, bot_login: str) -> bool:
@@ -279,7 +159,7 @@ def _replace_plans(state: PullRequestState, ended: ActiveRun, result: RunResult)
     if ended.operation is not Operation.PLAN or ended.directories or result.status not in _ENDED_BY_ITSELF:
         return []
     state.plans, state.deferred = {}, []
-    return _fold_old(state, keep=(), reason=OUTDATED_BY_PLAN)
+    return _fold_old(state, OUTDATED_BY_PLAN)
 
 
 def started(state: PullRequestState, run_id: str, run: RunToStart) -> None:
@@ -342,7 +222,7 @@ def _plan_head(state: PullRequestState) -> list[Action]:
     run = RunToStart(
         operation=Operation.PLAN, actor=state.facts.author, automatic=True, head_commit=state.facts.head_commit
     )
-    return [*_fold_old(state, keep=(), reason=OUTDATED_BY_PUSH), StartRun(run=run)]
+    return [*_fold_old(state, OUTDATED_BY_PUSH), StartRun(run=run)]
 
 
 def _forget_other_heads(state: PullRequestState) -> None:
@@ -384,13 +264,13 @@ def _comment(state: PullRequestState, event: PullRequestEvent, bot_login: str, *
     if command is None:
         return []
     if isinstance(command, Misunderstood):
-        return [React(comment_id=event.comment_id, content="confused"), Reply(key=key, body=command.reply)]
+        return [Sign(comment_id=event.comment_id, content="confused"), Reply(key=key, body=command.reply)]
     if command.kind is CommandKind.HELP:
         prefix = state.comment_prefixes[0]
-        return [React(comment_id=event.comment_id, content="eyes"), Reply(key=key, body=help_reply(prefix))]
+        return [Sign(comment_id=event.comment_id, content="eyes"), Reply(key=key, body=help_reply(prefix))]
     if not may_command:
         refusal = no_push_access_reply(event.sender, Operation(command.kind.value))
-        return [React(comment_id=event.comment_id, content="-1"), Reply(key=key, body=refusal)]
+        return [Sign(comment_id=event.comment_id, content="-1"), Reply(key=key, body=refusal)]
     assert state.facts is not None
     run = RunToStart(
         operation=Operation(command.kind.value),
@@ -399,7 +279,7 @@ def _comment(state: PullRequestState, event: PullRequestEvent, bot_login: str, *
         comment_id=event.comment_id,
         head_commit=state.facts.head_commit,
     )
-    return [React(comment_id=event.comment_id, content="eyes"), *_command(state, run, key)]
+    return [Sign(comment_id=event.comment_id, content="eyes"), *_command(state, run, key)]
 
 
 def _command(state: PullRequestState, run: RunToStart, key: str) -> list[Action]:
@@ -439,12 +319,11 @@ def _supersede(state: PullRequestState, reason: str) -> list[Action]:
     run_id = state.active.run_id
     state.superseded.append(run_id)
     state.active = None
-    return [CancelRun(run_id=run_id, reason=reason), *_fold_old(state, keep=(), reason=reason)]
+    return [CancelRun(run_id=run_id, reason=reason), *_fold_old(state, reason)]
 
 
-def _fold_old(state: PullRequestState, keep: tuple[int, ...], reason: str) -> list[Action]:
-    old = tuple(comment for comment in state.plan_comments if comment not in keep)
-    state.plan_comments = list(keep)
+def _fold_old(state: PullRequestState, reason: str) -> list[Action]:
+    old, state.plan_comments = tuple(state.plan_comments), []
     return [FoldComments(comment_ids=old, reason=reason)] if old else []
 
 

@@ -8,7 +8,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from docustack.events import pull_request_workflow_id
 from docustack.plans import OutputsKind, PlanRecord
-from docustack.pull_requests import PullRequestState
+from docustack.pull_request_state import PullRequestState
 from docustack.repository import Repository
 from starter.answers import PlannedUnit, PullRequestLine
 from starter.client import ANSWER_WITHIN, Connection, is_away

@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from docustack.pull_requests import PullRequestState, RunToStart
+from docustack.pull_request_state import PullRequestState, RunToStart
 from docustack.repository import Repository
 from starter.answers import PlannedUnit, PullRequestLine
 from starter.client import Connection, with_temporal

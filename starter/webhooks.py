@@ -14,7 +14,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.service import RPCError
 
 from docustack.events import EVENT_SIGNAL, PullRequestEvent, pull_request_workflow_id
-from docustack.pull_requests import PullRequestStart
+from docustack.pull_request_state import PullRequestStart
 from starter.webhook_events import Delivery, Ignored, Malformed, NotJson, Reading, read_delivery
 
 BODY_LIMIT = 25 * 1024 * 1024

@@ -16,7 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from docustack.access import GateFacts, Person, count_approvals, decide_access
     from docustack.checks import waiting_check
     from docustack.plans import Change
-    from docustack.pull_requests import RunWaits
+    from docustack.pull_request_state import RunWaits
     from docustack.run_comments import more_than_approved, waiting_for_approval_comment
     from docustack.runs import Operation, RunStatus, UnitOutcome
 

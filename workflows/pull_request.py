@@ -18,19 +18,24 @@ with workflow.unsafe.imports_passed_through():
     from activities.messages import MarkOutdated, Nothing, PostComment, React, ReadPerson, ReadPullRequest
     from docustack.events import PullRequestEvent, pull_request_workflow_id
     from docustack.locks import ReleaseLocks
-    from docustack.pull_requests import (
+    from docustack.pull_request_actions import (
         Action,
         CancelRun,
         FoldComments,
+        ReleaseAllLocks,
+        Reply,
+        Sign,
+        SignalRun,
+        StartRun,
+    )
+    from docustack.pull_request_state import (
         InboxEntry,
         PullRequestStart,
         PullRequestState,
-        ReleaseAllLocks,
-        Reply,
         RunToStart,
         RunWaits,
-        SignalRun,
-        StartRun,
+    )
+    from docustack.pull_requests import (
         asks_for_a_run,
         hear_waits,
         miss_run,
@@ -42,7 +47,6 @@ with workflow.unsafe.imports_passed_through():
         take_run_lost,
         take_run_waits,
     )
-    from docustack.pull_requests import React as ReactAction
     from docustack.runs import PullRequestRef, RunInput, RunResult
 
 
@@ -160,7 +164,7 @@ class PullRequestWorkflow:
                 await self._reach_run(run_id, LookAgain(actor=actor))
             case ReleaseAllLocks():
                 await self._release_locks()
-            case ReactAction(comment_id=comment_id, content=content):
+            case Sign(comment_id=comment_id, content=content):
                 self._tell(self._react(comment_id, content))
             case Reply(key=key, body=body):
                 self._tell(self._reply(key, body))

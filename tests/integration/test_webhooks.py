@@ -27,7 +27,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from docustack.events import PullRequestEvent
-from docustack.pull_requests import PullRequestStart
+from docustack.pull_request_state import PullRequestStart
 from starter.logs import is_shown
 from starter.server import create_app
 from starter.webhooks import BODY_LIMIT

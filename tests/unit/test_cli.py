@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from docustack.errors import ConfigurationError
 from docustack.plans import DependencyOutputs, OutputsKind, PlanRecord, PlanSummary
-from docustack.pull_requests import PullRequestState
+from docustack.pull_request_state import PullRequestState
 from docustack.runs import Operation, UnitOutcome, UnitPhase
 from local.state import WorldError
 from starter import cli, tool_checks

@@ -8,19 +8,18 @@ import pytest
 
 from docustack.events import EventKind, PullRequestEvent, PullRequestFacts
 from docustack.plans import PlanRecord, PlanSummary
-from docustack.pull_requests import (
+from docustack.pull_request_actions import (
     Action,
     CancelRun,
     FoldComments,
-    InboxEntry,
-    PullRequestState,
-    React,
     ReleaseAllLocks,
     Reply,
-    RunToStart,
-    RunWaits,
+    Sign,
     SignalRun,
     StartRun,
+)
+from docustack.pull_request_state import InboxEntry, PullRequestState, RunToStart, RunWaits
+from docustack.pull_requests import (
     asks_for_a_run,
     hear_waits,
     miss_run,
@@ -377,7 +376,7 @@ def test_help_is_answered_whatever_runs(life: Life) -> None:
 
 def test_a_typo_is_answered_and_starts_nothing(life: Life) -> None:
     actions = life.comment("terrateam aply")
-    assert only(actions, React).content == "confused"
+    assert only(actions, Sign).content == "confused"
     assert "terrateam apply" in only(actions, Reply).body
     assert life.state.active is None
 

@@ -220,7 +220,7 @@ def test_find_that_answers_something_else_is_an_error(text: str) -> None:
         parse_find(text)
 
 
-@pytest.mark.parametrize("prefix", ["", "/work/tree/"])
+@pytest.mark.parametrize("prefix", ["", "/live/tree/"])
 def test_graph_of_an_older_terragrunt_is_read(prefix: str) -> None:
     text = f"""digraph {{
 \t"{prefix}dev/vpc" ;
@@ -230,7 +230,7 @@ def test_graph_of_an_older_terragrunt_is_read(prefix: str) -> None:
 \t"{prefix}dev/temporal" -> "{prefix}dev/rds";
 }}
 """
-    graph = parse_graph_dependencies(text, "/work/tree")
+    graph = parse_graph_dependencies(text, "/live/tree")
     assert graph.dependencies() == {
         "dev/a b": (),
         "dev/rds": ("dev/vpc",),

@@ -16,7 +16,7 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from docustack.events import EVENT_SIGNAL, PullRequestEvent, pull_request_workflow_id
-from docustack.pull_requests import PullRequestStart, PullRequestState
+from docustack.pull_request_state import PullRequestStart, PullRequestState
 from tests.workflows.fakes import CONFIGURATION, REPOSITORY, World
 from worker.wiring import WORKFLOWS, register_search_attributes, workflow_runner
 from workflows.policies import CONTROL_QUEUE, environment_queue, host_queue

@@ -29,7 +29,7 @@ from activities.messages import (
 )
 from docustack.errors import ErrorType
 from docustack.locks import LockTable, locks_workflow_id
-from docustack.pull_requests import PullRequestState
+from docustack.pull_request_state import PullRequestState
 from docustack.repository import ChangedUnit, Discovery, UnitStatus
 from docustack.runs import RunStatus
 from tests.workflows.conftest import Stage, end_everything, workers

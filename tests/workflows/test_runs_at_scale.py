@@ -11,7 +11,7 @@ from docustack.events import PullRequestFacts, pull_request_workflow_id
 from docustack.locks import Grant, LocksInbox, LocksStart, LockTable
 from docustack.model import Model, State
 from docustack.plans import DependencyOutputs, OutputsKind, PlanRecord, PlanSummary
-from docustack.pull_requests import InboxEntry, PullRequestStart, PullRequestState
+from docustack.pull_request_state import InboxEntry, PullRequestStart, PullRequestState
 from docustack.repository import ChangedUnit, Discovery, UnitStatus, WorkTree
 from docustack.runs import Operation, PullRequestRef, RunInput, RunResult, RunStatus, UnitOutcome, UnitPhase
 from docustack.terrateam import TerrateamConfiguration

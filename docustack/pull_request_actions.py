@@ -1,0 +1,50 @@
+"""What can follow from an event of a pull request: data, which its workflow carries out."""
+
+from typing import Literal
+
+from docustack.model import Model
+from docustack.pull_request_state import RunToStart
+
+
+class Sign(Model):
+    kind: Literal["react"] = "react"
+    comment_id: int
+    content: str
+
+
+class Reply(Model):
+    kind: Literal["reply"] = "reply"
+    key: str
+    body: str
+
+
+class StartRun(Model):
+    kind: Literal["start-run"] = "start-run"
+    run: RunToStart
+
+
+class CancelRun(Model):
+    kind: Literal["cancel-run"] = "cancel-run"
+    run_id: str
+    reason: str
+
+
+class SignalRun(Model):
+    """Tell a run at its gate to look again; `actor` is who commanded the apply anew, if somebody did."""
+
+    kind: Literal["signal-run"] = "signal-run"
+    run_id: str
+    actor: str | None = None
+
+
+class ReleaseAllLocks(Model):
+    kind: Literal["release-locks"] = "release-locks"
+
+
+class FoldComments(Model):
+    kind: Literal["fold-comments"] = "fold-comments"
+    comment_ids: tuple[int, ...]
+    reason: str
+
+
+Action = Sign | Reply | StartRun | CancelRun | SignalRun | ReleaseAllLocks | FoldComments

@@ -1,0 +1,90 @@
+"""All that the workflow of a pull request knows, and what comes into its inbox."""
+
+from docustack.commands import DEFAULT_PREFIXES
+from docustack.events import PullRequestEvent, PullRequestFacts
+from docustack.model import Model, State
+from docustack.packing import Packed
+from docustack.plans import PlanRecord
+from docustack.repository import Repository
+from docustack.runs import Operation, RunResult, RunStatus
+
+
+class RunToStart(Model):
+    """A run as it was asked for; who waits in line is kept in this form too."""
+
+    operation: Operation
+    actor: str
+    directories: tuple[str, ...] = ()
+    automatic: bool = False
+    comment_id: int | None = None
+    head_commit: str = ""  # the head when it was asked for
+
+
+class ActiveRun(Model):
+    """The run that counts now."""
+
+    run_id: str
+    operation: Operation
+    head_commit: str
+    actor: str
+    directories: tuple[str, ...] = ()
+    waiting: bool = False  # at its gate: nothing is being changed
+
+
+class PastRun(Model):
+    run_id: str
+    operation: Operation
+    status: RunStatus
+    head_commit: str
+    actor: str
+
+
+class RunWaits(Model):
+    """A run stands at its gate, or goes on."""
+
+    run_id: str
+    waiting: bool
+
+
+class PullRequestStart(Model):
+    """The entity's start; `state` is carried across continue-as-new."""
+
+    repository: Repository
+    number: int
+    state: "PullRequestState | None" = None
+
+
+class InboxEntry(Model):
+    """One thing that happened, from GitHub or from a run; exactly one field is set."""
+
+    event: PullRequestEvent | None = None
+    ended: RunResult | None = None
+    waits: RunWaits | None = None
+    lost: str | None = None  # the id of a run that is no more, and has not told how it ended
+
+
+class PullRequestState(State):
+    """All that the entity knows."""
+
+    inbox: list[InboxEntry] = []
+    seen: list[str] = []
+    facts: PullRequestFacts | None = None
+    known_head: str = ""  # the head that plans and deferred units belong to
+    planned_head: str = ""  # the head that was last planned whole, or is being planned
+    active: ActiveRun | None = None
+    superseded: list[str] = []  # runs cancelled whose end is still to come
+    queue: list[RunToStart] = []
+    plan_again: bool = False
+    plans: Packed[dict[str, PlanRecord]] = {}  # of the current head
+    deferred: list[str] = []
+    applied: dict[str, str] = {}  # unit -> head commit it was applied at
+    plan_comments: list[int] = []
+    runs: list[PastRun] = []
+    comment_prefixes: tuple[str, ...] = DEFAULT_PREFIXES
+    bot_login: str = ""
+    told_fork: bool = False
+    rejected: list[str] = []  # what could not be read, with the reason (at most 20)
+
+    @property
+    def is_open(self) -> bool:
+        return self.facts is None or self.facts.state == "open"
