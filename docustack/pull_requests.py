@@ -55,9 +55,7 @@ _ENDED_BY_ITSELF = {RunStatus.SUCCEEDED, RunStatus.FAILED}
 
 def asks_for_a_run(state: PullRequestState, event: PullRequestEvent, bot_login: str) -> bool:
     """Is it a comment that commands a run? Then whoever wrote it needs push access, before anything follows from it."""
-    if event.known_kind is not EventKind.COMMENT_CREATED or event.sender_is_bot or event.sender == bot_login:
-        return False
-    command = parse(event.comment_body or "", state.comment_prefixes, bot_login)
+    command = _read_comment(state, event, bot_login)
     return isinstance(command, Command) and command.kind is not CommandKind.HELP
 
 
@@ -256,12 +254,17 @@ def _look_again(state: PullRequestState) -> list[Action]:
     return []
 
 
+def _read_comment(state: PullRequestState, event: PullRequestEvent, bot_login: str) -> Command | Misunderstood | None:
+    """What a comment says to us; what we have said ourselves says nothing."""
+    if event.known_kind is not EventKind.COMMENT_CREATED or event.sender_is_bot or event.sender == bot_login:
+        return None
+    return parse(event.comment_body or "", state.comment_prefixes, bot_login)
+
+
 def _comment(state: PullRequestState, event: PullRequestEvent, bot_login: str, *, may_command: bool) -> list[Action]:
-    if event.sender_is_bot or event.comment_id is None or event.sender == bot_login:
-        return []
-    command = parse(event.comment_body or "", state.comment_prefixes, bot_login)
+    command = _read_comment(state, event, bot_login)
     key = f"reply-{event.comment_id}"
-    if command is None:
+    if command is None or event.comment_id is None:
         return []
     if isinstance(command, Misunderstood):
         return [Sign(comment_id=event.comment_id, content="confused"), Reply(key=key, body=command.reply)]

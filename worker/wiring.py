@@ -96,14 +96,12 @@ def workflow_runner() -> SandboxedWorkflowRunner:
 @contextlib.asynccontextmanager
 async def open_activities(settings: Settings, client: Client) -> AsyncIterator[Activities]:
     """Make every activity of this process with its client."""
-    environ = process_environment(settings)
     command = await TerragruntCommand.find(settings.terragrunt, settings.terraform)
-    token = settings.github_token
     git = Git(
         data_dir=settings.data_dir,
         host=settings.host,
         clone_url=lambda repository: clone_url(settings, repository),
-        token=token,
+        token=settings.github_token,
     )
     surroundings = Surroundings(
         Installation(
@@ -116,54 +114,65 @@ async def open_activities(settings: Settings, client: Client) -> AsyncIterator[A
         ),
         settings.host,
     )
-    everywhere: list[Callable[..., Any]] = [surroundings.name_host, git.remove_work_tree]
-    control: list[Callable[..., Any]] = []
-    environment: list[Callable[..., Any]] = []
     async with contextlib.AsyncExitStack() as stack:
+        control: Sequence[Callable[..., Any]] = ()
+        environment: Sequence[Callable[..., Any]] = ()
         if settings.control_queue:
             github = GitHub(
                 await stack.enter_async_context(github_client(settings)), bot_login=settings.bot_login or ""
             )
-            slack = slack_client(settings)
-            units = Units(work_trees=git, command=command)
-            locks = Locks(client)
-            control = [
-                surroundings.read_installation,
-                git.load_configuration,
-                git.check_out,
-                units.discover,
-                github.post_comment,
-                github.mark_outdated,
-                github.react,
-                github.set_check,
-                github.read_person,
-                github.read_gate,
-                github.read_pull_request,
-                (Slack(slack) if slack else SilentSlack()).post_message,
-                locks.request_locks,
-                locks.confirm_locks,
-            ]
+            control = _control_activities(settings, client, surroundings, git, command, github)
         if settings.environments:
-            terragrunt = Terragrunt(
-                work_trees=git,
-                artifacts=artifact_store(settings),
-                data_dir=settings.data_dir,
-                host=settings.host,
-                command=command,
-                lease=settings.apply_lease,
-                cancel_grace=settings.cancel_grace,
-                environ=environ,
-                renew=lambda: ask_temporal(client),
-            )
-            environment = [
-                terragrunt.plan_unit,
-                terragrunt.dependency_outputs,
-                terragrunt.plan_coverage,
-                terragrunt.list_resources,
-                terragrunt.apply_unit,
-                terragrunt.free_state_lock,
-            ]
-        yield Activities(control, environment, everywhere)
+            environment = _environment_activities(settings, client, git, command)
+        yield Activities(control, environment, everywhere=[surroundings.name_host, git.remove_work_tree])
+
+
+def _control_activities(
+    settings: Settings, client: Client, surroundings: Surroundings, git: Git, command: TerragruntCommand, github: GitHub
+) -> Sequence[Callable[..., Any]]:
+    slack = slack_client(settings)
+    units = Units(work_trees=git, command=command)
+    locks = Locks(client)
+    return [
+        surroundings.read_installation,
+        git.load_configuration,
+        git.check_out,
+        units.discover,
+        github.post_comment,
+        github.mark_outdated,
+        github.react,
+        github.set_check,
+        github.read_person,
+        github.read_gate,
+        github.read_pull_request,
+        (Slack(slack) if slack else SilentSlack()).post_message,
+        locks.request_locks,
+        locks.confirm_locks,
+    ]
+
+
+def _environment_activities(
+    settings: Settings, client: Client, git: Git, command: TerragruntCommand
+) -> Sequence[Callable[..., Any]]:
+    terragrunt = Terragrunt(
+        work_trees=git,
+        artifacts=artifact_store(settings),
+        data_dir=settings.data_dir,
+        host=settings.host,
+        command=command,
+        lease=settings.apply_lease,
+        cancel_grace=settings.cancel_grace,
+        environ=process_environment(settings),
+        renew=lambda: ask_temporal(client),
+    )
+    return [
+        terragrunt.plan_unit,
+        terragrunt.dependency_outputs,
+        terragrunt.plan_coverage,
+        terragrunt.list_resources,
+        terragrunt.apply_unit,
+        terragrunt.free_state_lock,
+    ]
 
 
 def clone_url(settings: Settings, repository: Repository) -> str:
