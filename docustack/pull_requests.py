@@ -1,34 +1,27 @@
 """What to do when something happens to a pull request: one pure function from state and event to actions."""
 
-from docustack.commands import Command, CommandKind, Misunderstood, parse
+from docustack.commands import Command, parse
 from docustack.events import EventKind, PullRequestEvent
 from docustack.pull_request_actions import (
     Action,
-    CancelRun,
     FoldComments,
     ReleaseAllLocks,
     Reply,
-    Sign,
     SignalRun,
-    StartRun,
 )
+from docustack.pull_request_comments import take_comment
 from docustack.pull_request_replies import (
     FORK,
     OUTDATED_BY_PLAN,
     OUTDATED_BY_PUSH,
     SUPERSEDED_BY_CLOSE,
-    SUPERSEDED_BY_PLAN,
     SUPERSEDED_BY_PUSH,
-    SUPERSEDED_BY_UNLOCK,
     closed_reply,
-    help_reply,
     lost_reply,
-    moved_reply,
-    no_push_access_reply,
     not_started_reply,
-    queued_reply,
 )
 from docustack.pull_request_state import ActiveRun, InboxEntry, PastRun, PullRequestState, RunToStart, RunWaits
+from docustack.pull_request_turns import fold_old, next_run, plan_head, supersede, take_command
 from docustack.runs import Operation, RunResult, RunStatus, UnitOutcome, UnitPhase
 
 SEEN_LIMIT = 2_000
@@ -53,12 +46,6 @@ _PLANS_ANEW = (EventKind.EDITED, EventKind.READY_FOR_REVIEW)
 _ENDED_BY_ITSELF = {RunStatus.SUCCEEDED, RunStatus.FAILED}
 
 
-def asks_for_a_run(state: PullRequestState, event: PullRequestEvent, bot_login: str) -> bool:
-    """Is it a comment that commands a run? Then whoever wrote it needs push access, before anything follows from it."""
-    command = _read_comment(state, event, bot_login)
-    return isinstance(command, Command) and command.kind is not CommandKind.HELP
-
-
 def take_event(
     state: PullRequestState, event: PullRequestEvent, bot_login: str, *, may_command: bool = True
 ) -> list[Action]:
@@ -72,7 +59,7 @@ def take_event(
     if kind is EventKind.CLOSED or (state.facts is not None and state.facts.state == "closed"):
         return _closed(state, event)
     if kind is EventKind.COMMENT_CREATED:
-        return _comment(state, event, bot_login, may_command=may_command)
+        return take_comment(state, event, bot_login, may_command=may_command)
     if kind in (EventKind.REVIEW_SUBMITTED, EventKind.REVIEW_DISMISSED):
         return _look_again(state)
     if kind in _STARTS_A_PLAN and (kind is not EventKind.EDITED or event.base_changed):
@@ -108,7 +95,7 @@ def take_run_end(state: PullRequestState, result: RunResult) -> list[Action]:
             _keep(state, outcome, result.head_commit)
     if not state.is_open:
         return [*outdated, ReleaseAllLocks()]
-    return [*outdated, *_next(state)]
+    return [*outdated, *next_run(state)]
 
 
 def take_run_waits(state: PullRequestState, waits: RunWaits) -> list[Action]:
@@ -120,7 +107,7 @@ def take_run_waits(state: PullRequestState, waits: RunWaits) -> list[Action]:
     if not waits.waiting or ready is None:
         return []
     state.queue.remove(ready)
-    return _command(state, ready, key=f"reply-{ready.comment_id}")
+    return take_command(state, ready, key=f"reply-{ready.comment_id}")
 
 
 def hear_waits(state: PullRequestState, waits: RunWaits) -> None:
@@ -157,7 +144,7 @@ def _replace_plans(state: PullRequestState, ended: ActiveRun, result: RunResult)
     if ended.operation is not Operation.PLAN or ended.directories or result.status not in _ENDED_BY_ITSELF:
         return []
     state.plans, state.deferred = {}, []
-    return _fold_old(state, OUTDATED_BY_PLAN)
+    return fold_old(state, OUTDATED_BY_PLAN)
 
 
 def started(state: PullRequestState, run_id: str, run: RunToStart) -> None:
@@ -182,7 +169,7 @@ def not_started(state: PullRequestState, run: RunToStart, reason: str) -> list[A
     if run.operation is Operation.PLAN and not run.directories:
         state.planned_head = ""
     told = Reply(key=f"not-started-{run.comment_id or run.head_commit}", body=not_started_reply(run.operation, reason))
-    return [told, *_next(state)]
+    return [told, *next_run(state)]
 
 
 def remember(state: PullRequestState, delivery_id: str) -> bool:
@@ -206,21 +193,13 @@ def _changed(state: PullRequestState, kind: EventKind) -> list[Action]:
     active = state.active
     planned = state.planned_head == state.facts.head_commit
     if active is None:
-        return [] if planned and kind is EventKind.SYNCHRONIZE else _plan_head(state)
+        return [] if planned and kind is EventKind.SYNCHRONIZE else plan_head(state)
     if planned and kind not in _PLANS_ANEW:
         return []
     if active.operation is Operation.PLAN:
-        return [*_supersede(state, SUPERSEDED_BY_PUSH), *_plan_head(state)]
+        return [*supersede(state, SUPERSEDED_BY_PUSH), *plan_head(state)]
     state.plan_again = True
     return [SignalRun(run_id=active.run_id)]
-
-
-def _plan_head(state: PullRequestState) -> list[Action]:
-    assert state.facts is not None
-    run = RunToStart(
-        operation=Operation.PLAN, actor=state.facts.author, automatic=True, head_commit=state.facts.head_commit
-    )
-    return [*_fold_old(state, OUTDATED_BY_PUSH), StartRun(run=run)]
 
 
 def _forget_other_heads(state: PullRequestState) -> None:
@@ -243,7 +222,7 @@ def _closed(state: PullRequestState, event: PullRequestEvent) -> list[Action]:
     if active is None:
         return [*actions, ReleaseAllLocks()]
     if active.operation is Operation.PLAN:
-        return [*actions, *_supersede(state, SUPERSEDED_BY_CLOSE), ReleaseAllLocks()]
+        return [*actions, *supersede(state, SUPERSEDED_BY_CLOSE), ReleaseAllLocks()]
     return [*actions, SignalRun(run_id=active.run_id)]
 
 
@@ -252,82 +231,6 @@ def _look_again(state: PullRequestState) -> list[Action]:
     if state.active is not None and state.active.operation is Operation.APPLY:
         return [SignalRun(run_id=state.active.run_id)]
     return []
-
-
-def _read_comment(state: PullRequestState, event: PullRequestEvent, bot_login: str) -> Command | Misunderstood | None:
-    """What a comment says to us; what we have said ourselves says nothing."""
-    if event.known_kind is not EventKind.COMMENT_CREATED or event.sender_is_bot or event.sender == bot_login:
-        return None
-    return parse(event.comment_body or "", state.comment_prefixes, bot_login)
-
-
-def _comment(state: PullRequestState, event: PullRequestEvent, bot_login: str, *, may_command: bool) -> list[Action]:
-    command = _read_comment(state, event, bot_login)
-    key = f"reply-{event.comment_id}"
-    if command is None or event.comment_id is None:
-        return []
-    if isinstance(command, Misunderstood):
-        return [Sign(comment_id=event.comment_id, content="confused"), Reply(key=key, body=command.reply)]
-    if command.kind is CommandKind.HELP:
-        prefix = state.comment_prefixes[0]
-        return [Sign(comment_id=event.comment_id, content="eyes"), Reply(key=key, body=help_reply(prefix))]
-    if not may_command:
-        refusal = no_push_access_reply(event.sender, Operation(command.kind.value))
-        return [Sign(comment_id=event.comment_id, content="-1"), Reply(key=key, body=refusal)]
-    assert state.facts is not None
-    run = RunToStart(
-        operation=Operation(command.kind.value),
-        actor=event.sender,
-        directories=command.directories,
-        comment_id=event.comment_id,
-        head_commit=state.facts.head_commit,
-    )
-    return [Sign(comment_id=event.comment_id, content="eyes"), *_command(state, run, key)]
-
-
-def _command(state: PullRequestState, run: RunToStart, key: str) -> list[Action]:
-    """A command begins, waits its turn, supersedes what runs, or wakes a run at its gate; it is never an error."""
-    active = state.active
-    if active is None:
-        return [StartRun(run=run)]
-    if active.operation is Operation.APPLY and active.waiting:
-        if run.operation is Operation.APPLY and set(run.directories) <= set(active.directories or run.directories):
-            return [SignalRun(run_id=active.run_id, actor=run.actor)]
-        reason = SUPERSEDED_BY_UNLOCK if run.operation is Operation.UNLOCK else SUPERSEDED_BY_PLAN
-        return [*_supersede(state, reason), StartRun(run=run)]
-    if active.operation is Operation.PLAN and run.operation is Operation.PLAN and not run.directories:
-        return [*_supersede(state, SUPERSEDED_BY_PLAN), StartRun(run=run)]
-    state.queue.append(run)
-    waits = Reply(key=key, body=queued_reply(run.operation, active.operation, active.run_id, len(state.queue)))
-    return [waits, SignalRun(run_id=active.run_id)]  # a run that is no more is found by not reaching it
-
-
-def _next(state: PullRequestState) -> list[Action]:
-    """What begins now that nothing runs: the plan of a new head first, then who waits in line."""
-    assert state.facts is not None
-    if state.plan_again and not state.facts.from_fork:
-        state.plan_again = False
-        return _plan_head(state)
-    while state.queue:
-        run = state.queue.pop(0)
-        if run.operation is Operation.APPLY and run.head_commit != state.facts.head_commit:
-            key = f"moved-{run.comment_id}"
-            return [Reply(key=key, body=moved_reply(run.head_commit, state.facts.head_commit)), *_next(state)]
-        return [StartRun(run=run)]
-    return []
-
-
-def _supersede(state: PullRequestState, reason: str) -> list[Action]:
-    assert state.active is not None
-    run_id = state.active.run_id
-    state.superseded.append(run_id)
-    state.active = None
-    return [CancelRun(run_id=run_id, reason=reason), *_fold_old(state, reason)]
-
-
-def _fold_old(state: PullRequestState, reason: str) -> list[Action]:
-    old, state.plan_comments = tuple(state.plan_comments), []
-    return [FoldComments(comment_ids=old, reason=reason)] if old else []
 
 
 def _keep_what_was_touched(state: PullRequestState, result: RunResult) -> None:

@@ -28,6 +28,7 @@ with workflow.unsafe.imports_passed_through():
         SignalRun,
         StartRun,
     )
+    from docustack.pull_request_comments import asks_for_a_run
     from docustack.pull_request_state import (
         InboxEntry,
         PullRequestStart,
@@ -36,7 +37,6 @@ with workflow.unsafe.imports_passed_through():
         RunWaits,
     )
     from docustack.pull_requests import (
-        asks_for_a_run,
         hear_waits,
         miss_run,
         not_started,

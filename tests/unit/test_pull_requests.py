@@ -18,9 +18,9 @@ from docustack.pull_request_actions import (
     SignalRun,
     StartRun,
 )
+from docustack.pull_request_comments import asks_for_a_run
 from docustack.pull_request_state import InboxEntry, PullRequestState, RunToStart, RunWaits
 from docustack.pull_requests import (
-    asks_for_a_run,
     hear_waits,
     miss_run,
     not_started,

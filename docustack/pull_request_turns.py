@@ -1,0 +1,65 @@
+"""Whose turn it is in a pull request: which run begins, waits in line, is superseded, or is woken at its gate."""
+
+from docustack.pull_request_actions import Action, CancelRun, FoldComments, Reply, SignalRun, StartRun
+from docustack.pull_request_replies import (
+    OUTDATED_BY_PUSH,
+    SUPERSEDED_BY_PLAN,
+    SUPERSEDED_BY_UNLOCK,
+    moved_reply,
+    queued_reply,
+)
+from docustack.pull_request_state import PullRequestState, RunToStart
+from docustack.runs import Operation
+
+
+def plan_head(state: PullRequestState) -> list[Action]:
+    assert state.facts is not None
+    run = RunToStart(
+        operation=Operation.PLAN, actor=state.facts.author, automatic=True, head_commit=state.facts.head_commit
+    )
+    return [*fold_old(state, OUTDATED_BY_PUSH), StartRun(run=run)]
+
+
+def take_command(state: PullRequestState, run: RunToStart, key: str) -> list[Action]:
+    """A command begins, waits its turn, supersedes what runs, or wakes a run at its gate; it is never an error."""
+    active = state.active
+    if active is None:
+        return [StartRun(run=run)]
+    if active.operation is Operation.APPLY and active.waiting:
+        if run.operation is Operation.APPLY and set(run.directories) <= set(active.directories or run.directories):
+            return [SignalRun(run_id=active.run_id, actor=run.actor)]
+        reason = SUPERSEDED_BY_UNLOCK if run.operation is Operation.UNLOCK else SUPERSEDED_BY_PLAN
+        return [*supersede(state, reason), StartRun(run=run)]
+    if active.operation is Operation.PLAN and run.operation is Operation.PLAN and not run.directories:
+        return [*supersede(state, SUPERSEDED_BY_PLAN), StartRun(run=run)]
+    state.queue.append(run)
+    waits = Reply(key=key, body=queued_reply(run.operation, active.operation, active.run_id, len(state.queue)))
+    return [waits, SignalRun(run_id=active.run_id)]  # a run that is no more is found by not reaching it
+
+
+def next_run(state: PullRequestState) -> list[Action]:
+    """What begins now that nothing runs: the plan of a new head first, then who waits in line."""
+    assert state.facts is not None
+    if state.plan_again and not state.facts.from_fork:
+        state.plan_again = False
+        return plan_head(state)
+    while state.queue:
+        run = state.queue.pop(0)
+        if run.operation is Operation.APPLY and run.head_commit != state.facts.head_commit:
+            key = f"moved-{run.comment_id}"
+            return [Reply(key=key, body=moved_reply(run.head_commit, state.facts.head_commit)), *next_run(state)]
+        return [StartRun(run=run)]
+    return []
+
+
+def supersede(state: PullRequestState, reason: str) -> list[Action]:
+    assert state.active is not None
+    run_id = state.active.run_id
+    state.superseded.append(run_id)
+    state.active = None
+    return [CancelRun(run_id=run_id, reason=reason), *fold_old(state, reason)]
+
+
+def fold_old(state: PullRequestState, reason: str) -> list[Action]:
+    old, state.plan_comments = tuple(state.plan_comments), []
+    return [FoldComments(comment_ids=old, reason=reason)] if old else []
