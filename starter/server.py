@@ -1,4 +1,4 @@
-"""The web server: GitHub's webhooks in, the logs of runs out, and whether it is well."""
+"""The web server: GitHub's webhooks in, what people ask and decide, the logs of runs out, and whether it is well."""
 
 import contextlib
 import logging
@@ -6,6 +6,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 
+import httpx
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -15,7 +16,10 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from starter.api_routes import api_routes
+from starter.client import Connection
 from starter.logs import open_logs
+from starter.verified_people import VerifiedPeople
 from starter.webhooks import Webhooks
 from worker.clients import connect_temporal
 from worker.log_lines import configure_logging
@@ -31,24 +35,26 @@ Connect = Callable[[], Awaitable[Client]]
 
 def create_app(connect: Connect, settings: Settings) -> Starlette:
     """The web application; `connect` gives the client of Temporal, once, at the start (lazily: see `serve`)."""
-    clients: list[Client] = []
-    webhooks: list[Webhooks] = []
 
     @contextlib.asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
         client = await connect()
-        clients.append(client)
-        webhooks.append(_webhooks(client, settings))
-        yield
+        app.state.connection = Connection(client, settings)
+        app.state.webhooks = _webhooks(client, settings)
+        async with httpx.AsyncClient() as http:
+            app.state.people = VerifiedPeople(http, settings.github_api_url)
+            yield
 
     async def receive(request: Request) -> Response:
-        return await webhooks[0].receive(request)
+        webhooks: Webhooks = request.app.state.webhooks
+        return await webhooks.receive(request)
 
     async def alive(_: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
-    async def ready(_: Request) -> Response:
-        return await _readiness(clients[0])
+    async def ready(request: Request) -> Response:
+        connection: Connection = request.app.state.connection
+        return await _readiness(connection.client)
 
     async def broken(_: Request, __: Exception) -> Response:
         # Starlette raises the error again once this is sent, so that the log has all of it.
@@ -60,6 +66,7 @@ def create_app(connect: Connect, settings: Settings) -> Starlette:
             Route("/healthz", alive),
             Route("/readyz", ready),
             Route("/logs/{key:path}", open_logs(settings).show),
+            *api_routes(),
         ],
         exception_handlers={Exception: broken},
         lifespan=lifespan,
@@ -77,7 +84,7 @@ def serve(settings: Settings) -> None:
         host=settings.bind_host,
         port=settings.bind_port,
         log_config=None,
-        access_log=False,  # webhooks have their own line
+        access_log=False,  # webhooks and /api have lines of their own
         server_header=False,
         timeout_graceful_shutdown=_STOP_WITHIN,
         h11_max_incomplete_event_size=64 * 1024,
