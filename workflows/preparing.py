@@ -17,9 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.messages import CheckOut, Discover, LoadConfiguration, Nothing, OwnedResources, UnitRequest
     from activities.terragrunt import Terragrunt
     from docustack.repository import ChangedUnit, UnitStatus
-    from docustack.run_comments import configuration_problem_comment, unknown_directory_comment
-    from docustack.run_remarks import remarks
-    from docustack.units import UnknownDirectory, in_apply_order, select
+    from docustack.run_comments import configuration_problem_comment
 
 
 DELETED_UNITS_LOOKED_AT = 20
@@ -110,25 +108,3 @@ async def _owned(run: Run, unit: ChangedUnit) -> OwnedResources:
 def base_tree_id(run: Run) -> str:
     """The name of the work tree of the base branch, beside the run's own."""
     return f"{run.start.run_id}-base"
-
-
-def choose_units(run: Run) -> None:
-    """The units of this run: what changed, narrowed to the directories of the command."""
-    discovery = run.discovery
-    warnings = run.state.loaded.warnings if run.state.loaded else ()
-    run.state.remarks = remarks(discovery, warnings, still_owned=run.state.still_owned)
-    present = [unit for unit in discovery.changed if is_workable(unit)]
-    names = [unit.unit for unit in present]
-    if run.configuration.pull_requests.plan_also_affected:
-        names += [unit for unit in discovery.also_affected if run.configuration.environment_of(unit)]
-    if run.start.directories:
-        try:
-            names = list(select(names, run.start.directories))
-        except UnknownDirectory as unknown:
-            raise Refused(unknown_directory_comment(unknown.directory, unknown.changed)) from None
-    run.state.selected = in_apply_order(run.configuration, discovery.dependencies, names)
-
-
-def is_workable(unit: ChangedUnit) -> bool:
-    """A deleted unit is reported, never planned; one outside every environment has no rules to go by."""
-    return unit.status is not UnitStatus.DELETED and unit.environment is not None

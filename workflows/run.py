@@ -11,10 +11,12 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 from workflows import gate, policies
 from workflows.applying import all_waves, apply_wave, remaining_waves
 from workflows.calls import call
+from workflows.choosing import choose_units, choose_what_to_apply
+from workflows.concluding import conclude
 from workflows.failures import message_of
 from workflows.locking import LockAnswers, take_locks
 from workflows.planning import drop_what_may_not_be_planned, plan_units
-from workflows.preparing import base_tree_id, choose_units, find_units, is_workable, look_at_deleted_units, read_rules
+from workflows.preparing import base_tree_id, find_units, look_at_deleted_units, read_rules
 from workflows.reporting import ONE_COMMENT_EACH, Report
 from workflows.run_state import OperatorSignal, Refused, Run, RunStart, RunState, RunView
 from workflows.telling import tell_pull_request
@@ -23,22 +25,18 @@ from workflows.unlocking import unlock
 with workflow.unsafe.imports_passed_through():
     from activities.git import Git
     from activities.messages import RemoveWorkTree
-    from docustack.access import decide_branch
-    from docustack.checks import apply_check, plan_check, refused_check, running_check
+    from docustack.checks import refused_check, running_check
     from docustack.locks import LockAnswer
     from docustack.model import Model
     from docustack.repository import UnitStatus
-    from docustack.run_comments import nothing_to_apply_comment, refusal_comment
+    from docustack.run_comments import refusal_comment
     from docustack.run_remarks import remarks_comment
     from docustack.runs import ENDED_BADLY, Operation, RunResult, RunStatus, UnitOutcome, UnitPhase
     from docustack.slack_messages import (
-        apply_completed,
         apply_failed,
         apply_started,
-        plan_completed,
         plan_failed,
         plan_started,
-        total,
     )
     from docustack.units import DependencyCycle
 
@@ -173,7 +171,7 @@ class RunWorkflow:
     async def _apply(self) -> None:
         run, report = self._run, self._report
         if not run.state.gate_passed:
-            self._choose_what_to_apply()
+            choose_what_to_apply(run, report)
             await gate.pass_gate(run, report, run.environments())
             await take_locks(run, self._locks)
             run.state.gate_passed = True
@@ -187,27 +185,6 @@ class RunWorkflow:
             first = False
             await self._maybe_continue_as_new()
         report.summarize()
-
-    def _choose_what_to_apply(self) -> None:
-        """What has a plan or waits for one; what its environment doesn't take from this branch is left out."""
-        run = self._run
-        start, state = run.start, run.state
-        chosen = [unit for unit in state.selected if unit in start.to_apply]
-        refusals = {
-            name: decision
-            for name in run.environments()
-            if not (decision := decide_branch(run.configuration, name, start.pull_request.base_ref)).allowed
-        }
-        left_out = [unit for unit in chosen if run.environment_of(unit) in refusals]
-        chosen = [unit for unit in chosen if unit not in left_out]
-        reasons = [refusals[name].message for name in dict.fromkeys(run.environment_of(unit) for unit in left_out)]
-        if not chosen:
-            raise Refused(
-                "\n\n".join(reasons) or nothing_to_apply_comment(run.state.selected, start), on_check=bool(reasons)
-            )
-        if reasons:
-            self._report.say("branch", refusal_comment("\n\n".join(reasons)))
-        state.selected = chosen
 
     async def _maybe_continue_as_new(self) -> None:
         """Between two batches; what Slack and the one comment of many units wait for goes along in the state."""
@@ -302,42 +279,7 @@ class RunWorkflow:
             self._broken(problem)
         else:
             self._run.state.status = self._end_status()
-            self._conclude(tuple(self._run.state.outcomes.values()))
-
-    def _conclude(self, outcomes: tuple[UnitOutcome, ...]) -> None:
-        start, report = self._run.start, self._report
-        failures = [outcome for outcome in outcomes if outcome.phase in ENDED_BADLY]
-        failed = next(iter(failures), None)
-        why = f"{failed.unit}: {failed.message}" if failed else ""
-        if start.operation is Operation.PLAN:
-            report.check(plan_check(outcomes, left=self._left_to_plan()))
-            if (
-                not start.directories
-                and not self._left_to_plan()
-                and all(outcome.phase is UnitPhase.NO_CHANGES for outcome in outcomes)
-            ):
-                report.check_of_apply(apply_check(()))
-            summaries = [outcome.plan.summary for outcome in outcomes if outcome.plan]
-            if outcomes:
-                report.slack(plan_failed(why) if failed else plan_completed(total(summaries)))
-        elif start.operation is Operation.APPLY:
-            report.check(apply_check(outcomes, left=self._left_to_apply()))
-            report.slack(apply_failed(why) if failed else apply_completed())
-            report.react("confused" if failed else "rocket")
-        else:
-            report.react("+1")
-
-    def _left_to_plan(self) -> list[str]:
-        """Changed units of the pull request that neither this run nor an earlier one has planned."""
-        start = self._run.start
-        known = {plan.unit for plan in start.plans} | set(start.deferred) | set(start.applied)
-        changed = {unit.unit for unit in self._run.discovery.changed if is_workable(unit)}
-        return sorted(changed - set(self._run.state.outcomes) - known)
-
-    def _left_to_apply(self) -> list[str]:
-        """Changed units of the pull request that have a plan, and that neither this run nor an earlier one applied."""
-        start = self._run.start
-        return sorted(start.to_apply - set(self._run.state.outcomes) - set(start.applied))
+            conclude(self._run, self._report)
 
     async def _remove_work_tree(self) -> None:
         if self._run.state.tree is None:
