@@ -10,10 +10,10 @@ from docustack.events import pull_request_workflow_id
 from docustack.plans import OutputsKind, PlanRecord
 from docustack.pull_request_state import PullRequestState
 from docustack.repository import Repository
+from docustack.visibility import quoted
 from starter.answers import PlannedUnit, PullRequestLine
 from starter.client import ANSWER_WITHIN, Connection, is_away
 from starter.exit_codes import CommandFailed, ExitCode
-from starter.found_runs import quoted
 from workflows import search_attributes
 
 _AT_ONCE = 5

@@ -14,6 +14,7 @@ from temporalio.client import (
 from temporalio.service import RPCError, RPCStatusCode
 
 from docustack.runs import RunInput, RunResult, RunStatus
+from docustack.visibility import quoted
 from starter.answers import OperatorLine, RunDetail, RunLine
 from starter.client import ANSWER_WITHIN, Connection, is_away
 from starter.exit_codes import CommandFailed, ExitCode
@@ -172,11 +173,6 @@ def _status_term(status: str) -> str:
     if status in by_both:
         return f"({name} = {quoted(status)} OR ExecutionStatus = '{by_both[status]}')"
     return f"{name} = {quoted(status)}"
-
-
-def quoted(value: str) -> str:
-    """A value within a query of Temporal's visibility."""
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _no_such_run(name: str, wanted: str, recent: dict[str, WorkflowExecution], beginning: list[str]) -> CommandFailed:

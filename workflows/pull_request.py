@@ -306,6 +306,7 @@ class PullRequestWorkflow:
                 search_attributes.REPOSITORY.value_set(self._repository.full_name),
                 search_attributes.PULL_REQUEST.value_set(self._number),
                 search_attributes.STATUS.value_set(status),
+                search_attributes.of_plans({*state.plans, *state.deferred}),
             ]
         )
         workflow.set_current_details(f"**{title}**\n\n{doing}; {waiting}")

@@ -10,15 +10,15 @@ from temporalio.common import (
     TypedSearchAttributes,
 )
 
-REPOSITORY = SearchAttributeKey.for_keyword("DocustackRepository")
-ENVIRONMENT = SearchAttributeKey.for_keyword_list("DocustackEnvironment")
-UNITS = SearchAttributeKey.for_keyword_list("DocustackUnits")
-PULL_REQUEST = SearchAttributeKey.for_int("DocustackPullRequest")
-ACTOR = SearchAttributeKey.for_keyword("DocustackActor")
-STATUS = SearchAttributeKey.for_keyword("DocustackStatus")
+from docustack import visibility
+from docustack.visibility import capped, capped_and_marked
 
-_UNITS_BYTES = 1_600
-"""A value has at most 2,048 bytes: more refuses a start, and an upsert terminates the workflow."""
+REPOSITORY = SearchAttributeKey.for_keyword(visibility.REPOSITORY)
+ENVIRONMENT = SearchAttributeKey.for_keyword_list(visibility.ENVIRONMENT)
+UNITS = SearchAttributeKey.for_keyword_list(visibility.UNITS)
+PULL_REQUEST = SearchAttributeKey.for_int(visibility.PULL_REQUEST)
+ACTOR = SearchAttributeKey.for_keyword(visibility.ACTOR)
+STATUS = SearchAttributeKey.for_keyword(visibility.STATUS)
 
 
 def of_pull_request(repository: str, number: int, actor: str | None = None) -> TypedSearchAttributes:
@@ -37,13 +37,6 @@ def of_units(units: Sequence[str], environments: Iterable[str]) -> list[SearchAt
     return [UNITS.value_set(capped(units)), ENVIRONMENT.value_set(sorted(set(environments))[:20])]
 
 
-def capped(units: Sequence[str]) -> list[str]:
-    """As many as fit; the count of all stands in the workflow's summary."""
-    fitting: list[str] = []
-    size = 0
-    for unit in units:
-        size += len(unit.encode()) + 8
-        if size > _UNITS_BYTES:
-            break
-        fitting.append(unit)
-    return fitting
+def of_plans(units: Iterable[str]) -> SearchAttributeUpdate[Sequence[str]]:
+    """The units that a pull request has plans for: by them it is found when one of them comes free."""
+    return UNITS.value_set(capped_and_marked(sorted(units)))
