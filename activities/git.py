@@ -57,6 +57,7 @@ class Git:
             terrateam=read.terrateam,
             problems=tuple(problem.describe() for problem in read.problems),
             warnings=read.warnings,
+            lines=dict(read.lines),
         )
 
     @activity.defn

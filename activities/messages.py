@@ -35,6 +35,7 @@ class LoadedConfiguration(Model):
     terrateam: TerrateamConfiguration
     problems: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    lines: dict[str, int] = {}  # of the keys that a refusal points at, by their dotted paths
 
 
 class CheckOut(Model):

@@ -84,6 +84,20 @@ def apply_check(outcomes: Sequence[UnitOutcome], left: Collection[str] = (), lin
     return _completed("success" if len(done) == everything else "action_required", title, summary)
 
 
+def plan_only_check(message: str) -> Check:
+    """Nothing of it may be applied here: `neutral`, since nobody has to act, and branch protection lets it pass."""
+    return _completed("neutral", "Plan only: nothing is applied", prose(message))
+
+
+def noted(check: Check, notes: Sequence[str], mark: str) -> Check:
+    """A check that says something beside how its units ended: `mark` in its title, the notes in its summary."""
+    if not notes:
+        return check
+    told = "\n\n".join(prose(note) for note in notes)
+    title = one_line(f"{check.title} ({mark})", TITLE_LIMIT)
+    return check.model_copy(update={"title": title, "summary": _cut(f"{told}\n\n{check.summary}")})
+
+
 def _bad_end(outcomes: Sequence[UnitOutcome], done: str) -> tuple[str, str] | None:
     """Conclusion and title where some unit did not end well; a failure outweighs a cancellation."""
     bad = [outcome for outcome in outcomes if outcome.phase not in _ENDED_WELL]

@@ -8,6 +8,8 @@ Anyone = Literal["anyone"]
 TeamName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 EnvironmentName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 Who = Anyone | list[TeamName]
+Mode = Literal["full", "plan-only"]
+"""`plan-only`: planned and commented as ever, and never applied; for adopting DocuStack beside another tool."""
 
 
 class Section(BaseModel):
@@ -55,6 +57,8 @@ class Environment(Section):
     """Who may apply: `anyone` with push access, or the members of these teams."""
     approvals: Approvals = Approvals()
     """The approvals that an apply needs."""
+    mode: Mode | None = None
+    """`plan-only`: plan and comment, never apply; unless given as the whole file has it."""
     auto_apply_on_merge: bool = False
     """Apply by itself what a merged pull request has planned and not applied (read, not yet carried out)."""
     trust_temporal_operators: bool = False
@@ -108,6 +112,13 @@ class PullRequestSettings(Section):
     """Plan the units too that depend on a changed one."""
 
 
+class PathSettings(Section):
+    """What is different for the units of one path."""
+
+    mode: Mode
+    """`plan-only` or `full`, whatever the environment has."""
+
+
 class Configuration(Section):
     """The whole file."""
 
@@ -117,6 +128,8 @@ class Configuration(Section):
     """The live repository on GitHub, `owner/name`."""
     comment_prefixes: list[str] = ["terrateam", "docustack"]
     """The words that a command in a comment begins with."""
+    mode: Mode = "full"
+    """`plan-only`: plan and comment, never apply; an environment or a path may have it otherwise."""
     teams: dict[TeamName, str] = {}
     """The names of teams used below, each with its slug on GitHub."""
     state: StateBackend = StateBackend()
@@ -131,6 +144,8 @@ class Configuration(Section):
     """What a pull request starts by itself."""
     environments: dict[EnvironmentName, Environment]
     """The environments, in the order in which one pull request applies them."""
+    paths: dict[str, PathSettings] = {}
+    """Exceptions for units by path: a unit, a folder or a glob; of several that match the longest counts."""
 
     def environment_of(self, unit: str) -> str | None:
         """The name of the environment whose path is the longest prefix of a unit's path; None outside all of them."""

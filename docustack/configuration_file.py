@@ -10,20 +10,27 @@ from docustack.configuration import Configuration
 from docustack.configuration_problems import problems_of
 from docustack.configuration_rules import check_rules
 from docustack.errors import ConfigurationError, Problem
+from docustack.modes import contradictions
 from docustack.terrateam import CONFIGURATION_PATHS, TerrateamConfiguration
 from docustack.terrateam_file import load_terrateam
 from docustack.yaml_source import YamlSource
 
 CONFIGURATION_PATH = "docustack.yaml"
 
+_POINTED_AT = ("mode",)
+
 
 class ConfigurationFiles(NamedTuple):
-    """What a repository is configured with; `configuration` is None exactly where there are problems."""
+    """What a repository is configured with; `configuration` is None exactly where there are problems.
+
+    `lines` are those of the keys that a refusal points at, by their dotted paths.
+    """
 
     configuration: Configuration | None
     terrateam: TerrateamConfiguration
     problems: tuple[Problem, ...]
     warnings: tuple[str, ...]
+    lines: Mapping[str, int]
 
 
 def load_configuration(text: str, path: str = CONFIGURATION_PATH) -> Configuration:
@@ -32,7 +39,10 @@ def load_configuration(text: str, path: str = CONFIGURATION_PATH) -> Configurati
     Raises:
         ConfigurationError: with every problem of the file at once, in the order of its lines.
     """
-    source = YamlSource(text, path)
+    return _load(YamlSource(text, path))
+
+
+def _load(source: YamlSource) -> Configuration:
     problems = list(source.problems)
     configuration: Configuration | None = None
     if not isinstance(source.value, dict):
@@ -60,9 +70,12 @@ def read_configuration_files(texts: Mapping[str, str], where: str) -> Configurat
     """
     configuration: Configuration | None = None
     problems: list[Problem] = []
+    lines: dict[str, int] = {}
     if CONFIGURATION_PATH in texts:
+        source = YamlSource(texts[CONFIGURATION_PATH], CONFIGURATION_PATH)
+        lines = source.lines_of(_POINTED_AT)
         try:
-            configuration = load_configuration(texts[CONFIGURATION_PATH])
+            configuration = _load(source)
         except ConfigurationError as error:
             problems += error.problems
     else:
@@ -73,12 +86,15 @@ def read_configuration_files(texts: Mapping[str, str], where: str) -> Configurat
     if path is not None:
         terrateam, found = load_terrateam(texts[path], path)
         problems += found
-    warning = terrateam.warning()
+    warnings = [warning] if (warning := terrateam.warning()) else []
+    if configuration is not None:
+        warnings += contradictions(configuration)
     return ConfigurationFiles(
         configuration=None if problems else configuration,
         terrateam=terrateam,
         problems=tuple(problems),
-        warnings=(warning,) if warning else (),
+        warnings=tuple(warnings),
+        lines=lines,
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 from docustack.configuration_problems import nearest
 from docustack.errors import Problem
+from docustack.globs import is_glob
 from docustack.yaml_source import Path, Value, YamlSource
 
 PLACEHOLDERS = ("account_id", "environment", "region")
@@ -24,6 +25,7 @@ def check_rules(source: YamlSource) -> Iterator[Problem]:
     yield from _check_paths(source, environments)
     yield from _check_patterns(source, _mapping(file.get("state")))
     yield from _check_prefixes(source, file)
+    yield from _check_exceptions(source, environments, _mapping(file.get("paths")))
 
 
 def check_folders(source: YamlSource, is_folder: Callable[[str], bool]) -> Iterator[Problem]:
@@ -127,6 +129,19 @@ def _check_prefixes(source: YamlSource, file: dict[str, Value]) -> Iterator[Prob
     for index, prefix in enumerate(prefixes):
         if isinstance(prefix, str) and not _PREFIX.fullmatch(prefix):
             yield source.problem(("comment_prefixes", index), f"`{prefix}` is not one word", "use letters and dashes")
+
+
+def _check_exceptions(source: YamlSource, environments: dict[str, Value], paths: dict[str, Value]) -> Iterator[Problem]:
+    """A path that can name no unit is a typo, and would leave its units to other rules without a word."""
+    folders = [f"{path}/" for rules in environments.values() if isinstance(path := _mapping(rules).get("path"), str)]
+    for path in paths:
+        at: Path = ("paths", path)
+        fixed = re.split(r"[*?\[{]", path, maxsplit=1)[0] if is_glob(path) else f"{path}/"
+        if (what := _wrong_path(path)) is not None:
+            yield source.problem(at, what, "write it relative to the root of the repository, as in `dev/*/rds`")
+        elif folders and not any(fixed.startswith(folder) or folder.startswith(fixed) for folder in folders):
+            what = f"`{path}` lies in the folder of no environment, so it names no unit"
+            yield source.problem(at, what, f"begin it with {' or '.join(f'`{folder}`' for folder in folders)}")
 
 
 def _mapping(value: Value) -> dict[str, Value]:

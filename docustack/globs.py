@@ -25,6 +25,15 @@ def matches(pattern: str, path: str) -> bool:
     return _compiled(pattern).fullmatch(path) is not None
 
 
+def covers(directory: str, path: str) -> bool:
+    """Whether a path is what a directory or a glob names, or lies below it; `` is the whole repository."""
+    if directory == "":
+        return True
+    if is_glob(directory):
+        return matches(directory, path) or matches(f"{directory}/**", path)
+    return path == directory or path.startswith(f"{directory}/")
+
+
 @lru_cache(maxsize=4096)
 def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(_expression(pattern), re.DOTALL)

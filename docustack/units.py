@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from docustack.configuration import Configuration
 from docustack.errors import DocuStackError
-from docustack.globs import is_glob, matches
+from docustack.globs import covers
 from docustack.runs import ENDED_BADLY, UnitOutcome, UnitPhase
 
 Dependencies = Mapping[str, Iterable[str]]
@@ -48,7 +48,7 @@ def select(changed: Iterable[str], directories: Iterable[str]) -> tuple[str, ...
     named = False
     for directory in directories:
         named = True
-        found = [unit for unit in units if _names(_plain(directory), unit)]
+        found = [unit for unit in units if covers(_plain(directory), unit)]
         if not found:
             raise UnknownDirectory(directory, units)
         chosen.update(found)
@@ -61,14 +61,6 @@ def _plain(directory: str) -> str:
     if parts and parts[-1] in ("terragrunt.hcl", "terragrunt.hcl.json"):
         parts.pop()
     return "/".join(parts)
-
-
-def _names(directory: str, unit: str) -> bool:
-    if directory == "":  # `.`: the whole repository
-        return True
-    if is_glob(directory):
-        return matches(directory, unit) or matches(f"{directory}/**", unit)
-    return unit == directory or unit.startswith(f"{directory}/")
 
 
 def waves(units: Iterable[str], dependencies: Dependencies) -> list[list[str]]:

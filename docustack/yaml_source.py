@@ -1,6 +1,6 @@
 """Reads YAML and remembers where each key stands, so that whatever is wrong can be pointed at."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from ruamel.yaml import YAML
@@ -58,6 +58,10 @@ class YamlSource:
     def holds(self, path: Path) -> bool:
         """Whether the file has this key or item."""
         return path in self._keys
+
+    def lines_of(self, keys: Collection[str]) -> dict[str, int]:
+        """The line of each key with one of these names, wherever it stands, by its dotted path."""
+        return {dotted(path): place.line for path, place in self._keys.items() if path and path[-1] in keys}
 
     def at(self, path: Path) -> Value:
         """The value at a path; None also where the file has none."""

@@ -1,5 +1,7 @@
 """How the end of a run that went its whole way is told: in its check, in Slack, and by a sign at its command."""
 
+from collections.abc import Collection
+
 from temporalio import workflow
 
 from workflows.choosing import left_to_apply, left_to_plan
@@ -7,7 +9,9 @@ from workflows.reporting import Report
 from workflows.run_state import Run
 
 with workflow.unsafe.imports_passed_through():
-    from docustack.checks import apply_check, plan_check
+    from docustack.checks import Check, apply_check, noted, plan_check, plan_only_check
+    from docustack.comment_text import counted
+    from docustack.modes import is_plan_only, plan_only_remark
     from docustack.runs import ENDED_BADLY, Operation, UnitOutcome, UnitPhase
     from docustack.slack_messages import apply_completed, apply_failed, plan_completed, plan_failed, total
 
@@ -21,7 +25,7 @@ def conclude(run: Run, report: Report) -> None:
         case Operation.PLAN:
             _conclude_plan(run, report, outcomes, why)
         case Operation.APPLY:
-            report.check(apply_check(outcomes, left=left_to_apply(run)))
+            report.check(_with_plan_only(run, apply_check(outcomes, left=left_to_apply(run)), run.start.to_apply))
             report.slack(apply_failed(why) if failed else apply_completed())
             report.react("confused" if failed else "rocket")
         case Operation.UNLOCK:
@@ -30,10 +34,26 @@ def conclude(run: Run, report: Report) -> None:
 
 def _conclude_plan(run: Run, report: Report, outcomes: tuple[UnitOutcome, ...], why: str) -> None:
     left = left_to_plan(run)
-    report.check(plan_check(outcomes, left=left))
-    nothing_to_apply = all(outcome.phase is UnitPhase.NO_CHANGES for outcome in outcomes)
-    if not run.start.directories and not left and nothing_to_apply:
-        report.check_of_apply(apply_check(()))
+    report.check(_with_plan_only(run, plan_check(outcomes, left=left), run.state.outcomes))
+    if not run.start.directories and not left:
+        _conclude_what_is_never_applied(run, report, outcomes)
     summaries = [outcome.plan.summary for outcome in outcomes if outcome.plan]
     if outcomes:
         report.slack(plan_failed(why) if why else plan_completed(total(summaries)))
+
+
+def _conclude_what_is_never_applied(run: Run, report: Report, outcomes: tuple[UnitOutcome, ...]) -> None:
+    """Nothing has changes, or only what is plan-only: no apply will come and set the other check."""
+    to_apply = [outcome.unit for outcome in outcomes if outcome.phase is not UnitPhase.NO_CHANGES]
+    if not to_apply:
+        report.check_of_apply(apply_check(()))
+    elif all(is_plan_only(run.configuration, unit) for unit in to_apply):
+        told = "\n\n".join(plan_only_remark(found) for found in run.plan_only(to_apply))
+        report.check_of_apply(plan_only_check(told))
+
+
+def _with_plan_only(run: Run, check: Check, units: Collection[str]) -> Check:
+    found = run.plan_only(sorted(units))
+    kept = sum(len(some.units) for some in found)
+    mark = "plan only" if kept == len(units) else f"{counted(kept, 'unit')} plan only"
+    return noted(check, [plan_only_remark(some) for some in found], mark)

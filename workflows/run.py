@@ -211,8 +211,9 @@ class RunWorkflow:
         quiet = self._run.start.draft and self._run.start.automatic
         if not quiet:
             self._report.say("refused", refusal_comment(refused.message))
-        if refused.on_check or self._report.has_check:
-            self._report.check(refused_check(refused.message, cancelled=refused.status is RunStatus.CANCELLED))
+        if refused.check or refused.on_check or self._report.has_check:
+            cancelled = refused.status is RunStatus.CANCELLED
+            self._report.check(refused.check or refused_check(refused.message, cancelled=cancelled))
 
     def _broken(self, error: BaseException) -> None:
         """Cancelled, or something outside of any unit failed for good: say what is known."""

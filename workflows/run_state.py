@@ -1,14 +1,17 @@
 """All that a run carries: its state, whole, so that it can continue as new between two batches."""
 
 import asyncio
+from collections.abc import Iterable
 from datetime import datetime
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.messages import Installation, LoadedConfiguration
+    from docustack.checks import Check
     from docustack.configuration import Configuration
     from docustack.model import Model, State
+    from docustack.modes import PlanOnly, plan_only
     from docustack.packing import Packed
     from docustack.repository import Discovery, WorkTree
     from docustack.runs import RunInput, RunStatus, UnitOutcome, UnitPhase
@@ -78,11 +81,19 @@ class RunView(Model):
 class Refused(Exception):
     """A rule said no: nothing was changed, and the message tells the person why and what to do."""
 
-    def __init__(self, message: str, *, on_check: bool = False, status: RunStatus = RunStatus.REFUSED) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        on_check: bool = False,
+        status: RunStatus = RunStatus.REFUSED,
+        check: Check | None = None,
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.on_check = on_check
         self.status = status
+        self.check = check  # where the check of a refusal would say something else than that a person has to act
 
 
 class Run:
@@ -120,6 +131,10 @@ class Run:
     def discovery(self) -> Discovery:
         assert self.state.discovery is not None
         return self.state.discovery
+
+    def plan_only(self, units: Iterable[str]) -> tuple[PlanOnly, ...]:
+        """Those of the units that are never applied, with where that is set."""
+        return plan_only(self.configuration, units, self.state.loaded.lines if self.state.loaded else {})
 
     def environment_of(self, unit: str) -> str:
         """The environment of a unit that was selected: only units within one are."""

@@ -109,6 +109,7 @@ class World:
         self.units = units
         self.configuration: Configuration | None = configuration
         self.problems: tuple[str, ...] = ()
+        self.lines: dict[str, int] = {}
         self.facts: dict[int, PullRequestFacts] = {}
         self.reviews: list[Review] = []
         self.mergeable: bool | None = True
@@ -176,6 +177,7 @@ class World:
             configuration=self.configuration,
             terrateam=TerrateamConfiguration(),
             problems=self.problems,
+            lines=self.lines,
         )
 
     @activity.defn
