@@ -25,6 +25,8 @@ class CommentBody(Body):
     html_url: str = ""
     body: Text = ""
     user: UserBody | None = None
+    created_at: Text = ""
+    updated_at: Text = ""
 
 
 class RepositoryBody(Body):

@@ -70,7 +70,7 @@ class Comments:
             ),
             COMMENT,
         )
-        return PostedComment(comment_id=created.id, url=created.html_url)
+        return PostedComment(comment_id=created.id, url=created.html_url, updated_at=created.created_at)
 
     async def _update(self, repository: Repository, comment_id: int, body: str) -> PostedComment:
         updated = await read(
@@ -79,7 +79,7 @@ class Comments:
             self._client.rest.issues.async_update_comment(repository.owner, repository.name, comment_id, body=body),
             COMMENT,
         )
-        return PostedComment(comment_id=updated.id, url=updated.html_url)
+        return PostedComment(comment_id=updated.id, url=updated.html_url, updated_at=updated.updated_at)
 
     async def _find(self, comment: PostComment) -> int | None:
         """The comment with this key; only our own ones count, since anybody can copy a hidden marker."""

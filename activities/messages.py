@@ -185,6 +185,7 @@ class PostComment(Model):
 class PostedComment(Model):
     comment_id: int
     url: str
+    updated_at: str = ""  # when it got this text, by GitHub's clock
 
 
 class MarkOutdated(Model):

@@ -1,7 +1,9 @@
 """Who may plan and apply where, and whose approvals count (guide, "Access Control" and "Approval Requirements")."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 
+from docustack.approvals import ShownPlan, first_unseen, moment_of
 from docustack.configuration import Configuration, Environment, Who
 from docustack.model import Model
 from docustack.runs import Operation
@@ -26,6 +28,7 @@ class Review(Model):
     state: str  # APPROVED, CHANGES_REQUESTED, DISMISSED
     commit: str
     submitted_at: str = ""  # ISO 8601, UTC
+    seen: int | None = None  # given to the run itself: the number of the last plan that had been shown by then
 
 
 class GateFacts(Model):
@@ -130,12 +133,18 @@ def decide_branch(configuration: Configuration, environment: str, base_ref: str)
 
 
 def count_approvals(
-    configuration: Configuration, environment: str, author: str, head_commit: str, reviews: Iterable[Review]
+    configuration: Configuration,
+    environment: str,
+    author: str,
+    head_commit: str,
+    reviews: Iterable[Review],
+    shown: Sequence[ShownPlan] = (),
 ) -> ApprovalDecision:
     """Are the approvals there that the guide's table "Approval Requirements" asks for?
 
     An approval counts if its reviewer is in a team that the rule names (`anyone`: has push access), is not the author,
-    has not been dismissed, and was given to the current head. The last word of each reviewer counts.
+    has not been dismissed, and was given to the current head, once all of the plans in `shown` could be read. The last
+    word of each reviewer counts.
     """
     known = configuration.environments.get(environment)
     if known is None:
@@ -145,7 +154,9 @@ def count_approvals(
     blocked_by: list[str] = []
     ignored: list[IgnoredReview] = []
     for review in _last_words(reviews):
-        reason = _reason_to_ignore(review, known.approvals.from_, author, head_commit)
+        reason = _reason_to_ignore(review, known.approvals.from_, author, head_commit) or _reason_not_seen(
+            review, shown
+        )
         if reason is not None:
             ignored.append(IgnoredReview(login=review.reviewer.login, reason=reason))
         elif review.state == APPROVED:
@@ -180,9 +191,17 @@ def _reason_to_ignore(review: Review, who: Who, author: str, head_commit: str) -
     return None
 
 
+def _reason_not_seen(review: Review, shown: Sequence[ShownPlan]) -> str | None:
+    unseen = first_unseen(review.submitted_at, review.seen, shown) if review.state == APPROVED else None
+    if unseen is None:
+        return None
+    return f"approved before the plan of `{unseen.unit}` could be read, and would have to approve again"
+
+
 def _last_words(reviews: Iterable[Review]) -> list[Review]:
     latest: dict[str, Review] = {}
-    for review in reviews:
+    long_ago = datetime.min.replace(tzinfo=UTC)
+    for review in sorted(reviews, key=lambda review: moment_of(review.submitted_at) or long_ago):
         if review.state in (APPROVED, CHANGES_REQUESTED, DISMISSED):
             latest[review.reviewer.login.lower()] = review
     return list(latest.values())

@@ -61,6 +61,7 @@ class PlanRecord(Model):
     text_preview: str = ""  # redacted plan text, cut to the request's `text_limit`
     destroy: bool = False
     spent: bool = False  # an apply of it has begun: it is never applied again, only compared with
+    shown_at: str = ""  # since when people can read it, by GitHub's clock: approvals before that don't count for it
 
     @property
     def is_preview(self) -> bool:

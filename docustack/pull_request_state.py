@@ -1,5 +1,6 @@
 """All that the workflow of a pull request knows, and what comes into its inbox."""
 
+from docustack.approvals import ShownPlan
 from docustack.commands import DEFAULT_PREFIXES
 from docustack.events import PullRequestEvent, PullRequestFacts
 from docustack.model import Model, State
@@ -76,6 +77,7 @@ class PullRequestState(State):
     queue: list[RunToStart] = []
     plan_again: bool = False
     plans: Packed[dict[str, PlanRecord]] = {}  # of the current head
+    shown: Packed[dict[str, ShownPlan]] = {}  # the last plan of each unit that people could read, of the current head
     deferred: list[str] = []
     applied: dict[str, str] = {}  # unit -> head commit it was applied at
     plan_comments: list[int] = []

@@ -1,5 +1,6 @@
 """What to do when something happens to a pull request: one pure function from state and event to actions."""
 
+from docustack.approvals import first_shown, shown_plan
 from docustack.commands import Command, parse
 from docustack.events import EventKind, PullRequestEvent
 from docustack.pull_request_actions import (
@@ -206,6 +207,7 @@ def _forget_other_heads(state: PullRequestState) -> None:
     """Plans are of the present head, even where the push itself has not been told yet: others are never applied."""
     if state.facts is not None and state.facts.head_commit != state.known_head:
         state.known_head = state.facts.head_commit
+        state.shown = {}
         state.plans = {unit: plan for unit, plan in state.plans.items() if plan.commit == state.known_head}
         state.deferred = []
 
@@ -255,7 +257,9 @@ def _keep(state: PullRequestState, outcome: UnitOutcome, head: str) -> None:
         state.plans.pop(unit, None)
         state.applied[unit] = head
     elif outcome.plan is not None:
-        state.plans[unit] = outcome.plan
+        plan = state.plans[unit] = first_shown(outcome.plan, state.shown.get(unit))
+        if plan.shown_at:
+            state.shown[unit] = shown_plan(plan)
     if outcome.phase is UnitPhase.DEFERRED:
         state.deferred = sorted({*state.deferred, unit})
     elif outcome.plan is not None or outcome.phase is UnitPhase.APPLIED:

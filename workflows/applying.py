@@ -212,7 +212,7 @@ class UnitApply:
                 policy=unit_policy(self._run, self._environment),
             )
             if coverage.covered:
-                self._plan = record
+                self._plan = record.model_copy(update={"shown_at": self._approved.shown_at})
                 return
             beyond = coverage.beyond
         if record.summary.is_empty:
@@ -222,9 +222,9 @@ class UnitApply:
             unit=self._unit, environment=self._environment, phase=UnitPhase.PLANNED, plan=shown, log=record.log
         )
         self._report.phase(self._unit, UnitPhase.WAITING)
-        await gate.pass_unit_gate(self._run, self._report, outcome, beyond)
+        shown_at = await gate.pass_unit_gate(self._run, self._report, outcome, beyond)
         self._report.phase(self._unit, UnitPhase.APPLYING)
-        self._plan = self._approved = record
+        self._plan = self._approved = record.model_copy(update={"shown_at": shown_at})
 
     async def _apply_plan(self, plan: PlanRecord) -> UnitOutcome:
         request = ApplyRequest(**dict(plan_request(self._run, self._unit)), plan=plan)

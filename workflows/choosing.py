@@ -59,6 +59,9 @@ def choose_what_to_apply(run: Run, report: Report) -> None:
     if reasons:
         report.say("left-out", refusal_comment(told))
     state.selected = chosen
+    for plan in start.plans:
+        if plan.unit in chosen:
+            run.show_plan(plan)
 
 
 def _plan_only(run: Run, units: list[str]) -> dict[str, str]:

@@ -47,8 +47,10 @@ async def pass_gate(run: Run, report: Report, environments: list[str]) -> None:
         await _woken(run, seen, asked, message)
 
 
-async def pass_unit_gate(run: Run, report: Report, outcome: UnitOutcome, beyond: tuple[Change, ...]) -> None:
+async def pass_unit_gate(run: Run, report: Report, outcome: UnitOutcome, beyond: tuple[Change, ...]) -> str:
     """A new plan does more than was approved: it wants a yes of its own, given after it was shown.
+
+    Returns since when it can be read.
 
     Where the environment asks for approvals these are reviews submitted since; where it asks for none, the command
     `apply` of somebody who may apply there.
@@ -57,27 +59,28 @@ async def pass_unit_gate(run: Run, report: Report, outcome: UnitOutcome, beyond:
     try:
         # A run that waits may be ended by a command, which must interrupt no apply: the others of the wave end first.
         await workflow.wait_condition(lambda: run.applying == 0)
-        await _wait_for_yes(run, report, outcome, beyond)
+        return await _wait_for_yes(run, report, outcome, beyond)
     finally:
         run.asking -= 1
 
 
-async def _wait_for_yes(run: Run, report: Report, outcome: UnitOutcome, beyond: tuple[Change, ...]) -> None:
-    since = workflow.now()
-    environment = outcome.environment
+async def _wait_for_yes(run: Run, report: Report, outcome: UnitOutcome, beyond: tuple[Change, ...]) -> str:
+    assert outcome.plan is not None
     message = more_than_approved(outcome.unit, beyond, run.configuration.comment_prefixes[0])
     await _waits(run, report, message)
-    report.ask(outcome, message, key=f"{outcome.unit}:again:{run.wakes}")
+    shown_at = await report.ask(outcome, message, key=f"{outcome.unit}:again:{run.wakes}")
+    run.show_plan(outcome.plan.model_copy(update={"shown_at": shown_at}))
+    asked = workflow.now()
     while True:
         run.stop_if_cancelled()
         seen = run.wakes
         facts = await read_facts(run)
         refuse_what_can_not_be_applied(run, facts)
-        if await _said_yes(run, facts, environment, since.isoformat()):
+        if await _said_yes(run, facts, outcome, asked):
             await _goes_on(run, report)
-            return
+            return shown_at
         await _waits(run, report, message)
-        await _woken(run, seen, since, message)
+        await _woken(run, seen, asked, message)
 
 
 async def check_again(run: Run, environments: list[str]) -> None:
@@ -154,7 +157,9 @@ def missing_approvals(run: Run, facts: GateFacts, environments: list[str]) -> li
     trusted = [signal for signal in run.state.operator_signals if signal.decision == "approve" and signal.actor]
     missing = []
     for name in environments:
-        decision = count_approvals(run.configuration, name, facts.author, facts.head_commit, facts.reviews)
+        decision = count_approvals(
+            run.configuration, name, facts.author, facts.head_commit, facts.reviews, run.waiting_plans(name)
+        )
         operators = len({signal.actor for signal in trusted})
         if run.configuration.environments[name].trust_temporal_operators and decision.missing <= operators:
             satisfied = not decision.blocked_by
@@ -165,13 +170,15 @@ def missing_approvals(run: Run, facts: GateFacts, environments: list[str]) -> li
     return missing
 
 
-async def _said_yes(run: Run, facts: GateFacts, environment: str, since: str) -> bool:
-    rules = run.configuration.environments[environment]
-    if rules.approvals.minimum:
-        fresh = [review for review in facts.reviews if review.submitted_at >= since]
-        return count_approvals(run.configuration, environment, facts.author, facts.head_commit, fresh).satisfied
+async def _said_yes(run: Run, facts: GateFacts, outcome: UnitOutcome, asked: datetime) -> bool:
+    environment = outcome.environment
+    if run.configuration.environments[environment].approvals.minimum:
+        shown = [run.state.shown[outcome.unit]]
+        return count_approvals(
+            run.configuration, environment, facts.author, facts.head_commit, facts.reviews, shown
+        ).satisfied
     for actor, at in run.commanded:
-        if at.isoformat() < since:
+        if at < asked:
             continue
         person = await read_person(run, actor)
         if decide_access(run.configuration, environment, Operation.APPLY, person).allowed:

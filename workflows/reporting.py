@@ -1,7 +1,7 @@
 """What a run tells the world while it goes on: comments, checks, Slack; none of it holds up what the run does."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from urllib.parse import quote
 
 from temporalio import workflow
@@ -13,7 +13,7 @@ from workflows.run_state import Run, SlackMessage
 
 with workflow.unsafe.imports_passed_through():
     from activities.github import GitHub
-    from activities.messages import PostComment, PostMessage, React, SetCheck
+    from activities.messages import PostComment, PostedComment, PostMessage, React, SetCheck
     from activities.slack import Slack
     from docustack.checks import Check
     from docustack.comments import Links, apply_comment, plan_comment
@@ -84,14 +84,14 @@ class Report:
         self._keep(outcome)
         if len(self._run.state.selected) <= ONE_COMMENT_EACH:
             body = plan_comment(outcome, links=self.links, prefix=self._prefix)
-            self._later(self._comment_of_plan(f"{outcome.unit}:plan", body))
+            self._later(self._comment_of_plan(f"{outcome.unit}:plan", body, [outcome.unit]))
         else:
             self._keep_text(outcome, outcome.plan.text_preview if outcome.plan else outcome.text)
 
-    def ask(self, outcome: UnitOutcome, question: str, *, key: str) -> None:
-        """Show a new plan that wants a yes of its own, and say what it does beyond the approved one."""
+    async def ask(self, outcome: UnitOutcome, question: str, *, key: str) -> str:
+        """Show a new plan that wants a yes of its own, and say what it does beyond the approved one; since when."""
         body = plan_comment(outcome, links=self.links, next_steps=(question,), prefix=self._prefix)
-        self._later(self._comment_of_plan(key, body))
+        return await self._comment_of_plan(key, body, [])
 
     def applied(self, outcome: UnitOutcome, *, planned_again: bool) -> None:
         self._keep(outcome)
@@ -124,12 +124,25 @@ class Report:
         """A comment of the run itself; it is in the pull request before the run ends."""
         self._later(self._post(key, body))
 
-    async def _comment_of_plan(self, key: str, body: str) -> None:
-        self._run.state.comments.append(await self._post(key, body))
+    async def _comment_of_plan(self, key: str, body: str, units: Sequence[str]) -> str:
+        """Post it, and note since when its plans can be read: where GitHub takes it from nobody, since now."""
+        shown_at = workflow.now().isoformat()
+        try:
+            posted = await self._post(key, body)
+            self._run.state.comments.append(posted.comment_id)
+            shown_at = posted.updated_at or shown_at
+        except ActivityError as error:
+            workflow.logger.error("a plan could not be shown: %s", error.cause)
+        outcomes = self._run.state.outcomes
+        for unit in units:
+            if (plan := outcomes[unit].plan) is not None:
+                shown = plan.model_copy(update={"shown_at": shown_at})
+                outcomes[unit] = outcomes[unit].model_copy(update={"plan": shown})
+        return shown_at
 
-    async def _post(self, key: str, body: str) -> int:
+    async def _post(self, key: str, body: str) -> PostedComment:
         start = self._run.start
-        posted = await call(
+        return await call(
             GitHub.post_comment,
             PostComment(
                 repository=start.repository,
@@ -140,7 +153,6 @@ class Report:
             summary=key,
             policy=policies.GITHUB,
         )
-        return posted.comment_id
 
     def react(self, content: str) -> None:
         """Answer the command's comment with a sign."""
@@ -159,7 +171,7 @@ class Report:
             return
         if self._run.start.operation is Operation.PLAN:
             body = plans_summary_comment(outcomes, links=self.links, prefix=self._prefix)
-            self._later(self._comment_of_plan("plans", body))
+            self._later(self._comment_of_plan("plans", body, [outcome.unit for outcome in outcomes]))
         else:
             body = applies_summary_comment(outcomes, links=self.links, prefix=self._prefix)
             self._later(self._post("applies", body))

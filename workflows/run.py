@@ -254,9 +254,9 @@ class RunWorkflow:
             state.status, state.message = RunStatus.FAILED, message_of(problem or error)
             report.say("failed", refusal_comment(state.message))
             report.check(refused_check(state.message, failed=True))
-        outcomes = tuple(state.outcomes.values())
         await report.flush()
         report.status()
+        outcomes = tuple(state.outcomes.values())
         result = RunResult(
             run_id=start.run_id,
             operation=start.operation,

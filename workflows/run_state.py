@@ -8,11 +8,13 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.messages import Installation, LoadedConfiguration
+    from docustack.approvals import ShownPlan, says_the_same, shown_plan
     from docustack.checks import Check
     from docustack.configuration import Configuration
     from docustack.model import Model, State
     from docustack.modes import PlanOnly, plan_only
     from docustack.packing import Packed
+    from docustack.plans import PlanRecord
     from docustack.repository import Discovery, WorkTree
     from docustack.runs import RunInput, RunStatus, UnitOutcome, UnitPhase
 
@@ -54,6 +56,7 @@ class RunState(State):
     slack_thread: str | None = None
     slack_queue: list[SlackMessage] = []  # oldest first
     tokens: dict[str, int] = {}
+    shown: Packed[dict[str, ShownPlan]] = {}  # what there is to approve: the plan of each unit that people can read
     gate_passed: bool = False
     operator_signals: list[OperatorSignal] = []
 
@@ -135,6 +138,27 @@ class Run:
     def plan_only(self, units: Iterable[str]) -> tuple[PlanOnly, ...]:
         """Those of the units that are never applied, with where that is set."""
         return plan_only(self.configuration, units, self.state.loaded.lines if self.state.loaded else {})
+
+    def show_plan(self, plan: PlanRecord) -> None:
+        """From now on this is the unit's plan that an approval has to be of; one that says the same changes nothing."""
+        before, number = self.state.shown.get(plan.unit), 1 + self.plans_shown
+        shown = shown_plan(plan, number)
+        if before is None or not says_the_same(before, shown):
+            self.state.shown[plan.unit] = shown
+
+    @property
+    def plans_shown(self) -> int:
+        """The number of the plan that was shown last."""
+        return max((shown.number for shown in self.state.shown.values()), default=0)
+
+    def waiting_plans(self, environment: str) -> list[ShownPlan]:
+        """What of an environment there is to approve: what has ended is nobody's question any more."""
+        units = [unit for unit in self.state.selected if unit not in self.state.outcomes]
+        return [
+            self.state.shown[unit]
+            for unit in units
+            if unit in self.state.shown and self.environment_of(unit) == environment
+        ]
 
     def environment_of(self, unit: str) -> str:
         """The environment of a unit that was selected: only units within one are."""

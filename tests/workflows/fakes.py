@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from temporalio import activity
@@ -112,6 +113,7 @@ class World:
         self.lines: dict[str, int] = {}
         self.facts: dict[int, PullRequestFacts] = {}
         self.reviews: list[Review] = []
+        self.seconds = 0
         self.mergeable: bool | None = True
         self.comments: list[PostComment] = []
         self.outdated: list[int] = []
@@ -150,9 +152,14 @@ class World:
     def change(self, number: int = 1, **changes: Any) -> None:
         self.facts[number] = self.facts[number].model_copy(update=changes)
 
-    def approve(self, login: str, *, number: int = 1, at: str = "2026-01-01T00:00:00Z") -> None:
+    def now(self) -> str:
+        """GitHub's clock: a second later each time that somebody looks at it."""
+        self.seconds += 1
+        return (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def approve(self, login: str, *, number: int = 1) -> None:
         head = self.facts[number].head_commit
-        self.reviews.append(Review(reviewer=PEOPLE[login], state="APPROVED", commit=head, submitted_at=at))
+        self.reviews.append(Review(reviewer=PEOPLE[login], state="APPROVED", commit=head, submitted_at=self.now()))
 
     def texts(self, containing: str = "") -> list[str]:
         return [comment.body for comment in self.comments if containing in comment.body]
@@ -282,7 +289,7 @@ class World:
     async def post_comment(self, comment: PostComment) -> PostedComment:
         if all(known.key != comment.key for known in self.comments):
             self.comments.append(comment)
-        return PostedComment(comment_id=1000 + len(self.comments), url="")
+        return PostedComment(comment_id=1000 + len(self.comments), url="", updated_at=self.now())
 
     @activity.defn
     async def mark_outdated(self, question: MarkOutdated) -> Nothing:

@@ -160,3 +160,49 @@ async def _until_free(stage: Stage) -> None:
     async with asyncio.timeout(20):
         while (await handle.query("table"))["grants"]:
             await asyncio.sleep(0.05)
+
+
+# ---- an approval is of the plans that could be read ------------------------------------------------------------------
+
+
+async def test_an_approval_given_while_planning_does_not_count_for_the_plan(stage: Stage) -> None:
+    stage.world.units = {PROD: Unit()}
+    stage.world.hold_plans = asyncio.Event()
+    stage.world.open(author="infra-member")
+    await stage.send("opened", sender="infra-member")
+    await stage.until(stage.world.planning.is_set)
+    stage.world.approve("lead")
+    await stage.send("review_submitted", sender="lead", review_state="approved")
+    stage.world.hold_plans.set()
+    await stage.until_ended(1)
+    await stage.comment("terrateam apply", sender="lead")
+    await stage.until(lambda: bool(stage.world.texts(f"before the plan of `{PROD}` could be read")))
+    assert stage.world.applied == []
+    stage.world.approve("lead")
+    await stage.send("review_submitted", sender="lead", review_state="approved")
+    await stage.until(lambda: stage.world.applied == [PROD])
+    await stage.until_idle()
+
+
+async def _planned_again_after_an_approval(stage: Stage, unit: Unit) -> None:
+    stage.world.units = {PROD: unit}
+    stage.world.open(author="infra-member")
+    await stage.send("opened", sender="infra-member")
+    await stage.until_ended(1)
+    stage.world.approve("lead")
+    await stage.comment("terrateam plan", sender="infra-member")
+    await stage.until_ended(2)
+    await stage.comment("terrateam apply", sender="lead")
+
+
+async def test_an_approval_holds_for_a_plan_made_again_that_says_the_same(stage: Stage) -> None:
+    await _planned_again_after_an_approval(stage, Unit())
+    await stage.until(lambda: stage.world.applied == [PROD])
+    await stage.until_idle()
+
+
+async def test_an_approval_falls_with_a_plan_made_again_that_says_something_else(stage: Stage) -> None:
+    later = frozenset({"create main", "delete database"})
+    await _planned_again_after_an_approval(stage, Unit(later_changes=later))
+    await stage.until(lambda: bool(stage.world.texts(f"before the plan of `{PROD}` could be read")))
+    assert stage.world.applied == []
