@@ -24,8 +24,11 @@ up: setup ## Start the same world and keep it running until Ctrl-C
 down: setup ## Stop a world that was started elsewhere
 	@$(VENV)/docustack local down
 
-test: setup ## Run every test, with coverage (TESTS=PATH or ARGS='-k NAME' for some)
-	@$(VENV)/python -m pytest --cov --cov-report=term $(ARGS) $(TESTS)
+# Most of a test's time is waiting, so two at once halve it; a file stays in one process, which shares its world.
+JOBS ?= 2
+
+test: setup ## Run every test, with coverage (TESTS=PATH or ARGS='-k NAME' for some; JOBS=0 one after the other)
+	@$(VENV)/python -m pytest --numprocesses $(JOBS) --dist loadfile --cov --cov-report=term $(ARGS) $(TESTS)
 
 lint: setup ## Check style, format and layers
 	$(VENV)/ruff check .

@@ -86,15 +86,15 @@ class Receiver:
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._server.server_port}/webhooks/github"
 
-    def wait_for(self, name: str, count: int = 1) -> list[Received]:
-        """All webhooks of one name, once there are `count`."""
+    def wait_for(self, name: str, count: int = 1, *, about: str = "") -> list[Received]:
+        """All webhooks of one name that hold the text `about`, once there are `count`."""
         with self._arrived:
-            there = self._arrived.wait_for(lambda: len(self.named(name)) >= count, timeout=15)
+            there = self._arrived.wait_for(lambda: len(self.named(name, about)) >= count, timeout=30)
         assert there, f"no {count} {name} in {[one.name for one in self.received]}"
-        return self.named(name)
+        return self.named(name, about)
 
-    def named(self, name: str) -> list[Received]:
-        return [one for one in self.received if one.name == name]
+    def named(self, name: str, about: str = "") -> list[Received]:
+        return [one for one in self.received if one.name == name and about in str(one.content)]
 
     def close(self) -> None:
         self._server.shutdown()

@@ -139,9 +139,7 @@ def test_comment_is_written_as_the_chosen_login(github: GitHubStandIn) -> None:
     number = opened(github)
     response = act(github, number, "comment", "infra-member", body="terrateam apply\r\nsecond line")
     assert response.status_code == 303
-    [one] = [
-        one for one in github.receiver.wait_for("issue_comment.created") if f"/{number}#" in str(one.content["comment"])
-    ]
+    [one] = github.receiver.wait_for("issue_comment.created", about=f"/{number}#")
     comment = one.content["comment"]
     assert isinstance(comment, dict)
     assert (comment["body"], comment["user"]["login"]) == ("terrateam apply\nsecond line", "infra-member")

@@ -79,10 +79,16 @@ remote_state {{
         worker.repository.unit(self.name, remote_state, module=module, backend=False)
 
     async def begin(self) -> "asyncio.Task[str]":
-        record = await plan(self.worker, self.name)
-        task = asyncio.create_task(apply(self.worker, record))
-        await until((self.base / "begun").exists)
-        return task
+        """An apply at work. Terraform may ask twice for a lock whose answer was slow and then find its own: as the
+        workflow does, it is freed, and the unit is planned and begun again."""
+        while True:
+            record = await plan(self.worker, self.name)
+            task = asyncio.create_task(apply(self.worker, record))
+            await until(lambda: (self.base / "begun").exists() or task.done())  # noqa: B023  # awaited in this turn
+            if not task.done():
+                return task
+            assert (await failure(task)).type == ErrorType.STATE_LOCKED
+            await self.free()
 
     def folder(self) -> ApplyFolder:
         (path,) = (self.worker.data / "applies").iterdir()
