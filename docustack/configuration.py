@@ -8,6 +8,10 @@ Anyone = Literal["anyone"]
 TeamName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 EnvironmentName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 Who = Anyone | list[TeamName]
+Flag = Annotated[bool, Field(strict=True)]
+RegionName = Annotated[str, Field(pattern=r"^[a-z]{2,}(-[a-z]+)+-\d+$")]
+BranchName = Annotated[str, Field(pattern=r"^[^-\s~^:?*\[\\][^\s~^:?*\[\\]*$")]
+RoleArn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+$")]
 Mode = Literal["full", "plan-only"]
 """`plan-only`: planned and commented as ever, and never applied; for adopting DocuStack beside another tool."""
 
@@ -23,16 +27,16 @@ class Approvals(Section):
 
     from_: Who = Field(default="anyone", alias="from")
     """Whose approvals count: `anyone` with push access, or the members of these teams."""
-    minimum: int = Field(default=0, ge=0, le=10)
+    minimum: int = Field(default=0, ge=0, le=10, strict=True)
     """How many approvals of the current commit an apply needs."""
 
 
 class Roles(Section):
     """The AWS roles a worker assumes: one that only reads to plan, one that changes to apply."""
 
-    plan: str
+    plan: RoleArn
     """ARN of the role to plan with."""
-    apply: str
+    apply: RoleArn
     """ARN of the role to apply with."""
 
 
@@ -43,13 +47,13 @@ class Environment(Section):
     """The folder, relative to the root of the repository."""
     account_id: Annotated[str, Field(pattern=r"^\d{12}$")]
     """The AWS account: twelve digits, in quotes."""
-    region: str = "us-east-1"
+    region: RegionName = "us-east-1"
     """The AWS region of units that don't say another."""
     profile: str | None = None
     """The AWS profile that the environment's workers use."""
     roles: Roles | None = None
     """The roles that the environment's workers assume instead of a profile."""
-    branch: str = "main"
+    branch: BranchName = "main"
     """The branch that is the truth for the environment: only pull requests to it are applied there."""
     plan: Who = "anyone"
     """Who may plan: `anyone` with push access, or the members of these teams."""
@@ -59,9 +63,9 @@ class Environment(Section):
     """The approvals that an apply needs."""
     mode: Mode | None = None
     """`plan-only`: plan and comment, never apply; unless given as the whole file has it."""
-    auto_apply_on_merge: bool = False
+    auto_apply_on_merge: Flag = False
     """Apply by itself what a merged pull request has planned and not applied (read, not yet carried out)."""
-    trust_temporal_operators: bool = False
+    trust_temporal_operators: Flag = False
     """Count a bare `approve` signal from Temporal's own UI or CLI, though nobody has verified who sent it."""
 
 
@@ -84,31 +88,31 @@ class Slack(Section):
 class PlanSettings(Section):
     """How plans run."""
 
-    parallelism: int = Field(default=4, ge=1, le=64)
+    parallelism: int = Field(default=4, ge=1, le=64, strict=True)
     """How many units of a run are planned at once."""
-    timeout_minutes: int = Field(default=30, ge=1, le=24 * 60)
+    timeout_minutes: int = Field(default=30, ge=1, le=24 * 60, strict=True)
     """How long the plan of one unit may take."""
 
 
 class ApplySettings(Section):
     """How applies run."""
 
-    parallelism: int = Field(default=2, ge=1, le=64)
+    parallelism: int = Field(default=2, ge=1, le=64, strict=True)
     """How many units of a wave are applied at once."""
-    timeout_minutes: int = Field(default=60, ge=1, le=24 * 60)
+    timeout_minutes: int = Field(default=60, ge=1, le=24 * 60, strict=True)
     """How long the apply of one unit may take before it is interrupted."""
-    require_mergeable: bool = True
+    require_mergeable: Flag = True
     """Apply only where GitHub says that the pull request can be merged."""
-    approval_expires_days: int = Field(default=7, ge=1, le=90)
+    approval_expires_days: int = Field(default=7, ge=1, le=90, strict=True)
     """How long a run waits for approvals."""
 
 
 class PullRequestSettings(Section):
     """What a pull request starts by itself."""
 
-    plan_drafts: bool = False
+    plan_drafts: Flag = False
     """Plan draft pull requests too."""
-    plan_also_affected: bool = False
+    plan_also_affected: Flag = False
     """Plan the units too that depend on a changed one."""
 
 

@@ -23,6 +23,9 @@ _KINDS = {
 _PATTERNS = {
     "account_id": "must be the twelve digits of an AWS account in quotes",
     "repository": "must be `owner/name`",
+    "region": "must be the name of an AWS region, such as `us-east-1`",
+    "branch": "must be the name of a branch",
+    "roles": "must be the ARN of a role, `arn:aws:iam::<account id>:role/<name>`",
 }
 
 
@@ -44,9 +47,9 @@ def _unknown_keys(details: list[ErrorDetails]) -> list[Path]:
     return [detail["loc"] for detail in details if detail["type"] == "extra_forbidden"]
 
 
-def nearest(word: str, words: Iterable[str]) -> str | None:
-    """The word that was probably meant."""
-    close = difflib.get_close_matches(word.lower(), list(words), n=1, cutoff=0.6)
+def nearest(word: str, words: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+    """The word that was probably meant; `cutoff` is how alike the two must be, from 0 to 1."""
+    close = difflib.get_close_matches(word.lower(), list(words), n=1, cutoff=cutoff)
     return close[0] if close else None
 
 
@@ -85,7 +88,10 @@ def _problem(detail: ErrorDetails, path: Path, source: YamlSource) -> Problem:
                 f"write `{_name(str(key))}`",
             )
         case "string_pattern_mismatch":
-            return source.problem(path, f"{_PATTERNS.get(str(key), 'has the wrong form')}, not `{given}`")
+            rule = next((_PATTERNS[part] for part in reversed(path) if part in _PATTERNS), "has the wrong form")
+            return source.problem(path, f"{rule}, not `{given}`")
+        case "list_type" if isinstance(detail["input"], str):
+            return source.problem(path, _wrong_value("list_type", detail, given), f"write `[{given}]`")
         case kind:
             return source.problem(path, _wrong_value(kind, detail, given))
 
@@ -96,6 +102,8 @@ def _wrong_value(kind: str, detail: ErrorDetails, given: object) -> str:
     if kind in limits:
         word, bound = limits[kind]
         return f"must be {word} {context[bound]}, not {given}"
+    if kind == "literal_error" and context["expected"] == str(detail["input"]):
+        return f"must be the number {context['expected']}; without quotes"
     if kind == "literal_error":
         return f"must be {context['expected']}, not `{given}`"
     wanted = _KINDS.get(kind.partition("_")[0])

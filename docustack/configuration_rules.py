@@ -23,6 +23,7 @@ def check_rules(source: YamlSource) -> Iterator[Problem]:
     yield from _check_teams(source, environments, _mapping(file.get("teams")))
     yield from _check_approvals(source, environments)
     yield from _check_paths(source, environments)
+    yield from _check_roles(source, environments)
     yield from _check_patterns(source, _mapping(file.get("state")))
     yield from _check_prefixes(source, file)
     yield from _check_exceptions(source, environments, _mapping(file.get("paths")))
@@ -70,6 +71,20 @@ def _check_approvals(source: YamlSource, environments: dict[str, Value]) -> Iter
                 f"names no team, so the minimum of {minimum} could never be reached",
                 "name a team, write `anyone`, or set `minimum: 0`",
             )
+
+
+def _check_roles(source: YamlSource, environments: dict[str, Value]) -> Iterator[Problem]:
+    """A role of another account would plan and apply there what belongs here."""
+    for name, environment in environments.items():
+        account = _mapping(environment).get("account_id")
+        for key, arn in _mapping(_mapping(environment).get("roles")).items():
+            named = re.match(r"arn:[\w-]+:iam::(\d{12}):role/", arn) if isinstance(arn, str) else None
+            if named and isinstance(account, str) and re.fullmatch(r"\d{12}", account) and named[1] != account:
+                yield source.problem(
+                    ("environments", name, "roles", key),
+                    f"is a role of account {named[1]}, and `{name}` is account {account}",
+                    "name a role of the environment's own account, or correct `account_id`",
+                )
 
 
 def _check_paths(source: YamlSource, environments: dict[str, Value]) -> Iterator[Problem]:

@@ -29,12 +29,13 @@ def check(
 
     Exit codes: 0 all is well (there may be warnings), 1 there are problems, 2 there is nothing to read at PATH.
     """
-    main = path / CONFIGURATION_PATH if path.is_dir() else path
+    main = _main_file(path)
     root = main.parent
     try:
         texts = _read(main)
     except OSError as error:
         typer.echo(f"{error.filename or path}: can't be read: {error.strerror or error}", err=True)
+        typer.echo("Name the folder of a live repository with a docustack.yaml, or that file.", err=True)
         raise typer.Exit(EXIT_UNREADABLE) from None
     files = read_configuration_files(texts, where=str(root))
     problems = [*files.problems, *check_folders(_source(texts), lambda folder: (root / folder).is_dir())]
@@ -54,6 +55,15 @@ def check(
 def schema() -> None:
     """Print the JSON Schema of docustack.yaml."""
     typer.echo(configuration_schema())
+
+
+def _main_file(path: Path) -> Path:
+    """The docustack.yaml that is meant: by its folder, by itself, or by the Terrateam file beside it."""
+    absolute = path.absolute()
+    for beside in CONFIGURATION_PATHS:
+        if absolute.as_posix().endswith(f"/{beside}"):
+            return absolute.parents[len(Path(beside).parts) - 1] / CONFIGURATION_PATH
+    return path / CONFIGURATION_PATH if path.is_dir() else path
 
 
 def _read(main: Path) -> dict[str, str]:

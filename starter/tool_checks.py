@@ -37,7 +37,7 @@ TOOLS = (
         "git",
         (2, 38, 0),
         "checks out commits",
-        "install Git: https://git-scm.com/downloads (Debian: apt-get install git)",
+        "install Git 2.38 or later: https://git-scm.com/downloads (older Ubuntu: add-apt-repository ppa:git-core/ppa)",
     ),
     Tool(
         "aws",

@@ -1,6 +1,5 @@
 """Sets up everything that the repository needs, once: `make setup` runs it, and so does every target that needs it."""
 
-import shutil
 import signal
 import sys
 import time
@@ -9,6 +8,7 @@ from types import FrameType
 
 from toolchain.errors import SetupError
 from toolchain.exclusive import one_at_a_time
+from toolchain.git import require_git
 from toolchain.places import Places
 from toolchain.progress import Progress
 from toolchain.provider import AwsProvider
@@ -30,8 +30,7 @@ def set_up(places: Places, progress: Progress) -> None:
     Raises:
         SetupError: something is missing or failed.
     """
-    if shutil.which("git") is None:
-        raise SetupError("There is no git on PATH.", "Install git (apt install git, brew install git).")
+    require_git(places)
     began = time.monotonic()
     with one_at_a_time(places.tools / "setup.lock", progress):
         made = bring_up_to_date(steps(places), Record(places.record), progress)

@@ -431,3 +431,22 @@ def _detail(phase: UnitPhase) -> RunDetail:
         actor="lead", started_at=now(), seconds=1,
     )  # fmt: skip
     return RunDetail(run=run, complete=True, units=(UnitLine(unit="a", phase=phase),))
+
+
+def test_terrateam_file_is_checked_as_what_it_is(tmp_path: Path) -> None:
+    (tmp_path / "docustack.yaml").write_text(
+        "version: 1\nenvironments:\n  dev: {path: dev, account_id: '111111111111', apply: anyone}\n"
+    )
+    (tmp_path / "dev").mkdir()
+    file = tmp_path / ".terrateam/config.yml"
+    file.parent.mkdir()
+    file.write_text("enabld: false\n")
+    answer = runner.invoke(cli.app, ["config", "check", str(file)])
+    assert answer.exit_code == 1
+    assert "config.yml:1:1: error: enabld: there is no such key" in answer.output
+
+
+def test_folder_that_is_no_live_repository_says_what_to_name(tmp_path: Path) -> None:
+    answer = runner.invoke(cli.app, ["config", "check", str(tmp_path)])
+    assert answer.exit_code == 2
+    assert "Name the folder of a live repository with a docustack.yaml" in answer.output

@@ -150,3 +150,29 @@ def test_wrong_file_is_pointed_at(text: str, line: int, what: str) -> None:
     _, problems = load_terrateam(text)
     assert [problem.line for problem in problems] == [line]
     assert what in problems[0].what
+
+
+@pytest.mark.parametrize(
+    "text,told",
+    [
+        ("enabld: false", "config.yml:1:1: enabld: there is no such key; did you mean `enabled`?"),
+        (
+            "when_modified:\n  file_paterns: ['x']",
+            "config.yml:2:3: when_modified.file_paterns: there is no such key; did you mean `file_patterns`?",
+        ),
+        (
+            "dirs:\n  dev:\n    when_modifed: {}",
+            "config.yml:3:5: dirs.dev.when_modifed: there is no such key; did you mean `when_modified`?",
+        ),
+        ("when_modified:\n  file_patterns:\n    - '${DIRR}/*'", "config.yml:3:7: when_modified.file_patterns[0]: "),
+        ("when_modified:\n  file_patterns: ['a/*', '[abc']", "`[abc`: a `[` and `]` have no partner"),
+    ],
+)
+def test_mistake_in_a_key_or_pattern_is_told_with_its_place_and_remedy(text: str, told: str) -> None:
+    _, problems = load_terrateam(text)
+    assert told in "\n".join(problem.describe() for problem in problems)
+
+
+def test_keys_of_terrateams_own_are_no_mistakes() -> None:
+    text = "drift: {enabled: true}\nworkflows: []\nindexer: {}\nwhen_modified: {autoapply: true, depends_on: x}"
+    assert load_terrateam(text)[1] == []
