@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 from pathlib import Path
 from posixpath import basename, dirname
@@ -19,6 +19,7 @@ from docustack.changed_units import changed_units
 from docustack.errors import ErrorType
 from docustack.repository import Discovery, WorkTree
 from docustack.unit_graph import FoundUnit, UnitGraph, UnreadableGraph, parse_find, parse_graph_dependencies
+from docustack.unit_inputs import unit_inputs
 from docustack.unit_reads import SCANNED_SUFFIXES, UNIT_FILES, Tree, static_dependencies
 
 _FIND_SINCE = (0, 75, 0)
@@ -50,12 +51,15 @@ class Units:
         changed_files = request.changed_files
         if len(changed_files) >= MAX_LISTED_FILES:
             changed_files = await mirror.changed_files(request.tree.merge_base, request.tree.head_commit)
-        tree = await self._read_tree(request.tree)
+        blobs = await mirror.list_files(request.tree.tree_commit)
+        tree = await self._read_tree(request.tree, blobs)
         graph, warnings = _with_lost_units(await self.graph(root), tree)
         discovery = await asyncio.to_thread(
             changed_units, graph, tree, changed_files, request.configuration, request.terrateam
         )
-        return discovery.model_copy(update={"warnings": (*discovery.warnings, *warnings)})
+        units = [*(unit.unit for unit in discovery.changed), *discovery.also_affected]
+        inputs = await asyncio.to_thread(unit_inputs, graph, tree, blobs, units, request.terrateam)
+        return discovery.model_copy(update={"warnings": (*discovery.warnings, *warnings), "inputs": inputs})
 
     async def graph(self, root: Path) -> UnitGraph:
         """The units of a folder, by Terragrunt's own account."""
@@ -80,10 +84,9 @@ class Units:
         except UnreadableGraph as error:
             raise failure(ErrorType.CONFIGURATION, str(error)) from None
 
-    async def _read_tree(self, tree: WorkTree) -> Tree:
+    async def _read_tree(self, tree: WorkTree, paths: Collection[str]) -> Tree:
         """From git, not from the folder: it may hold Terragrunt's caches, and links that lead anywhere."""
         mirror = self._work_trees.mirror(tree.repository)
-        paths = await mirror.list_files(tree.tree_commit)
         texts = await mirror.read_files(tree.tree_commit, [path for path in paths if path.endswith(SCANNED_SUFFIXES)])
         return Tree(frozenset(paths), texts)
 

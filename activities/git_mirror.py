@@ -150,9 +150,11 @@ class Mirror:
         )
         return tuple(_changed_files(output.decode(errors="replace").split("\0")))
 
-    async def list_files(self, commit: str) -> tuple[str, ...]:
-        _, output = await git(self.path, "ls-tree", "-r", "-z", "--name-only", commit)
-        return tuple(name for name in output.decode(errors="replace").split("\0") if name)
+    async def list_files(self, commit: str) -> dict[str, str]:
+        """Each path with its mode and git's name of its content."""
+        _, output = await git(self.path, "ls-tree", "-r", "-z", commit)
+        entries = (entry.partition("\t") for entry in output.decode(errors="replace").split("\0") if entry)
+        return {path: what for what, _, path in entries}
 
     async def read_files(self, commit: str, paths: Iterable[str]) -> dict[str, str]:
         """The text of files, as they are in the commit; those that it doesn't have are left out."""

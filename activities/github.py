@@ -143,12 +143,14 @@ class GitHub:
 
 
 def _facts(body: PullRequestBody) -> PullRequestFacts:
+    merged = body.merged or body.merged_at is not None  # a listed one has only the time
     return PullRequestFacts(
         number=body.number,
         title=body.title,
         author=body.author,
         state=body.state,
-        merged=body.merged or body.merged_at is not None,  # a listed one has only the time
+        merged=merged,
+        merge_commit=body.merge_commit_sha if merged else None,
         draft=body.draft,
         head_commit=body.head.sha,
         head_ref=body.head.ref,

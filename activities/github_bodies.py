@@ -52,6 +52,7 @@ class PullRequestBody(Body):
     base: BranchBody
     mergeable: bool | None = None
     mergeable_state: str = "unknown"
+    merge_commit_sha: str | None = None  # of an open one it is that of a trial merge
     created_at: Text = ""
     closed_at: str | None = None
 

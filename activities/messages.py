@@ -3,11 +3,12 @@
 from docustack.access import GateFacts as GateFacts  # noqa: PLC0414 - named here too, beside the questions
 from docustack.access import Person as Person  # noqa: PLC0414 - named here too, beside the questions
 from docustack.access import Review as Review  # noqa: PLC0414 - named here too, beside the questions
+from docustack.apply_order import UnitOrder
 from docustack.configuration import Configuration, Environment
 from docustack.events import PullRequestFacts
 from docustack.locks import ConfirmGrants, LockRequest
 from docustack.model import Model
-from docustack.plans import Change, DependencyOutputs, PlanRecord, PlanSummary
+from docustack.plans import Change, DependencyOutputs, Digest, PlanRecord, PlanSummary
 from docustack.repository import ChangedFile, Repository, WorkTree
 from docustack.terragrunt_errors import StateLock
 from docustack.terrateam import TerrateamConfiguration
@@ -164,6 +165,28 @@ class StateLockAnswer(Model):
     who: str | None = None
     since: str | None = None
     message: str = ""
+
+
+# ---- order of applies ----------------------------------------------------------------------------------------------
+
+
+class CompareOrder(Model):
+    """What of the units' last applies do commits contain that are to be applied there?
+
+    `commits` are the head and the base that are merged, or the one commit of a branch; `units` gives for each unit the
+    digest of its inputs at them; `merges` the commits by which pull requests were merged, where that is known.
+    """
+
+    repository: Repository
+    base_ref: str
+    commits: tuple[str, ...]
+    units: dict[str, Digest]
+    pull_request: int | None = None
+    merges: dict[int, str] = {}
+
+
+class OrderAnswer(Model):
+    units: tuple[UnitOrder, ...]
 
 
 # ---- github --------------------------------------------------------------------------------------------------------

@@ -79,6 +79,7 @@ class PullRequestFacts(Model):
     url: str
     created_at: str  # ISO 8601
     closed_at: str | None = None
+    merge_commit: str | None = None  # by which it was merged: also where it was squashed or rebased
 
 
 def pull_request_workflow_id(repository: Repository, number: int) -> str:

@@ -60,6 +60,8 @@ class PlanRecord(Model):
     log: ArtifactRef
     text_preview: str = ""  # redacted plan text, cut to the request's `text_limit`
     destroy: bool = False
+    inputs: Digest = ""  # of all files that the unit reads in the tree; empty in a record of an older version
+    base_commit: str = ""  # the tip of the base branch that the head was merged into
     spent: bool = False  # an apply of it has begun: it is never applied again, only compared with
     shown_at: str = ""  # since when people can read it, by GitHub's clock: approvals before that don't count for it
 

@@ -63,3 +63,4 @@ class Discovery(Model):
     unread_files: tuple[str, ...] = ()  # changed files that no unit is known to read
     excluded_files: tuple[str, ...] = ()  # changed files that .terrateam/config.yml leaves out
     warnings: tuple[str, ...] = ()
+    inputs: dict[str, str] = {}  # of changed and affected units: the digest of all files that each one reads

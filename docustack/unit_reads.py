@@ -6,9 +6,9 @@ from functools import cache
 from posixpath import basename, dirname
 from typing import NamedTuple
 
-from docustack.globs import matches
 from docustack.hcl_literals import Expression, Literal, Scan, scan
 from docustack.hcl_paths import READING, UNKNOWN, Place, pointed_at
+from docustack.path_index import PathIndex
 from docustack.unit_graph import FoundUnit, UnitGraph
 
 UNIT_FILES = ("terragrunt.hcl", "terragrunt.hcl.json")
@@ -16,7 +16,6 @@ MODULE_SUFFIXES = (".tf", ".tofu", ".tf.json", ".tofu.json")
 SCANNED_SUFFIXES = (".hcl", ".hcl.json", *MODULE_SUFFIXES)
 """The files whose texts are needed to find out what a unit reads."""
 
-_ABOUT_THE_REPOSITORY = re.compile(r"(?:.*/)?(?:\.[^/]+/.*|\.[^/]+|[^/]*\.md|LICENSE[^/]*|CODEOWNERS|docustack\.ya?ml)")
 _NAME = re.compile(r"\.(\w+)")  # local.path, include.root.locals.path
 
 
@@ -59,6 +58,7 @@ class UnitReads:
         self._tree = tree
         self._units = {*graph.units, *deleted_units}
         self._changed = frozenset(changed)
+        self._index = PathIndex(self._changed, self.owner, lambda path: path.endswith(SCANNED_SUFFIXES))
         self._changed_folders = {folder for path in self._changed for folder in folders_above(path)}
         self._unit_folders = {folder for unit in self._units for folder in (unit, *folders_above(unit))} | {""}
         self._in_folder: dict[str, list[str]] = {}
@@ -77,6 +77,10 @@ class UnitReads:
         """The unit in whose folder a file lies."""
         return next((folder for folder in folders_above(path) if folder in self._units), None)
 
+    def own(self, unit: str) -> set[str]:
+        """The changed files of a unit's own folder."""
+        return {path for path in self._index.under(unit) if self.owner(path) == unit}
+
     def of(self, unit: FoundUnit) -> set[str]:
         """The changed files that a unit reads, without those of its own folder."""
         reads = self._read_texts(unit, frozenset())
@@ -85,8 +89,10 @@ class UnitReads:
         if any(reads.read_names.isdisjoint(_NAME.findall(argument)) for argument in reads.arguments):
             reads.anywhere_under.add("")
         self._add_modules(reads)
-        found = reads.files | {path for path in self._changed if self._is_in(path, reads.folders)}
-        return found | {path for path in self._changed - found if self._may_be_meant(path, unit, reads)}
+        found = reads.files.union(*(self._index.under(folder) for folder in reads.folders))
+        found.update(*(self._index.matching(pattern) for pattern in reads.patterns))
+        found.update(*(self._index.data_under(folder, unit.path) for folder in reads.anywhere_under))
+        return found
 
     def _read_texts(self, unit: FoundUnit, read_names: frozenset[str]) -> _Reads:
         """Everything that Terragrunt has told, and what the unit's own files and those that they lead to point to."""
@@ -189,24 +195,11 @@ class UnitReads:
         else:
             reads.anywhere_under.add(path.partition(UNKNOWN)[0].rstrip("/"))
 
-    def _may_be_meant(self, path: str, unit: FoundUnit, reads: _Reads) -> bool:
-        if _ABOUT_THE_REPOSITORY.fullmatch(path):
-            return False
-        if any(matches(pattern, path) for pattern in reads.patterns):
-            return True
-        if path.endswith(SCANNED_SUFFIXES) or self.owner(path) not in (None, unit.path):
-            return False
-        return any(folder == "" or path.startswith(f"{folder}/") for folder in reads.anywhere_under)
-
     def _is_other_unit(self, path: str, unit: FoundUnit, literal: Literal) -> bool:
         """A dependency is named by its folder or its file; it is another unit, not a file that is read."""
         if "read_terragrunt_config" in literal.calls:
             return False
         return basename(path) in UNIT_FILES and dirname(path) in self._units and dirname(path) != unit.path
-
-    @staticmethod
-    def _is_in(path: str, folders: set[str]) -> bool:
-        return any(folder in folders for folder in folders_above(path))
 
     def _scan(self, path: str) -> Scan:
         if path not in self._scans:

@@ -14,6 +14,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.apply_order import ApplyOrder
 from activities.artifacts import ArtifactStore, open_store
 from activities.discovery import Units
 from activities.git import Git
@@ -154,9 +155,11 @@ def _control_activities(
 def _environment_activities(
     settings: Settings, client: Client, git: Git, command: TerragruntCommand
 ) -> Sequence[Callable[..., Any]]:
+    artifacts = artifact_store(settings)
+    order = ApplyOrder(work_trees=git, artifacts=artifacts)
     terragrunt = Terragrunt(
         work_trees=git,
-        artifacts=artifact_store(settings),
+        artifacts=artifacts,
         data_dir=settings.data_dir,
         host=settings.host,
         command=command,
@@ -172,6 +175,8 @@ def _environment_activities(
         terragrunt.list_resources,
         terragrunt.apply_unit,
         terragrunt.free_state_lock,
+        order.record_apply,
+        order.compare_order,
     ]
 
 

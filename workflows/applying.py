@@ -6,6 +6,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from workflows import gate, policies
+from workflows.apply_order import record_apply
 from workflows.calls import call
 from workflows.failures import error_type_of, failed_outcome, was_told
 from workflows.reporting import Report
@@ -131,14 +132,16 @@ class UnitApply:
         except asyncio.CancelledError:
             if self._begun:
                 outcome = self._outcome(UnitPhase.UNKNOWN, message=_CUT_OFF, error_type=ErrorType.CANCELLED)
-                self._report.applied(
-                    outcome.model_copy(update={"plan": self._spent()}), planned_again=self._planned_again
-                )
+                await self._ended(outcome.model_copy(update={"plan": self._spent()}))
             raise
         except Exception as error:  # whatever it is, it is told as this unit's, and the others go on
             outcome = failed_outcome(self._run, self._unit, error)
             phase = UnitPhase.UNKNOWN if self._begun else UnitPhase.FAILED
             outcome = outcome.model_copy(update={"phase": phase, "plan": self._spent()})
+        await self._ended(outcome)
+
+    async def _ended(self, outcome: UnitOutcome) -> None:
+        outcome = await record_apply(self._run, outcome)
         self._report.applied(outcome, planned_again=self._planned_again)
 
     async def _apply(self) -> UnitOutcome:

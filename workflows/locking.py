@@ -38,7 +38,7 @@ async def take_locks(run: Run, answers: LockAnswers) -> None:
     """
     start = run.start
     request = LockRequest(
-        request_id=f"{start.run_id}:{workflow.info().run_id}",
+        request_id=_request_id(run),
         holder=pull_request_workflow_id(start.repository, start.pull_request.number),
         pull_request=start.pull_request.number,
         actor=start.actor,
@@ -50,20 +50,27 @@ async def take_locks(run: Run, answers: LockAnswers) -> None:
         answer = await _ask(run, request, answers)
         run.stop_if_cancelled()
     except (Exception, asyncio.CancelledError):
-        await _withdraw(run, request)
+        await give_back(run)
         raise
     if answer.granted:
         run.state.tokens = dict(answer.tokens)
         return
-    await _withdraw(run, request)
+    await give_back(run)
     raise Refused(
         locks_held_comment(answer.blocked_by, workflow.now(), run.configuration.comment_prefixes[0]), on_check=True
     )
 
 
-async def _withdraw(run: Run, request: LockRequest) -> None:
-    """A run that does not wait for its locks, or does not want them any more, keeps nobody else from them."""
-    await tell_locks(run.start.repository, "withdraw", WithdrawRequest(request_id=request.request_id))
+async def give_back(run: Run) -> None:
+    """A run that does not wait for its locks, or can't use them, keeps nobody else from them.
+
+    What its pull request held before this run stays held.
+    """
+    await tell_locks(run.start.repository, "withdraw", WithdrawRequest(request_id=_request_id(run)))
+
+
+def _request_id(run: Run) -> str:
+    return f"{run.start.run_id}:{workflow.info().run_id}"
 
 
 async def _ask(run: Run, request: LockRequest, answers: LockAnswers) -> LockAnswer:

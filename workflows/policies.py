@@ -71,6 +71,27 @@ def on(queue: str) -> ActivityConfig:
     return ActivityConfig(task_queue=queue, start_to_close_timeout=timedelta(seconds=10), retry_policy=_PATIENT)
 
 
+def order_config(queue: str) -> ActivityConfig:
+    """Comparing commits: it may have to fetch them first."""
+    return ActivityConfig(
+        task_queue=queue,
+        start_to_close_timeout=timedelta(minutes=30),
+        heartbeat_timeout=HEARTBEAT_TIMEOUT,
+        schedule_to_close_timeout=timedelta(hours=2),
+        retry_policy=_PATIENT,
+    )
+
+
+def record_config(queue: str) -> ActivityConfig:
+    """Putting on record what can't be found out later: worth to wait for."""
+    return ActivityConfig(
+        task_queue=queue,
+        start_to_close_timeout=timedelta(minutes=1),
+        schedule_to_close_timeout=timedelta(days=1),
+        retry_policy=_PATIENT,
+    )
+
+
 def plan_config(queue: str, timeout_minutes: int) -> ActivityConfig:
     """A plan changes nothing: after a lost worker or a busy AWS it is simply made again."""
     return ActivityConfig(

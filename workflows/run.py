@@ -9,6 +9,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from workflows import gate, policies
+from workflows.apply_order import refuse_what_is_behind, refuse_what_others_applied_meanwhile
 from workflows.applying import all_waves, apply_wave, remaining_waves
 from workflows.calls import call
 from workflows.choosing import choose_units, choose_what_to_apply
@@ -172,8 +173,10 @@ class RunWorkflow:
         run, report = self._run, self._report
         if not run.state.gate_passed:
             choose_what_to_apply(run, report)
+            await refuse_what_is_behind(run)
             await gate.pass_gate(run, report, run.environments())
             await take_locks(run, self._locks)
+            await refuse_what_others_applied_meanwhile(run)
             run.state.gate_passed = True
             report.check(running_check(Operation.APPLY, len(run.state.selected)))
             report.slack(apply_started(run.state.selected))

@@ -33,13 +33,17 @@ def plan_request(run: Run, unit: str) -> PlanRequest:
 
 
 async def plan_unit(run: Run, unit: str) -> PlanAnswer:
-    """One plan."""
-    return await call(
+    """One plan; its record says what it was made from."""
+    answer = await call(
         Terragrunt.plan_unit,
         plan_request(run, unit),
         summary=unit,
         policy=unit_policy(run, run.environment_of(unit)),
     )
+    if answer.record is None:
+        return answer
+    made_from = {"inputs": run.discovery.inputs.get(unit, ""), "base_commit": run.tree.base_commit}
+    return answer.model_copy(update={"record": answer.record.model_copy(update=made_from)})
 
 
 async def free_state_lock(run: Run, unit: str) -> StateLockAnswer:

@@ -1,0 +1,136 @@
+"""The order guard of a run: what was applied is put on record, and no apply undoes what it doesn't contain."""
+
+import asyncio
+from collections.abc import Sequence
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+from workflows import policies
+from workflows.calls import call
+from workflows.failures import message_of
+from workflows.locking import give_back
+from workflows.run_state import Refused, Run
+
+with workflow.unsafe.imports_passed_through():
+    from activities.apply_order import ApplyOrder
+    from activities.github import GitHub
+    from activities.messages import CompareOrder, ReadPullRequest
+    from docustack.apply_audit import AuditedApply
+    from docustack.apply_order import OutOfOrder, Standing, UnitOrder, out_of_order, pull_requests_to_ask
+    from docustack.apply_order_comments import behind_comment
+    from docustack.events import PullRequestFacts
+    from docustack.runs import UnitOutcome, UnitPhase
+
+RECORDED = (UnitPhase.APPLIED, UnitPhase.UNKNOWN)
+"""The ends after which a unit may be what this run has made of it."""
+
+
+async def refuse_what_is_behind(run: Run) -> None:
+    """Refuse the whole apply where one of its units would lose what was applied to it before.
+
+    Raises:
+        Refused: with the commits that are lacked, and how they come into the pull request.
+    """
+    found = await find_out_of_order(run, run.state.selected)
+    behind = [each for each in found if each.standing is not Standing.ABANDONED]
+    if behind:
+        raise Refused(behind_comment(behind, run.tree.base_ref, workflow.now()), on_check=True)
+
+
+async def refuse_what_others_applied_meanwhile(run: Run) -> None:
+    """The same once the locks are held, from where on nobody else can apply; an apply that is refused keeps none.
+
+    Raises:
+        Refused: as above.
+    """
+    try:
+        await refuse_what_is_behind(run)
+    except Refused:
+        await give_back(run)
+        raise
+
+
+async def find_out_of_order(run: Run, units: Sequence[str]) -> list[OutOfOrder]:
+    """The units whose last apply isn't contained in what this run would apply."""
+    pull_request = run.start.pull_request.number
+    orders = await _compare(run, units, {})
+    others = await _ask_github(run, pull_requests_to_ask(orders, pull_request))
+    merges = {number: facts.merge_commit for number, facts in others.items() if facts.merge_commit}
+    if merges:
+        orders = await _compare(run, units, merges)
+    return out_of_order(orders, pull_request, others)
+
+
+async def _compare(run: Run, units: Sequence[str], merges: dict[int, str]) -> list[UnitOrder]:
+    """Each environment's workers keep their own records."""
+    by_environment: dict[str, list[str]] = {}
+    for unit in units:
+        by_environment.setdefault(run.environment_of(unit), []).append(unit)
+    answers = await asyncio.gather(
+        *(
+            call(
+                ApplyOrder.compare_order,
+                CompareOrder(
+                    repository=run.start.repository,
+                    base_ref=run.tree.base_ref,
+                    commits=tuple(dict.fromkeys((run.tree.head_commit, run.tree.base_commit))),
+                    units={unit: run.discovery.inputs.get(unit, "") for unit in of_one},
+                    pull_request=run.start.pull_request.number,
+                    merges=merges,
+                ),
+                summary=environment,
+                policy=policies.order_config(policies.environment_queue(environment)),
+            )
+            for environment, of_one in by_environment.items()
+        )
+    )
+    return [order for answer in answers for order in answer.units]
+
+
+async def _ask_github(run: Run, numbers: Sequence[int]) -> dict[int, PullRequestFacts]:
+    found = await asyncio.gather(
+        *(
+            call(
+                GitHub.read_pull_request,
+                ReadPullRequest(repository=run.start.repository, pull_request=number),
+                summary=f"#{number}",
+                policy=policies.GITHUB,
+            )
+            for number in numbers
+        )
+    )
+    return {facts.number: facts for facts in found}
+
+
+async def record_apply(run: Run, outcome: UnitOutcome) -> UnitOutcome:
+    """Put an apply on record while the unit's lock is still held; what can't be recorded is said with the outcome."""
+    if outcome.phase not in RECORDED:
+        return outcome
+    record = AuditedApply(
+        repository=run.start.repository,
+        unit=outcome.unit,
+        environment=outcome.environment,
+        run_id=run.start.run_id,
+        actor=run.start.actor,
+        at=workflow.now(),
+        outcome=outcome.phase,
+        pull_request=run.start.pull_request.number,
+        base_ref=run.tree.base_ref,
+        base_commit=run.tree.base_commit,
+        head_commit=run.tree.head_commit,
+        tree_commit=run.tree.tree_commit,
+        inputs=run.discovery.inputs.get(outcome.unit, ""),
+        plan_digest=outcome.plan.digest if outcome.plan else "",
+    )
+    try:
+        await call(
+            ApplyOrder.record_apply,
+            record,
+            summary=outcome.unit,
+            policy=policies.record_config(policies.environment_queue(outcome.environment)),
+        )
+    except ActivityError as error:
+        told = f"It could not be put on record that this was applied: {message_of(error)}"
+        return outcome.model_copy(update={"message": "\n".join(part for part in (outcome.message, told) if part)})
+    return outcome
