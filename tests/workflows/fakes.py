@@ -51,6 +51,7 @@ from docustack.events import PullRequestFacts
 from docustack.plans import Change, DependencyOutputs, OutputsKind, PlanRecord, PlanSummary
 from docustack.repository import ChangedUnit, Discovery, Repository, UnitStatus, WorkTree
 from docustack.terrateam import TerrateamConfiguration
+from tests.workflows.commits import Commits
 
 REPOSITORY = Repository(owner="docustack", name="docustack-infrastructure-live")
 
@@ -131,6 +132,7 @@ class World:
         self.applying = asyncio.Event()
         self.lease_seconds = 60
         self.state_locked_by: str | None = None
+        self.commits = Commits()
 
     def open(self, number: int = 1, *, author: str = "developer", head: str = "a" * 40, **changes: Any) -> None:
         fields: dict[str, Any] = {
@@ -372,6 +374,8 @@ class World:
             self.read_gate,
             self.read_pull_request,
             self.post_message,
+            self.commits.record_apply,
+            self.commits.compare_order,
             locks.request_locks,
             locks.confirm_locks,
         ]
