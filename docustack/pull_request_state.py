@@ -5,7 +5,7 @@ from docustack.commands import DEFAULT_PREFIXES
 from docustack.events import PullRequestEvent, PullRequestFacts
 from docustack.model import Model, State
 from docustack.packing import Packed
-from docustack.plans import PlanRecord
+from docustack.plans import PlanRecord, PlanSummary
 from docustack.repository import Repository
 from docustack.runs import Operation, RunResult, RunStatus
 
@@ -38,6 +38,13 @@ class PastRun(Model):
     status: RunStatus
     head_commit: str
     actor: str
+
+
+class AppliedUnit(Model):
+    """What an apply of a unit did, and in which run: the way from a unit to its history."""
+
+    run_id: str
+    summary: PlanSummary | None = None
 
 
 class RunWaits(Model):
@@ -80,6 +87,7 @@ class PullRequestState(State):
     shown: Packed[dict[str, ShownPlan]] = {}  # the last plan of each unit that people could read, of the current head
     deferred: list[str] = []
     applied: dict[str, str] = {}  # unit -> head commit it was applied at
+    applied_by: dict[str, AppliedUnit] = {}  # unit -> the last run that applied it
     plan_comments: list[int] = []
     runs: list[PastRun] = []
     comment_prefixes: tuple[str, ...] = DEFAULT_PREFIXES

@@ -21,7 +21,15 @@ from docustack.pull_request_replies import (
     lost_reply,
     not_started_reply,
 )
-from docustack.pull_request_state import ActiveRun, InboxEntry, PastRun, PullRequestState, RunToStart, RunWaits
+from docustack.pull_request_state import (
+    ActiveRun,
+    AppliedUnit,
+    InboxEntry,
+    PastRun,
+    PullRequestState,
+    RunToStart,
+    RunWaits,
+)
 from docustack.pull_request_turns import fold_old, next_run, plan_head, supersede, take_command
 from docustack.runs import Operation, RunResult, RunStatus, UnitOutcome, UnitPhase
 
@@ -93,7 +101,7 @@ def take_run_end(state: PullRequestState, result: RunResult) -> list[Action]:
     ]
     if state.facts is not None and result.head_commit == state.facts.head_commit:
         for outcome in result.outcomes:
-            _keep(state, outcome, result.head_commit)
+            _keep(state, outcome, result)
     if not state.is_open:
         return [*outdated, ReleaseAllLocks()]
     return [*outdated, *next_run(state)]
@@ -242,7 +250,7 @@ def _keep_what_was_touched(state: PullRequestState, result: RunResult) -> None:
     for outcome in result.outcomes:
         kept = state.plans.get(outcome.unit)
         if outcome.phase is UnitPhase.APPLIED:
-            state.applied[outcome.unit] = result.head_commit
+            _applied(state, outcome, result)
         if kept is not None and outcome.plan is not None and kept.binary == outcome.plan.binary:
             if outcome.phase is UnitPhase.APPLIED:
                 del state.plans[outcome.unit]
@@ -250,12 +258,17 @@ def _keep_what_was_touched(state: PullRequestState, result: RunResult) -> None:
                 state.plans[outcome.unit] = outcome.plan
 
 
-def _keep(state: PullRequestState, outcome: UnitOutcome, head: str) -> None:
+def _applied(state: PullRequestState, outcome: UnitOutcome, result: RunResult) -> None:
+    state.applied[outcome.unit] = result.head_commit
+    state.applied_by[outcome.unit] = AppliedUnit(run_id=result.run_id, summary=outcome.summary)
+
+
+def _keep(state: PullRequestState, outcome: UnitOutcome, result: RunResult) -> None:
     """Remember what a run left of a unit: its plan, or that it was applied."""
     unit = outcome.unit
     if outcome.phase is UnitPhase.APPLIED:
         state.plans.pop(unit, None)
-        state.applied[unit] = head
+        _applied(state, outcome, result)
     elif outcome.plan is not None:
         plan = state.plans[unit] = first_shown(outcome.plan, state.shown.get(unit))
         if plan.shown_at:

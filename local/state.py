@@ -77,9 +77,14 @@ def alone(data_dir: Path) -> Iterator[None]:
     """Nobody else starts or stops parts of this world meanwhile.
 
     Raises:
-        WorldError: somebody does.
+        WorldError: somebody does, or the folder can't be made.
     """
-    data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WorldError(
+            f"The folder {data_dir} can't be made: {error.strerror}. Name another with --data-dir."
+        ) from error
     with (data_dir / "world.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

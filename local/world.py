@@ -1,6 +1,8 @@
 """One outside world on this machine with DocuStack in it: brought up, described, repaired part by part, taken down."""
 
 import contextlib
+import re
+import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -255,9 +257,22 @@ def _living(state: WorldState | None) -> set[int]:
 
 
 def _terragrunt(given: str | None) -> str:
+    """An executable that is a Terragrunt; found out before anything starts."""
     found = tool(given) if given else tool("terragrunt")
     if found is None:
+        there = given and Path(given).is_file()
         raise WorldError(
-            f"There is no Terragrunt at {given}." if given else "There is no Terragrunt: run `make setup`."
+            f"{given} is not executable: chmod +x {given}."
+            if there
+            else f"There is no Terragrunt at {given}."
+            if given
+            else "There is no Terragrunt: run `make setup`."
         )
+    try:
+        done = subprocess.run([found, "--version"], capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise WorldError(f"{found} doesn't run: {error}.") from error
+    if not re.search(r"terragrunt version v?\d", done.stdout):
+        said = next(iter((done.stdout + done.stderr).strip().splitlines()), "nothing")
+        raise WorldError(f"{found} is no Terragrunt: asked for its version, it says {said[:100]!r}.")
     return str(found)

@@ -102,7 +102,17 @@ def _units(state: PullRequestState) -> Iterator[PlannedUnit]:
             yield PlannedUnit(unit=unit, state="deferred")
     for unit, commit in state.applied.items():
         if unit not in state.plans:
-            yield PlannedUnit(unit=unit, state="applied", commit=commit)
+            yield _applied_unit(state, unit, commit)
+
+
+def _applied_unit(state: PullRequestState, unit: str, commit: str) -> PlannedUnit:
+    known = PlannedUnit(unit=unit, state="applied", commit=commit)
+    by = state.applied_by.get(unit)
+    if by is None:
+        return known
+    made = by.summary
+    counts = {"add": made.add, "change": made.change, "destroy": made.destroy} if made else {}
+    return known.model_copy(update={"run_id": by.run_id, **counts})
 
 
 def _plan_state(plan: PlanRecord) -> str:

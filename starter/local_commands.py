@@ -20,6 +20,7 @@ from local.progress import Progress
 from local.state import WorldError
 from local.status import Status
 from local.world import World
+from starter.committed_rules import refuse_wrong_rules
 from starter.console import errors, output, print_json
 from starter.exit_codes import CommandFailed, ExitCode
 
@@ -61,6 +62,8 @@ def up(
     world = World(data_dir, progress.tell)
     began = time.monotonic()
     settings = {name: os.environ[name] for name in PASSED_ON if os.environ.get(name)}
+    if live_repository is not None:
+        refuse_wrong_rules(live_repository)
     with progress.waiting("Starting the world"):
         made = world.up(source=live_repository, terragrunt=terragrunt, fresh=fresh, settings=settings)
     status = world.status()

@@ -11,7 +11,7 @@ from rich.markup import escape
 from temporalio.client import WorkflowExecutionDescription
 from temporalio.service import RPCError
 
-from starter.answers import RunDetail
+from starter.answers import RunDetail, RunLine
 from starter.client import Connection, failure_of, is_away
 from starter.console import output, print_json_line
 from starter.found_runs import read_run
@@ -80,6 +80,11 @@ async def _follow(connection: Connection, described: WorkflowExecutionDescriptio
             yield Look(detail, f"Temporal at {connection.settings.temporal_address} doesn't answer; trying again.")
 
 
+def elapsed(run: RunLine) -> float:
+    """Seconds since the run began; of one that has ended, how long it took."""
+    return run.seconds if run.status in ENDED else (now() - run.started_at).total_seconds()
+
+
 class LiveDisplay:
     """Redraws itself in place; phases that began before are timed from the first look."""
 
@@ -93,8 +98,7 @@ class LiveDisplay:
             if self._phases.get(unit.unit, ("", 0.0))[0] != unit.phase:
                 self._phases[unit.unit] = (unit.phase, moment)
         since = {unit: moment - began for unit, (_, began) in self._phases.items()}
-        elapsed = (now() - look.detail.run.started_at).total_seconds()
-        self._live.update(live_page(look.detail, since, elapsed, look.trouble), refresh=True)
+        self._live.update(live_page(look.detail, since, elapsed(look.detail.run), look.trouble), refresh=True)
 
     def end(self, detail: RunDetail) -> None:
         self._live.update(run_page(detail), refresh=True)
@@ -108,8 +112,7 @@ class LineDisplay:
 
     def show(self, look: Look) -> None:
         for change in self._changes.since_last(look):
-            elapsed = duration((now() - look.detail.run.started_at).total_seconds())
-            output().print(escape(f"[{elapsed}] {_words(change)}"))
+            output().print(escape(f"[{duration(elapsed(look.detail.run))}] {_words(change)}"))
 
     def end(self, detail: RunDetail) -> None:
         output().print(escape(f"run {detail.run.run_id}: {detail.run.status} after {duration(detail.run.seconds)}"))

@@ -228,11 +228,48 @@ def test_another_live_repository_is_refused_while_the_world_is_up(doors: Doors, 
     assert set(doors.status.processes) == set(PARTS)
 
 
+def forgetful_terragrunt(folder: Path) -> Path:
+    """It says its version once, and then never again: what starts with it fails."""
+    return executable(
+        folder / "terragrunt",
+        f"""[ -e {folder}/asked ] && {{ echo no such thing; exit 0; }}
+touch {folder}/asked
+echo terragrunt version v1.1.3""",
+    )
+
+
+def executable(path: Path, script: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_what_is_no_terragrunt_is_told_before_anything_starts(live: Path, tmp_path: Path) -> None:
+    (tmp_path / "plain").write_text("text")
+    for path, told in (
+        (
+            executable(tmp_path / "other", "echo GNU true; echo more"),
+            "is no Terragrunt: asked for its version, it says 'GNU true'",
+        ),
+        (tmp_path / "plain", "is not executable"),
+        (tmp_path / "nowhere", "There is no Terragrunt at"),
+    ):
+        chosen = ("--live-repository", str(live), "--terragrunt", str(path))
+        done = local("up", "--detach", *chosen, data_dir=tmp_path / "data")
+        assert done.code == 1
+        assert told in " ".join(done.errors.split())
+        assert not (tmp_path / "data" / "logs" / "temporal.log").exists()
+
+
+def test_folder_that_can_not_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = local("up", "--detach", data_dir=tmp_path / "file" / "data")
+    assert done.code == 1
+    assert "can't be made" in done.errors
+
+
 def test_part_that_cannot_start_ends_the_whole_with_the_end_of_its_log(live: Path, tmp_path: Path) -> None:
-    broken = tmp_path / "terragrunt"
-    broken.write_text("#!/bin/sh\necho no such thing\n")
-    broken.chmod(0o755)
-    chosen = ("--live-repository", str(live), "--terragrunt", str(broken))
+    chosen = ("--live-repository", str(live), "--terragrunt", str(forgetful_terragrunt(tmp_path)))
     done = local("up", "--detach", *chosen, data_dir=tmp_path / "data")
     assert done.code == 1
     assert "worker has ended by itself" in done.errors
@@ -245,7 +282,17 @@ def test_part_that_cannot_start_ends_the_whole_with_the_end_of_its_log(live: Pat
 def test_life_of_a_world_beside_another_one(doors: Doors, live: Path, tmp_path: Path) -> None:
     """Up in the foreground, Ctrl-C, up again on other ports where one is taken, crashed, healed, down."""
     data_dir = tmp_path / "data"
-    command = [*DOCUSTACK, "up", "--data-dir", str(data_dir), "--live-repository", str(live)]
+    wrapped = executable(tmp_path / "mine", f'echo called >>{tmp_path}/calls; exec terragrunt "$@"')
+    command = [
+        *DOCUSTACK,
+        "up",
+        "--data-dir",
+        str(data_dir),
+        "--live-repository",
+        str(live),
+        "--terragrunt",
+        str(wrapped),
+    ]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as terminal:
         assert terminal.stdout is not None
         assert terminal.stderr is not None
@@ -259,6 +306,7 @@ def test_life_of_a_world_beside_another_one(doors: Doors, live: Path, tmp_path: 
         assert status.github.tokens.keys() == first_status.github.tokens.keys()
         assert status.github.tokens != first_status.github.tokens
 
+        assert len((tmp_path / "calls").read_text().split()) >= 2, "asked by us, and used by the worker"
         second.kill("slack")
         said = iter(terminal.stderr.readline, "")
         assert any("slack has ended" in line for line in said)
@@ -313,7 +361,7 @@ def test_unknown_scenario_is_told_with_those_there_are(tmp_path: Path) -> None:
 
 
 def test_demo_that_cannot_begin_fails_and_says_where_to_look(tmp_path: Path) -> None:
-    done = local("demo", "--terragrunt", "/bin/true", data_dir=tmp_path / "data")
+    done = local("demo", "--terragrunt", str(forgetful_terragrunt(tmp_path)), data_dir=tmp_path / "data")
     assert done.code == 1
     assert "Not as it should be" in done.output
     assert str(tmp_path / "data" / "logs" / "worker.log") in done.output

@@ -16,11 +16,12 @@ from typer.testing import CliRunner
 
 from docustack.errors import ConfigurationError
 from docustack.plans import DependencyOutputs, OutputsKind, PlanRecord, PlanSummary
-from docustack.pull_request_state import PullRequestState
+from docustack.pull_request_state import AppliedUnit, PullRequestState
 from docustack.runs import Operation, UnitOutcome, UnitPhase
 from local.state import WorldError
 from starter import cli, tool_checks
 from starter.answers import RunDetail, RunLine, UnitLine
+from starter.committed_rules import refuse_wrong_rules
 from starter.console import output
 from starter.exit_codes import CommandFailed, ExitCode
 from starter.found_pull_requests import planned_units
@@ -28,7 +29,7 @@ from starter.found_runs import RunFilter
 from starter.listed_units import ListedUnit, ListedUnits
 from starter.run_display import live_page
 from starter.run_lines import shown_status, unit_lines
-from starter.run_watching import Changes, Look
+from starter.run_watching import Changes, Look, elapsed
 from starter.surroundings import repository_named, repository_wanted
 from starter.times import ago, duration, now
 from starter.unit_drawings import as_dot, as_mermaid, as_text
@@ -450,3 +451,43 @@ def test_folder_that_is_no_live_repository_says_what_to_name(tmp_path: Path) -> 
     answer = runner.invoke(cli.app, ["config", "check", str(tmp_path)])
     assert answer.exit_code == 2
     assert "Name the folder of a live repository with a docustack.yaml" in answer.output
+
+
+def test_applied_unit_is_shown_with_what_was_done_and_the_run_that_did_it() -> None:
+    state = PullRequestState(
+        applied={"dev/vpc": "c0ffee", "dev/rds": "c0ffee"},
+        applied_by={"dev/vpc": AppliedUnit(run_id="1a2b3c", summary=PlanSummary(add=3, change=1))},
+    )
+    rds, vpc = planned_units(state)
+    assert (vpc.state, vpc.run_id, vpc.add, vpc.change, vpc.destroy) == ("applied", "1a2b3c", 3, 1, 0)
+    assert (rds.state, rds.run_id, rds.add) == ("applied", None, None)
+
+
+def test_a_run_that_has_ended_is_watched_with_the_time_that_it_took() -> None:
+    began = now() - timedelta(hours=1)
+    run = RunLine(
+        run_id="a", workflow_id="run:a", operation=Operation.APPLY, status="succeeded", repository="o/r",
+        pull_request=1, actor="x", started_at=began, seconds=95.0,
+    )  # fmt: skip
+    assert elapsed(run) == 95.0
+    assert elapsed(run.model_copy(update={"status": "running"})) >= 3600
+
+
+def test_world_is_not_built_on_a_live_repository_with_wrong_rules(tmp_path: Path) -> None:
+    (tmp_path / "docustack.yaml").write_text(
+        "version: 1\nteams: {infra: infra}\n"
+        "environments:\n  dev: {path: dev, account_id: '111111111111', apply: [infr]}\n"
+    )
+    with pytest.raises(CommandFailed) as refused:
+        refuse_wrong_rules(tmp_path)
+    assert "docustack.yaml:4:" in refused.value.advice[0]
+    assert "did you mean `infra`?" in refused.value.advice[0]
+
+
+def test_rules_are_those_that_are_committed(tmp_path: Path) -> None:
+    good = "version: 1\nenvironments:\n  dev: {path: dev, account_id: '111111111111', apply: anyone}\n"
+    (tmp_path / "docustack.yaml").write_text(good)
+    for command in ("init -q", "add .", "-c user.name=a -c user.email=a@b commit -qm a"):
+        subprocess.run(["git", *command.split()], cwd=tmp_path, check=True)
+    (tmp_path / "docustack.yaml").write_text("not committed")
+    refuse_wrong_rules(tmp_path)
