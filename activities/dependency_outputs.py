@@ -48,6 +48,7 @@ class Rendered:
     dependencies: tuple[Dependency, ...]
     inputs: dict[str, Json] = field(default_factory=dict)
     remote_state: dict[str, Json] | None = None
+    extra_arguments: tuple[Json, ...] = ()  # blocks of `terraform`: files of variables, arguments, environment
 
 
 class ColdFolders:
@@ -100,13 +101,15 @@ class UnitReader:
         """Raises `TerragruntFailed` where the unit can't be read."""
         document = await self._render(folder, environ)
         blocks = document.get("dependency")
-        inputs, remote_state = document.get("inputs"), document.get("remote_state")
+        inputs, remote_state, terraform = (document.get(name) for name in ("inputs", "remote_state", "terraform"))
+        arguments = terraform.get("extra_arguments") if isinstance(terraform, dict) else None
         return Rendered(
             tuple(_dependency(folder, str(name), block) for name, block in blocks.items() if isinstance(block, dict))
             if isinstance(blocks, dict)
             else (),
             inputs if isinstance(inputs, dict) else {},
             remote_state if isinstance(remote_state, dict) else None,
+            tuple(arguments.values()) if isinstance(arguments, dict) else (),
         )
 
     async def real_outputs(self, dependencies: tuple[Dependency, ...], environ: Mapping[str, str]) -> dict[str, Json]:

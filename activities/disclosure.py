@@ -60,7 +60,7 @@ class Disclosure:
     async def redactor(
         self, unit: Unit, look: Look, documents: Iterable[Json], more: Iterable[Secret] = ()
     ) -> Redactor:
-        return await asyncio.to_thread(redactor_for, unit, look.rendered.inputs, [*documents], [*more])
+        return await asyncio.to_thread(redactor_for, unit, look.rendered, [*documents], [*more])
 
     async def failure(
         self, unit: Unit, command: str, output: str, look: Look, more: Iterable[Secret] = ()

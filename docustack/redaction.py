@@ -4,55 +4,21 @@ import base64
 import json
 import re
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from urllib.parse import quote
 
 from docustack.plan_document import Json
+from docustack.secret_shapes import mask_shapes
 from docustack.sensitive import MASK, Secret
 
 _LONG = 4
-"""From this length on a secret is masked wherever it stands; a shorter one only where it is a whole value."""
+"""From this length on a secret is masked wherever it stands, a number at its own bounds; a shorter one only where it
+is a whole value."""
 
 _TELLS_NOTHING = frozenset({"true", "false", "null", MASK})
 
-_SHAPES = tuple(
-    re.compile(pattern)
-    for pattern in (
-        r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----[\s\S]*?(?:-----END [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----|\Z)",
-        r"\b(?:AKIA|ASIA|AROA|AIDA)[0-9A-Z]{16}\b",
-        r"\bgh[pousr]_[A-Za-z0-9]{20,}\b",
-        r"\bgithub_pat_[A-Za-z0-9_]{20,}\b",
-        r"\bglpat-[A-Za-z0-9_-]{20,}",
-        r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}",
-        r"\bxapp-[A-Za-z0-9-]{10,}",
-        r"https://hooks\.slack\.com/services/[A-Za-z0-9/_-]+",
-        r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*",
-        r"\b[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_-]{60,}",
-        r"\bhv[sbr]\.[A-Za-z0-9_-]{20,}",
-        r"\bsk_live_[A-Za-z0-9]{16,}\b",
-        r"\bAIza[0-9A-Za-z_-]{35}\b",
-        r"\bAGE-SECRET-KEY-1[0-9A-Z]{40,}",
-    )
-)
-
-_NAMED = (
-    r"\b[\w-]*(?:password|passwd|secret_access_key|secret_key|session_token|client_secret|api_?key|auth_?token|"
-    r"private_?key|access_token)"
-)
-
-_KEPT_AROUND = tuple(
-    re.compile(f"(?i)(?P<before>{before})(?P<secret>{secret})(?P<after>{after})")
-    for before, secret, after in (
-        # user:password@ in an address
-        (r"\b[a-z][a-z0-9+.-]*://[^\s/:@\"']*:", r"[^\s/@\"']+", "@"),
-        # Authorization: Bearer …
-        (r"\bauthorization[\"']?\s*[:=]\s*[\"']?(?:bearer|basic|token)\s+", r"[^\s\"',]+", ""),
-        # aws_secret_access_key = "…", \"password\": \"…\"
-        (_NAMED + r"\\?[\"']?\s*(?:=|:)\s*\\?[\"']", r"[^\"'\\\n]+", r"\\?[\"']"),
-        # password=…
-        (_NAMED + "=", r"[^\s\"'&;,<>()]+", ""),
-    )
-)
-"""Where only the middle is secret, and what stands around it says what it was."""
+_GAP = r"[\s│╷╵|]+"
+"""What may stand between two words of a secret: Terraform wraps long lines, and may draw a margin beside them."""
 
 
 class Redactor:
@@ -60,24 +26,27 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[Secret] = ()) -> None:
         anywhere: set[str] = set()
-        whole: set[str] = set()
+        patterns: dict[str, list[str]] = {}  # with the words without which it fits nowhere
+        self._values: set[str] = set()
         for secret in secrets:
             for form in _forms(secret):
                 if form in _TELLS_NOTHING:
                     continue
-                (anywhere if len(form) >= _LONG and isinstance(secret, str) else whole).add(form)
-        self._anywhere = sorted(anywhere, key=len, reverse=True)
-        self._whole = [re.compile(_as_whole_value(form)) for form in sorted(whole, key=len, reverse=True)]
-        self._values = anywhere | whole
+                self._values.add(form)
+                if len(form) < _LONG:
+                    patterns[_as_whole_value(form)] = [form]
+                elif isinstance(secret, str):
+                    anywhere.add(form)
+                    if len(words := form.split()) > 1:
+                        patterns[_GAP.join(map(re.escape, words))] = words
+                else:
+                    patterns[_as_whole_number(form)] = [form]
+        self._anywhere = sorted(anywhere)
+        self._patterns = [(re.compile(pattern), words) for pattern, words in patterns.items()]
 
     def text(self, text: str) -> str:
         """The text with every secret masked."""
-        text = _cover(text, self._spans(text))
-        for shape in _SHAPES:
-            text = shape.sub(MASK, text)
-        for shape in _KEPT_AROUND:
-            text = shape.sub(_mask_middle, text)
-        return text
+        return mask_shapes(_cover(text, self._spans(text)))
 
     def document(self, document: Json) -> Json:
         """A JSON value with every secret masked, in keys too."""
@@ -100,16 +69,16 @@ class Redactor:
             while start >= 0:
                 yield start, start + len(form)
                 start = text.find(form, start + 1)
-        for pattern in self._whole:
-            for match in pattern.finditer(text):
-                yield match.span("secret")
+        for pattern, words in self._patterns:
+            if all(word in text for word in words):
+                yield from (match.span() for match in pattern.finditer(text))
 
 
 def _forms(secret: Secret) -> Iterator[str]:
     """A secret as it may be written: plain, escaped for JSON or HCL, line by line, in base64, in an address."""
     plain = str(secret)
-    if isinstance(secret, float) and secret.is_integer():
-        yield str(int(secret))
+    if not isinstance(secret, str):
+        yield format(Decimal(plain), "f").removesuffix(".0")  # as Terraform writes numbers, never with an exponent
     if not plain.strip():
         return
     for text in {plain, plain.strip()}:
@@ -140,7 +109,12 @@ def _encoded(text: str) -> Iterator[str]:
 def _as_whole_value(form: str) -> str:
     """Where a short secret is the whole of a quoted or an assigned value; `1` in `1 to add` is none."""
     escaped = re.escape(form)
-    return rf"(?:(?<=[\"'])|(?<== )|(?<=> ))(?P<secret>{escaped})(?=[\"']|\s|$)"
+    return rf"(?:(?<=[\"'])|(?<== )|(?<=> )){escaped}(?=[\"']|\s|$)"
+
+
+def _as_whole_number(form: str) -> str:
+    """Where a number isn't a part of another one."""
+    return rf"(?<!\d)(?<!\d\.){re.escape(form)}(?!\d|\.\d)"
 
 
 def _cover(text: str, spans: Iterable[tuple[int, int]]) -> str:
@@ -157,9 +131,3 @@ def _cover(text: str, spans: Iterable[tuple[int, int]]) -> str:
         result += [text[position:start], MASK]
         position = stop
     return "".join(result) + text[position:]
-
-
-def _mask_middle(match: re.Match[str]) -> str:
-    if match.group("secret") in MASK or match.group("secret").startswith(MASK[:10]):
-        return match.group(0)
-    return match.group("before") + MASK + match.group("after")

@@ -1,7 +1,6 @@
-"""Which values Terraform itself marks as sensitive, in a plan's or a state's JSON and in a module's source."""
+"""Which values Terraform itself marks as sensitive in a plan's or a state's JSON."""
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from docustack.plan_document import Json
 
@@ -54,19 +53,6 @@ def still_unknown(document: dict[str, Json]) -> bool:
         for change in [*resource_changes, *output_changes]
         if isinstance(change, dict)
     )
-
-
-def sensitive_variable_names(sources: Iterable[str]) -> set[str]:
-    """The variables that a module's `.tf` files declare with `sensitive = true`."""
-    found = set()
-    for source in sources:
-        for match in re.finditer(r'^[ \t]*variable[ \t]+"?([\w-]+)"?[ \t]*\{', source, re.MULTILINE):
-            body = _block(source, match.end())
-            if re.search(r"^[ \t]*sensitive[ \t]*=[ \t]*true\b", body, re.MULTILINE) or re.match(
-                r"[ \t]*sensitive[ \t]*=[ \t]*true\b", body
-            ):
-                found.add(match.group(1))
-    return found
 
 
 def leaves(value: Json) -> Iterator[Secret]:
@@ -171,15 +157,3 @@ def _names_of_sensitive(module: dict[str, Json]) -> list[str]:
     if not isinstance(variables, dict):
         return []
     return [name for name, each in variables.items() if isinstance(each, dict) and each.get("sensitive") is True]
-
-
-def _block(source: str, start: int) -> str:
-    """The text from behind a block's opening brace to its closing one, its nested blocks left out."""
-    depth, body = 1, []
-    for character in source[start:]:
-        depth += {"{": 1, "}": -1}.get(character, 0)
-        if depth == 0:
-            break
-        if depth == 1:
-            body.append(character)
-    return "".join(body)

@@ -5,6 +5,7 @@ import signal
 import sys
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -16,6 +17,8 @@ _session: pytest.Session | None = None
 
 def pytest_configure() -> None:
     """Gives every process that a test starts the tools of `.tools`, and nothing of the person who runs it."""
+    hypothesis.settings.register_profile("any-machine", deadline=None)  # a busy machine is no failure
+    hypothesis.settings.load_profile("any-machine")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # Started in the background of a script, we and all our children would ignore Ctrl-C, which some tests press.
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -336,6 +336,69 @@ async def test_a_secret_is_nowhere_in_a_failed_plan(worker: Worker) -> None:
     assert_hidden(error.message + error.details[0].model_dump_json() + written(worker), SECRET)
 
 
+FAILS = """
+resource "terraform_data" "this" {
+  lifecycle {
+    precondition {
+      condition     = "${var.value}" == "nothing else"
+      error_message = "The database refused this login of the application: ${nonsensitive(var.value)} is not valid"
+    }
+  }
+}
+"""
+SENSITIVE = 'variable "value" {\n  sensitive = true\n  DEFAULT\n}\n'
+LOGIN = "correct horse battery staple violet"  # long enough to be wrapped in the message above
+INPUT = f'inputs = {{ value = "{LOGIN}" }}'
+VAR_FILE = """
+terraform {
+  extra_arguments "login" {
+    commands           = ["plan"]
+    required_var_files = ["${get_terragrunt_dir()}/../login.vars"]
+    arguments          = ["-compact-warnings"]
+  }
+}
+"""
+ARGUMENT = f"""
+terraform {{
+  extra_arguments "login" {{
+    commands  = ["plan"]
+    arguments = ["-var", "value={LOGIN}"]
+  }}
+}}
+"""
+CALLS = 'variable "value" {}\nmodule "m" {\n  source = "./m"\n  value  = var.value\n}\n'
+IN_JSON = json.dumps({"variable": {"value": {"sensitive": True}}})
+
+
+@pytest.mark.parametrize(
+    "hcl, module, beside",
+    [
+        (INPUT, SENSITIVE + FAILS, {}),
+        (INPUT, FAILS, {"variables.tf.json": IN_JSON}),
+        ("", SENSITIVE.replace("DEFAULT", f'default = "{LOGIN}"') + FAILS, {}),
+        ("", SENSITIVE + FAILS, {"terraform.tfvars.json": json.dumps({"value": LOGIN})}),
+        ("", SENSITIVE + FAILS, {"x.auto.tfvars": f'value = "{LOGIN}" # here'}),
+        (VAR_FILE, SENSITIVE + FAILS, {"../login.vars": f'value = "{LOGIN}"'}),
+        (ARGUMENT, SENSITIVE + FAILS, {}),
+        (INPUT, CALLS, {"m/main.tf": SENSITIVE + FAILS}),
+        (INPUT.replace(f'"{LOGIN}"', "4815162342"), SENSITIVE + FAILS, {}),
+    ],
+    ids=["input", "json-source", "default", "json-values", "values", "var-file", "argument", "called-module", "number"],
+)
+async def test_a_failed_plan_shows_no_secret_wherever_it_is_declared_and_given(
+    worker: Worker, hcl: str, module: str, beside: dict[str, str]
+) -> None:
+    folder = worker.repository.unit("dev/a", hcl, module=module.replace("DEFAULT", ""))
+    for name, text in beside.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text.replace("DEFAULT", ""))
+    error = await failure(worker.run(worker.terragrunt.plan_unit, worker.plan_request("dev/a")))
+    assert "application: (sensitive value) is not valid" in " ".join(error.details[0].text.split())
+    left = " ".join((error.message + error.details[0].text + written(worker)).split())
+    for part in (LOGIN, "correct horse", "staple violet", "4815162342"):
+        assert part not in left
+
+
 async def test_a_sensitive_output_stays_hidden_where_a_dependant_uses_it_plainly(worker: Worker) -> None:
     """Terragrunt passes a dependency's outputs on without Terraform's mark."""
     worker.repository.unit("dev/a", hcl_of("correct-horse"), module=SECRET_MODULE)

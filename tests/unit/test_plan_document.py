@@ -11,7 +11,7 @@ from docustack.plan_document import (
     summarize,
 )
 from docustack.plans import Change, PlanSummary
-from docustack.sensitive import mask_document, sensitive_values, sensitive_variable_names, still_unknown
+from docustack.sensitive import mask_document, sensitive_values, still_unknown
 
 ADDRESS = "aws_vpc.this"
 
@@ -172,22 +172,3 @@ def test_a_secret_that_the_apply_will_make_is_announced() -> None:
     assert still_unknown(document(made))
     assert not still_unknown(document(known))
     assert still_unknown(document(outputs={"o": {"after_unknown": True, "after_sensitive": True}}))
-
-
-def test_sensitive_variables_are_found_in_source() -> None:
-    source = """
-    variable "password" {
-      type      = string
-      sensitive = true
-    }
-    variable "name" { type = string }
-    variable "token" { sensitive = true }
-    variable "object" {
-      type = object({ sensitive = bool })
-      validation {
-        condition     = true
-        error_message = "sensitive = true"
-      }
-    }
-    """
-    assert sensitive_variable_names([source]) == {"password", "token"}

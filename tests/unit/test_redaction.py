@@ -82,6 +82,25 @@ def test_a_short_secret_is_masked_where_it_is_a_whole_value() -> None:
     assert redactor.document({"port": 5432, "other": 54320}) == {"port": MASK, "other": 54320}
 
 
+@pytest.mark.parametrize("number, written", [(4815162342, "4815162342"), (1234.5, "1234.5"), (1e22, "1" + "0" * 22)])
+def test_a_long_number_is_masked_wherever_it_stands_by_itself(number: float, written: str) -> None:
+    redactor = Redactor([number])
+    assert redactor.text(f"cannot use {written} here, {written}.") == f"cannot use {MASK} here, {MASK}."
+    for other in (f"{written}0", f"7{written}", f"{written}.25", f"3.{written}"):
+        assert redactor.text(f"cannot use {other} here") == f"cannot use {other} here"
+
+
+@given(
+    words=st.lists(st.text(alphabet="abcdefghXYZ019$|.\\", min_size=2, max_size=12), min_size=2, max_size=8),
+    gaps=st.lists(st.sampled_from([" ", "\n", "\n    ", "\n│ ", "\n  │   ", "  "]), min_size=7, max_size=7),
+)
+def test_a_secret_with_blanks_is_gone_however_its_line_is_wrapped(words: list[str], gaps: list[str]) -> None:
+    secret = " ".join(words)
+    written = words[0] + "".join(gap + word for gap, word in zip(gaps, words[1:], strict=False))
+    redacted = Redactor([secret]).text(f'It says "{written}" here')
+    assert redacted == f'It says "{MASK}" here'
+
+
 def test_truth_values_and_nothing_are_no_secrets() -> None:
     redactor = Redactor(["true", "false", "null", "", "   "])
     assert redactor.text("enabled = true, null, false") == "enabled = true, null, false"
@@ -99,6 +118,17 @@ def test_truth_values_and_nothing_are_no_secrets() -> None:
         "abcdefghijklmn.atlasv1." + "x" * 64,
         "hvs." + "CAESIJ1234567890abcdefgh",
         "https://hooks.slack.com/services/" + "T000/B000/XXXX",
+        "npm_" + "a1B2" * 9,
+        "sk-ant-api03-" + "aB3d" * 12,
+        "sk-proj-" + "aB3d" * 12,
+        "pypi-AgEIcHlwaS5vcmc" + "aB3d" * 12,
+        "SG." + "a1" * 11 + "." + "b2" * 21,
+        "dop_v1_" + "a1" * 32,
+        "shpat_" + "a1" * 16,
+        "rk_live_" + "a1B2" * 6,
+        "ya29." + "a1B2" * 20,
+        "glsa_" + "a1B2" * 8,
+        "glrt-" + "a1B2" * 6,
     ],
 )
 def test_known_shapes_are_masked_though_nobody_marked_them(token: str) -> None:
@@ -121,6 +151,22 @@ def test_a_private_key_is_masked_whole_even_if_it_is_cut_off() -> None:
         ('{"db_password": "hunter2"}', f'{{"db_password": "{MASK}"}}'),
         ('{\\"password\\": \\"hunter2\\"}', f'{{\\"password\\": \\"{MASK}\\"}}'),
         ("run --password=hunter2 now", f"run --password={MASK} now"),
+        ("run --password hunter2 now", f"run --password {MASK} now"),
+        ("run --db-token hunter2 --now", f"run --db-token {MASK} --now"),
+        ("PGPASSWORD=hunter2 psql", f"PGPASSWORD={MASK} psql"),
+        ("password = hunter2", f"password = {MASK}"),
+        ("db_password: hunter2", f"db_password: {MASK}"),
+        ("aws_session_token = IQoJb3JpZ2luX2VjE/+=", f"aws_session_token = {MASK}"),
+        ("AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7", f"AWS_SECRET_ACCESS_KEY={MASK}"),
+        ('"SecretAccessKey": "wJalrXUtnFEMI/K7"', f'"SecretAccessKey": "{MASK}"'),
+        ("x;AccountKey=A1b2A1b2==;y", f"x;AccountKey={MASK};y"),
+        ("sent Bearer a1B2a1B2a1B2a1B2 along", f"sent Bearer {MASK} along"),
+        ('{"SecretString":"hunter2000"}', f'{{"SecretString":"{MASK}"}}'),
+        ('{"password":"a\\"b-rest"}', f'{{"password":"{MASK}"}}'),
+        ('{\\"password\\":\\"a\\\\\\"b-rest\\"}', f'{{\\"password\\":\\"{MASK}\\"}}'),
+        ('~ password = "old-one" -> "new-one"', f'~ password = "{MASK}" -> "{MASK}"'),
+        ('secret = "hunter2"', f'secret = "{MASK}"'),
+        ("Server=x;Password=hunter2;", f"Server=x;Password={MASK};"),
     ],
 )
 def test_a_value_whose_name_says_what_it_is_is_masked(text: str, redacted: str) -> None:
@@ -133,6 +179,22 @@ def test_a_value_whose_name_says_what_it_is_is_masked(text: str, redacted: str) 
         "+ password = (sensitive value)",
         "+ password_length = 16",
         "manage_master_user_password = true",
+        "password_length = 12",
+        "+ password      = (known after apply)",
+        "  10: password = var.password",
+        "password = random_password.db.result",
+        "password = data.aws_secretsmanager_secret_version.db.secret_string",
+        'password = "${var.password}"',
+        "password = file(var.path)",
+        "- password = null",
+        "condition = var.password == null",
+        "Error: invalid password: must be longer",
+        'secret = "arn:aws:secretsmanager:us-east-1:123456789012:secret:x"',
+        '+ creation_token = "efs-for-files"',
+        '+ secret_name = "db/password"',
+        "PGPASSWORD=$PASSWORD psql",
+        "a bearer certificate-of-deposit",
+        "--password-file /run/secret",
         'arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:x"',
         "https://registry.terraform.io/providers",
         'source = "git::https://github.com/o/r.git?ref=v1"',
