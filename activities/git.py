@@ -23,6 +23,7 @@ from activities.unit_work import heartbeats
 from docustack.configuration_file import CONFIGURATION_PATH, read_configuration_files
 from docustack.errors import ErrorType
 from docustack.repository import Repository, WorkTree
+from docustack.rule_changes import NewRules, new_rules
 from docustack.terrateam import CONFIGURATION_PATHS
 
 MAX_LISTED_FILES = 5_000
@@ -86,7 +87,10 @@ class Git:
         )
         await self.ensure(tree)
         changed_files = await mirror.changed_files(tree.merge_base, tree.head_commit)
-        return CheckedOut(tree=tree, changed_files=changed_files[:MAX_LISTED_FILES], host=self._host)
+        new_rules = await _new_rules(mirror, tree)
+        return CheckedOut(
+            tree=tree, changed_files=changed_files[:MAX_LISTED_FILES], host=self._host, new_rules=new_rules
+        )
 
     @activity.defn
     @heartbeats
@@ -148,6 +152,18 @@ class Git:
     async def _remove(self, mirror: Mirror, run_id: str, lock: int) -> None:
         await asyncio.to_thread(shutil.rmtree, self.work_tree_path(run_id), ignore_errors=True)
         await git(mirror.path, "worktree", "prune", "--expire", "now", lock=lock)
+
+
+async def _new_rules(mirror: Mirror, tree: WorkTree) -> NewRules | None:
+    """Compared with the tip of the base branch: what others have changed there is no change of this pull request."""
+    paths = (CONFIGURATION_PATH, *CONFIGURATION_PATHS)
+    before, after = [await mirror.read_files(commit, paths) for commit in (tree.base_commit, tree.tree_commit)]
+    files = tuple(path for path in paths if before.get(path) != after.get(path))
+    if not files:
+        return None
+    old = read_configuration_files(before, where=f"branch `{tree.base_ref}`")
+    new = await asyncio.to_thread(read_configuration_files, after, where="this pull request")
+    return new_rules(files, old, new)
 
 
 def _is_ready(path: Path, commit: str) -> bool:

@@ -10,6 +10,7 @@ from docustack.locks import ConfirmGrants, LockRequest
 from docustack.model import Model
 from docustack.plans import Change, DependencyOutputs, Digest, PlanRecord, PlanSummary
 from docustack.repository import ChangedFile, Repository, WorkTree
+from docustack.rule_changes import NewRules
 from docustack.terragrunt_errors import StateLock
 from docustack.terrateam import TerrateamConfiguration
 
@@ -55,6 +56,7 @@ class CheckedOut(Model):
     tree: WorkTree
     changed_files: tuple[ChangedFile, ...]
     host: str
+    new_rules: NewRules | None = None  # the configuration as the merge would leave it, where it changes it
 
 
 class Discover(Model):

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from docustack.approvals import ShownPlan, first_unseen, moment_of
-from docustack.configuration import Configuration, Environment, Who
+from docustack.configuration import Approvals, Configuration, Who
 from docustack.model import Model
 from docustack.runs import Operation
 
@@ -150,28 +150,46 @@ def count_approvals(
     if known is None:
         refusal = _no_environment(configuration, environment, f"environments.{environment}.approvals")
         return ApprovalDecision(satisfied=False, minimum=0, message=refusal.message)
+    rule = f"environments.{environment}.approvals"
+    return _count(f"`{environment}`", rule, known.approvals, author, head_commit, reviews, shown)
+
+
+def count_team_approvals(
+    subject: str, rule: str, team: str, author: str, head_commit: str, reviews: Iterable[Review]
+) -> ApprovalDecision:
+    """The same for what one approval of a team is asked for; `subject` is what needs it, for the message."""
+    return _count(subject, rule, Approvals(from_=[team], minimum=1), author, head_commit, reviews)
+
+
+def _count(
+    subject: str,
+    rule: str,
+    approvals: Approvals,
+    author: str,
+    head_commit: str,
+    reviews: Iterable[Review],
+    shown: Sequence[ShownPlan] = (),
+) -> ApprovalDecision:
     counted: list[str] = []
     blocked_by: list[str] = []
     ignored: list[IgnoredReview] = []
     for review in _last_words(reviews):
-        reason = _reason_to_ignore(review, known.approvals.from_, author, head_commit) or _reason_not_seen(
-            review, shown
-        )
+        reason = _reason_to_ignore(review, approvals.from_, author, head_commit) or _reason_not_seen(review, shown)
         if reason is not None:
             ignored.append(IgnoredReview(login=review.reviewer.login, reason=reason))
         elif review.state == APPROVED:
             counted.append(review.reviewer.login)
         else:
             blocked_by.append(review.reviewer.login)
-    missing = max(0, known.approvals.minimum - len(counted))
+    missing = max(0, approvals.minimum - len(counted))
     return ApprovalDecision(
         satisfied=missing == 0 and not blocked_by,
-        minimum=known.approvals.minimum,
+        minimum=approvals.minimum,
         counted=tuple(counted),
         missing=missing,
         blocked_by=tuple(blocked_by),
         ignored=tuple(ignored),
-        message=_approvals_message(environment, known, counted, blocked_by, ignored),
+        message=_approvals_message(subject, rule, approvals, counted, blocked_by, ignored),
     )
 
 
@@ -208,18 +226,23 @@ def _last_words(reviews: Iterable[Review]) -> list[Review]:
 
 
 def _approvals_message(
-    environment: str, known: Environment, counted: list[str], blocked_by: list[str], ignored: list[IgnoredReview]
+    subject: str,
+    rule: str,
+    approvals: Approvals,
+    counted: list[str],
+    blocked_by: list[str],
+    ignored: list[IgnoredReview],
 ) -> str:
-    minimum = known.approvals.minimum
+    minimum = approvals.minimum
     sentences: list[str] = []
     if minimum == 0:
-        sentences.append(f"`{environment}` needs no approval.")
+        sentences.append(f"{subject} needs no approval.")
     else:
         number = "1 approval" if minimum == 1 else f"{minimum} approvals"
         has = f"has it, from {_logins(counted)}" if len(counted) >= minimum else f"has {len(counted)}"
         if counted and len(counted) < minimum:
             has += f", from {_logins(counted)}"
-        sentences.append(f"`{environment}` needs {number} from {_described(known.approvals.from_)}, and {has}.")
+        sentences.append(f"{subject} needs {number} from {_described(approvals.from_)}, and {has}.")
     if blocked_by:
         sentences.append(
             f"{_logins(blocked_by)} requested changes, which blocks the apply until they approve or the review is "
@@ -227,7 +250,7 @@ def _approvals_message(
         )
     if minimum and len(counted) < minimum:
         sentences.extend(f"The review of @{review.login} doesn't count, who {review.reason}." for review in ignored)
-    sentences.append(f"(Rule `environments.{environment}.approvals` in `docustack.yaml`.)")
+    sentences.append(f"(Rule `{rule}` in `docustack.yaml`.)")
     return " ".join(sentences)
 
 

@@ -136,6 +136,8 @@ class Configuration(Section):
     """`plan-only`: plan and comment, never apply; an environment or a path may have it otherwise."""
     teams: dict[TeamName, str] = {}
     """The names of teams used below, each with its slug on GitHub."""
+    rules_owners: TeamName = "leads"
+    """The team that has to approve a pull request which changes these rules, before it is applied or merged."""
     state: StateBackend = StateBackend()
     """Where Terraform's state lies."""
     slack: Slack = Slack()

@@ -18,6 +18,8 @@ from docustack.yaml_source import YamlSource
 CONFIGURATION_PATH = "docustack.yaml"
 
 _POINTED_AT = ("mode",)
+_MOST_CHARACTERS = 200_000
+"""Anybody who can open a pull request can have these files read."""
 
 
 class ConfigurationFiles(NamedTuple):
@@ -71,7 +73,10 @@ def read_configuration_files(texts: Mapping[str, str], where: str) -> Configurat
     configuration: Configuration | None = None
     problems: list[Problem] = []
     lines: dict[str, int] = {}
-    if CONFIGURATION_PATH in texts:
+    if large := [path for path, text in texts.items() if len(text) > _MOST_CHARACTERS]:
+        what = f"is larger than {_MOST_CHARACTERS:,} characters, and isn't read"
+        problems += [Problem(file=path, what=what) for path in large]
+    elif CONFIGURATION_PATH in texts:
         source = YamlSource(texts[CONFIGURATION_PATH], CONFIGURATION_PATH)
         lines = source.lines_of(_POINTED_AT)
         try:
@@ -83,7 +88,7 @@ def read_configuration_files(texts: Mapping[str, str], where: str) -> Configurat
         problems.append(Problem(file=CONFIGURATION_PATH, what=what, suggestion="see docs/configuration.md for one"))
     terrateam = TerrateamConfiguration()
     path = next((path for path in CONFIGURATION_PATHS if path in texts), None)
-    if path is not None:
+    if path is not None and not large:
         terrateam, found = load_terrateam(texts[path], path)
         problems += found
     warnings = [warning] if (warning := terrateam.warning()) else []

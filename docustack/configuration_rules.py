@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 
+from docustack.configuration import Configuration
 from docustack.configuration_problems import nearest
 from docustack.errors import Problem
 from docustack.globs import is_glob
@@ -21,6 +22,7 @@ def check_rules(source: YamlSource) -> Iterator[Problem]:
     if "environments" in file and file["environments"] in (None, {}):
         yield source.problem(("environments",), "names no environment", "add one with path, account_id and apply")
     yield from _check_teams(source, environments, _mapping(file.get("teams")))
+    yield from _check_rules_owners(source, file)
     yield from _check_approvals(source, environments)
     yield from _check_paths(source, environments)
     yield from _check_roles(source, environments)
@@ -44,13 +46,29 @@ def _check_teams(source: YamlSource, environments: dict[str, Value], teams: dict
             continue
         for index, team in enumerate(who):
             if isinstance(team, str) and team not in teams:
-                close = nearest(team, teams)
-                there_are = f"`teams` has {', '.join(teams)}" if teams else "add it under `teams`"
-                suggestion = f"did you mean `{close}`?" if close else there_are
-                yield source.problem((*path, index), f"there is no team `{team}`", suggestion)
+                yield source.problem((*path, index), f"there is no team `{team}`", _nearest_team(team, teams))
         if not who and path[-1] != "from":
             what = f"names no team, so nobody could {path[-1]} `{path[1]}`"
             yield source.problem(path, what, "name a team, or write `anyone`")
+
+
+def _check_rules_owners(source: YamlSource, file: dict[str, Value]) -> Iterator[Problem]:
+    teams, given = _mapping(file.get("teams")), "rules_owners" in file
+    owners = file["rules_owners"] if given else Configuration.model_fields["rules_owners"].default
+    if not isinstance(owners, str) or owners in teams or "environments" not in file:
+        return
+    if given:
+        yield source.problem(("rules_owners",), f"there is no team `{owners}`", _nearest_team(owners, teams))
+    else:
+        what = f"is not given, and there is no team `{owners}`, its default: nobody could approve changes of the rules"
+        yield source.problem(("teams",), what, "name one of your teams there", where="rules_owners")
+
+
+def _nearest_team(team: str, teams: dict[str, Value]) -> str:
+    close = nearest(team, teams)
+    if close:
+        return f"did you mean `{close}`?"
+    return f"`teams` has {', '.join(teams)}" if teams else "add it under `teams`"
 
 
 def _rules(environments: dict[str, Value]) -> Iterator[tuple[Path, Value]]:

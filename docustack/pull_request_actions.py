@@ -47,4 +47,10 @@ class FoldComments(Model):
     reason: str
 
 
-Action = Sign | Reply | StartRun | CancelRun | SignalRun | ReleaseAllLocks | FoldComments
+class JudgeRules(Model):
+    """Set the check of a pull request that changes the rules, by its reviews as they are now."""
+
+    kind: Literal["judge-rules"] = "judge-rules"
+
+
+Action = Sign | Reply | StartRun | CancelRun | SignalRun | ReleaseAllLocks | FoldComments | JudgeRules

@@ -7,6 +7,7 @@ from docustack.model import Model, State
 from docustack.packing import Packed
 from docustack.plans import PlanRecord, PlanSummary
 from docustack.repository import Repository
+from docustack.rules_guard import RulesGuard, RulesVerdict
 from docustack.runs import Operation, RunResult, RunStatus
 
 
@@ -93,6 +94,10 @@ class PullRequestState(State):
     comment_prefixes: tuple[str, ...] = DEFAULT_PREFIXES
     bot_login: str = ""
     told_fork: bool = False
+    rules: RulesGuard | None = None  # where the present head changes the rules
+    rules_told: RulesVerdict | None = None
+    rules_told_late: bool = False  # while an apply had begun already: its end has to be judged again
+    rules_checks: int = 0
     rejected: list[str] = []  # what could not be read, with the reason (at most 20)
 
     @property

@@ -21,6 +21,7 @@ from docustack.pull_request_replies import (
     lost_reply,
     not_started_reply,
 )
+from docustack.pull_request_rules import look_at_rules, take_rules
 from docustack.pull_request_state import (
     ActiveRun,
     AppliedUnit,
@@ -70,7 +71,7 @@ def take_event(
     if kind is EventKind.COMMENT_CREATED:
         return take_comment(state, event, bot_login, may_command=may_command)
     if kind in (EventKind.REVIEW_SUBMITTED, EventKind.REVIEW_DISMISSED):
-        return _look_again(state)
+        return [*_look_again(state), *look_at_rules(state)]
     if kind in _STARTS_A_PLAN and (kind is not EventKind.EDITED or event.base_changed):
         return _changed(state, kind)
     return []
@@ -104,7 +105,8 @@ def take_run_end(state: PullRequestState, result: RunResult) -> list[Action]:
             _keep(state, outcome, result)
     if not state.is_open:
         return [*outdated, ReleaseAllLocks()]
-    return [*outdated, *next_run(state)]
+    whole = ended.operation is Operation.PLAN and not ended.directories
+    return [*outdated, *take_rules(state, result, whole=whole), *next_run(state)]
 
 
 def take_run_waits(state: PullRequestState, waits: RunWaits) -> list[Action]:

@@ -6,6 +6,7 @@ from docustack.model import Model
 from docustack.packing import Packed
 from docustack.plans import ArtifactRef, PlanRecord, PlanSummary
 from docustack.repository import Repository
+from docustack.rules_guard import RulesGuard
 
 
 class Operation(StrEnum):
@@ -100,3 +101,4 @@ class RunResult(Model):
     message: str = ""
     comments: tuple[int, ...] = ()  # plan comments posted, to be marked outdated later
     comment_prefixes: tuple[str, ...] = ()  # as docustack.yaml on the base branch has them
+    rules: RulesGuard | None = None  # where the pull request changes the rules

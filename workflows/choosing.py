@@ -54,7 +54,7 @@ def choose_what_to_apply(run: Run, report: Report) -> None:
     told = "\n\n".join(reasons)
     chosen = [unit for unit in wanted if unit not in never and unit not in elsewhere]
     if not chosen:
-        check = plan_only_check(told) if never and not elsewhere else None
+        check = plan_only_check(told) if never and not elsewhere and state.new_rules is None else None
         raise Refused(told or nothing_to_apply_comment(state.selected, start), on_check=bool(reasons), check=check)
     if reasons:
         report.say("left-out", refusal_comment(told))

@@ -6,6 +6,7 @@ from temporalio import workflow
 
 from workflows.choosing import left_to_apply, left_to_plan
 from workflows.reporting import Report
+from workflows.rules import with_new_rules
 from workflows.run_state import Run
 
 with workflow.unsafe.imports_passed_through():
@@ -34,8 +35,8 @@ def conclude(run: Run, report: Report) -> None:
 
 def _conclude_plan(run: Run, report: Report, outcomes: tuple[UnitOutcome, ...], why: str) -> None:
     left = left_to_plan(run)
-    report.check(_with_plan_only(run, plan_check(outcomes, left=left), run.state.outcomes))
-    if not run.start.directories and not left:
+    report.check(with_new_rules(run, _with_plan_only(run, plan_check(outcomes, left=left), run.state.outcomes)))
+    if not run.start.directories and not left and run.state.new_rules is None:
         _conclude_what_is_never_applied(run, report, outcomes)
     summaries = [outcome.plan.summary for outcome in outcomes if outcome.plan]
     if outcomes:

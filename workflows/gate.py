@@ -7,6 +7,7 @@ from temporalio import workflow
 from workflows import policies
 from workflows.calls import call
 from workflows.reporting import Report
+from workflows.rules import missing_rules_approval
 from workflows.run_state import Refused, Run
 from workflows.telling import tell_pull_request
 
@@ -155,7 +156,7 @@ def refuse_access(run: Run, facts: GateFacts, environments: list[str]) -> None:
 
 def missing_approvals(run: Run, facts: GateFacts, environments: list[str]) -> list[str]:
     trusted = [signal for signal in run.state.operator_signals if signal.decision == "approve" and signal.actor]
-    missing = []
+    missing = missing_rules_approval(run, facts)
     for name in environments:
         decision = count_approvals(
             run.configuration, name, facts.author, facts.head_commit, facts.reviews, run.waiting_plans(name)
@@ -172,6 +173,8 @@ def missing_approvals(run: Run, facts: GateFacts, environments: list[str]) -> li
 
 async def _said_yes(run: Run, facts: GateFacts, outcome: UnitOutcome, asked: datetime) -> bool:
     environment = outcome.environment
+    if missing_rules_approval(run, facts):
+        return False
     if run.configuration.environments[environment].approvals.minimum:
         shown = [run.state.shown[outcome.unit]]
         return count_approvals(

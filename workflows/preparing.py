@@ -56,7 +56,7 @@ async def find_units(run: Run) -> None:
         summary=f"{start.pull_request.head_commit[:7]} into {start.pull_request.base_ref}",
         policy=policies.GIT,
     )
-    state.tree = checked_out.tree
+    state.tree, state.new_rules = checked_out.tree, checked_out.new_rules
     state.discovery = await call(
         Units.discover,
         Discover(

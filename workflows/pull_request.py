@@ -8,6 +8,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 from workflows import policies, search_attributes
 from workflows.calls import call
+from workflows.judging import Judging
 from workflows.run import LookAgain, RunWorkflow
 from workflows.run_state import RunStart
 from workflows.telling import tell_locks
@@ -22,6 +23,7 @@ with workflow.unsafe.imports_passed_through():
         Action,
         CancelRun,
         FoldComments,
+        JudgeRules,
         ReleaseAllLocks,
         Reply,
         Sign,
@@ -59,6 +61,7 @@ class PullRequestWorkflow:
         self._repository = start.repository
         self._number = start.number
         self._state = start.state.model_copy(deep=True) if start.state else PullRequestState()
+        self._judging = Judging(start.repository, start.number, self._state)
         self._doing: list[asyncio.Task[None]] = []
 
     @workflow.run
@@ -168,6 +171,8 @@ class PullRequestWorkflow:
                 self._tell(self._react(comment_id, content))
             case Reply(key=key, body=body):
                 self._tell(self._reply(key, body))
+            case JudgeRules():
+                self._tell(self._judging.judge())
             case FoldComments(comment_ids=comment_ids, reason=reason):
                 self._tell(self._fold(comment_ids, reason))
 

@@ -124,6 +124,10 @@ class Report:
         """A comment of the run itself; it is in the pull request before the run ends."""
         self._later(self._post(key, body))
 
+    def say_with_plans(self, key: str, body: str) -> None:
+        """A comment that is folded away with the plans beside which it stands."""
+        self._later(self._comment_of_plan(key, body, ()))
+
     async def _comment_of_plan(self, key: str, body: str, units: Sequence[str]) -> str:
         """Post it, and note since when its plans can be read: where GitHub takes it from nobody, since now."""
         shown_at = workflow.now().isoformat()

@@ -19,6 +19,7 @@ from workflows.locking import LockAnswers, take_locks
 from workflows.planning import drop_what_may_not_be_planned, plan_units
 from workflows.preparing import base_tree_id, find_units, look_at_deleted_units, read_rules
 from workflows.reporting import ONE_COMMENT_EACH, Report
+from workflows.rules import mark_new_rules, rules_guard
 from workflows.run_state import OperatorSignal, Refused, Run, RunStart, RunState, RunView
 from workflows.telling import tell_pull_request
 from workflows.unlocking import unlock
@@ -162,6 +163,7 @@ class RunWorkflow:
                 report.slack(plan_started(run.state.selected))
             if body := remarks_comment(run.discovery, run.state.remarks):
                 report.say("remarks", body)
+            mark_new_rules(run, report)
         report.status()
         while left := [unit for unit in run.state.selected if unit not in run.state.outcomes]:
             run.stop_if_cancelled()
@@ -271,6 +273,7 @@ class RunWorkflow:
             comment_prefixes=tuple(run.configuration.comment_prefixes)
             if state.loaded and state.loaded.configuration
             else (),
+            rules=rules_guard(run),
         )
         await tell_pull_request(start, "run_ended", result)
         await self._remove_work_tree()

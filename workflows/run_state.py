@@ -16,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from docustack.packing import Packed
     from docustack.plans import PlanRecord
     from docustack.repository import Discovery, WorkTree
+    from docustack.rule_changes import NewRules
     from docustack.runs import RunInput, RunStatus, UnitOutcome, UnitPhase
 
 
@@ -43,6 +44,7 @@ class RunState(State):
     installation: Installation = Installation()
     loaded: LoadedConfiguration | None = None
     tree: WorkTree | None = None
+    new_rules: NewRules | None = None  # where the pull request changes the rules, by which it is not judged
     discovery: Packed[Discovery | None] = None
     selected: list[str] = []  # units of this run, in the order in which they are worked on
     remarks: list[str] = []  # sentences for the person, beside the units' own comments

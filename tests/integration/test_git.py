@@ -23,6 +23,7 @@ from tests.integration.origin import Origin
 REPOSITORY = Repository(owner="docustack", name="live")
 CONFIGURATION = """\
 version: 1
+teams: {leads: leads}
 environments:
   dev: {path: dev, account_id: "111111111111", apply: anyone}
 """
@@ -52,6 +53,41 @@ async def refused(trees: Git, head: str, *, base: str = "main") -> ApplicationEr
     return caught.value
 
 
+# ---- what a pull request changes of the rules ------------------------------------------------------------------------
+
+
+async def test_a_pull_request_that_changes_the_rules_tells_which_and_how(trees: Git, origin: Origin) -> None:
+    head = origin.on("rules").commit({"docustack.yaml": CONFIGURATION.replace("apply: anyone", "apply: [leads]")})
+    new = (await check_out(trees, head)).new_rules
+    assert new is not None
+    assert new.files == ("docustack.yaml",)
+    assert [(change.where, change.rule, change.before, change.after) for change in new.changes] == [
+        ("dev", "apply", "anyone", "leads")
+    ]
+
+
+async def test_what_others_have_changed_of_the_rules_is_no_change_of_a_pull_request_behind_them(
+    trees: Git, origin: Origin
+) -> None:
+    head = origin.on("behind").commit({"a.txt": "one\n2\n3\n4\n5\n"})
+    origin.on("main").commit({"docustack.yaml": CONFIGURATION.replace("apply: anyone", "apply: [leads]")})
+    assert (await check_out(trees, head)).new_rules is None
+
+
+async def test_terrateams_file_is_one_of_the_rules(trees: Git, origin: Origin) -> None:
+    head = origin.on("filter").commit({".terrateam/config.yml": "enabled: false\n"})
+    new = (await check_out(trees, head)).new_rules
+    assert new is not None
+    assert (new.files, new.changes[0].rule) == ((".terrateam/config.yml",), "enabled")
+
+
+async def test_broken_new_rules_are_told_with_their_line(trees: Git, origin: Origin) -> None:
+    head = origin.on("broken").commit({"docustack.yaml": CONFIGURATION.replace("path:", "pth:")})
+    new = (await check_out(trees, head)).new_rules
+    assert new is not None
+    assert new.problems[0].startswith("docustack.yaml:4:9: environments.dev.pth")
+
+
 # ---- configuration ---------------------------------------------------------------------------------------------------
 
 
@@ -70,7 +106,7 @@ async def test_mistakes_are_an_answer_and_not_a_failure(trees: Git, origin: Orig
     origin.commit({"docustack.yaml": CONFIGURATION.replace("path:", "pth:"), ".terrateam/config.yml": "hooks: {}"})
     loaded = await trees.load_configuration(LoadConfiguration(repository=REPOSITORY, ref="main"))
     assert loaded.configuration is None
-    assert loaded.problems == ("docustack.yaml:3:9: environments.dev.pth: there is no such key; did you mean `path`?",)
+    assert loaded.problems == ("docustack.yaml:4:9: environments.dev.pth: there is no such key; did you mean `path`?",)
     assert "`hooks`" in loaded.warnings[0]
 
 

@@ -31,7 +31,7 @@ version: 1
 repository: acme/live
 environments:
   dev: {path: dev, account_id: "111111111111", plan: anyone, apply: [infra]}
-teams: {infra: infra}
+teams: {infra: infra, leads: leads}
 state: {bucket: "acme-{account_id}", lock_table: acme-locks}
 slack: {channel: "#acme"}
 """

@@ -50,6 +50,7 @@ from docustack.errors import NEVER_RETRIED, ErrorType
 from docustack.events import PullRequestFacts
 from docustack.plans import Change, DependencyOutputs, OutputsKind, PlanRecord, PlanSummary
 from docustack.repository import ChangedUnit, Discovery, Repository, UnitStatus, WorkTree
+from docustack.rule_changes import NewRules
 from docustack.terrateam import TerrateamConfiguration
 from tests.workflows.commits import Commits
 
@@ -112,6 +113,7 @@ class World:
         self.configuration: Configuration | None = configuration
         self.problems: tuple[str, ...] = ()
         self.lines: dict[str, int] = {}
+        self.new_rules: NewRules | None = None
         self.facts: dict[int, PullRequestFacts] = {}
         self.reviews: list[Review] = []
         self.seconds = 0
@@ -200,7 +202,7 @@ class World:
             merge_base="b" * 40,
             tree_commit="c" * 40,
         )
-        return CheckedOut(tree=tree, changed_files=(), host="here")
+        return CheckedOut(tree=tree, changed_files=(), host="here", new_rules=self.new_rules)
 
     @activity.defn
     async def remove_work_tree(self, _: RemoveWorkTree) -> Nothing:
