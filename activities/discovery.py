@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from posixpath import basename, dirname
@@ -16,8 +16,9 @@ from activities.processes import run_process
 from activities.terragrunt_command import TerragruntCommand, child_environment
 from activities.unit_work import heartbeats
 from docustack.changed_units import changed_units
+from docustack.deletions import find_deletions, may_have_taken_over
 from docustack.errors import ErrorType
-from docustack.repository import Discovery, WorkTree
+from docustack.repository import ChangedFile, Discovery, UnitStatus, WorkTree
 from docustack.unit_graph import FoundUnit, UnitGraph, UnreadableGraph, parse_find, parse_graph_dependencies
 from docustack.unit_inputs import unit_inputs
 from docustack.unit_reads import SCANNED_SUFFIXES, UNIT_FILES, Tree, static_dependencies
@@ -59,7 +60,29 @@ class Units:
         )
         units = [*(unit.unit for unit in discovery.changed), *discovery.also_affected]
         inputs = await asyncio.to_thread(unit_inputs, graph, tree, blobs, units, request.terrateam)
-        return discovery.model_copy(update={"warnings": (*discovery.warnings, *warnings), "inputs": inputs})
+        discovery = discovery.model_copy(update={"warnings": (*discovery.warnings, *warnings), "inputs": inputs})
+        return await self._with_deletions(request, discovery, changed_files, graph)
+
+    async def _with_deletions(
+        self, request: Discover, discovery: Discovery, changed_files: Sequence[ChangedFile], merged: UnitGraph
+    ) -> Discovery:
+        """What the base branch alone can tell of deleted units: it still has them."""
+        deleted = [unit.unit for unit in discovery.changed if unit.status is UnitStatus.DELETED]
+        if not deleted:
+            return discovery
+        base = request.tree.of_base()
+        root = await self._work_trees.ensure(base)
+        blobs = await self._work_trees.mirror(base.repository).list_files(base.tree_commit)
+        tree = await self._read_tree(base, blobs)
+        graph, _ = _with_lost_units(await self.graph(root), tree)
+        inputs = await asyncio.to_thread(unit_inputs, graph, tree, blobs, deleted, request.terrateam)
+        return discovery.model_copy(
+            update={
+                "deletions": find_deletions(discovery.changed, changed_files, graph, merged),
+                "may_have_taken_over": may_have_taken_over(changed_files, merged),
+                "inputs": {**discovery.inputs, **inputs},
+            }
+        )
 
     async def graph(self, root: Path) -> UnitGraph:
         """The units of a folder, by Terragrunt's own account."""

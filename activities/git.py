@@ -108,14 +108,14 @@ class Git:
         One that a killed process left half made is made anew; in a ready one nothing is touched, whatever Terragrunt
         has written there.
         """
-        path = self.work_tree_path(tree.run_id)
+        path = self.work_tree_path(tree.folder)
         if _is_ready(path, tree.tree_commit):
             return path
         mirror = self.mirror(tree.repository)
         async with mirror.exclusive() as lock:
             if not _is_ready(path, tree.tree_commit):
                 await self._bring_commits(mirror, tree, lock)
-                await self._remove(mirror, tree.run_id, lock)
+                await self._remove(mirror, tree.folder, lock)
                 await self._add(mirror, tree, path, lock)
         return path
 
@@ -123,8 +123,8 @@ class Git:
         path = self._data_dir / "mirrors" / f"{_safe(repository.owner)}+{_safe(repository.name)}.git"
         return Mirror(path, repository, self._clone_url(repository), self._token)
 
-    def work_tree_path(self, run_id: str) -> Path:
-        return self._data_dir / "worktrees" / _safe(run_id)
+    def work_tree_path(self, folder: str) -> Path:
+        return self._data_dir / "worktrees" / _safe(folder)
 
     async def _bring_commits(self, mirror: Mirror, tree: WorkTree, lock: int) -> None:
         """On another host than the one that checked out first, the commits come again and the merge is made again."""
@@ -142,7 +142,7 @@ class Git:
     async def _add(self, mirror: Mirror, tree: WorkTree, path: Path, lock: int) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         # The ref keeps the commits from being collected as garbage for as long as the run may ask for them.
-        await git(mirror.path, "update-ref", _kept_ref(tree.run_id), tree.tree_commit, lock=lock)
+        await git(mirror.path, "update-ref", _kept_ref(tree.folder), tree.tree_commit, lock=lock)
         command = ("worktree", "add", "--quiet", "--force", "--detach", str(path), tree.tree_commit)
         await git(mirror.path, *command, lock=lock)
         directory = _git_directory(path)

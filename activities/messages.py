@@ -11,6 +11,7 @@ from docustack.model import Model
 from docustack.plans import Change, DependencyOutputs, Digest, PlanRecord, PlanSummary
 from docustack.repository import ChangedFile, Repository, WorkTree
 from docustack.rule_changes import NewRules
+from docustack.state_document import OwnedResources as OwnedResources  # noqa: PLC0414 - an answer too
 from docustack.terragrunt_errors import StateLock
 from docustack.terrateam import TerrateamConfiguration
 
@@ -89,6 +90,7 @@ class UnitRequest(Model):
     pull_request: int | None = None
     timeout_minutes: int = 30
     text_limit: int = 60_000  # characters of redacted output to return for comments
+    destroy: bool = False  # the unit is deleted: it is planned for destruction, in a tree that still has it
 
 
 class PlanRequest(UnitRequest):
@@ -106,14 +108,6 @@ class OutputsAnswer(Model):
     """The present outputs of a unit's direct dependencies, as digests."""
 
     dependencies: tuple[DependencyOutputs, ...]
-
-
-class OwnedResources(Model):
-    """What a unit's state holds: (at most 200 of) the addresses; `known` is False where it could not be read."""
-
-    known: bool
-    addresses: tuple[str, ...] = ()
-    count: int = 0
 
 
 class CoverageRequest(Model):

@@ -14,7 +14,7 @@ from activities.processes import run_process
 from activities.terragrunt_command import TerragruntCommand
 from activities.unit_work import Unit, unit_failure
 from docustack.errors import ErrorType
-from docustack.plan_document import Json, changes, digest_plan, parse_document, summarize
+from docustack.plan_document import Json, changes, destroyed_types, digest_plan, parse_document, summarize
 from docustack.plan_text import cut_middle, plan_text
 from docustack.plans import Change, DependencyOutputs, OutputsKind, PlanRecord
 from docustack.redaction import Redactor
@@ -102,7 +102,7 @@ class Planning:
             try:
                 async with self._reader.preparing(unit.folder):
                     done = await run_process(
-                        self._command.plan(binary),
+                        self._command.plan(binary, destroy=unit.request.destroy),
                         cwd=unit.folder,
                         environ=unit.environ,
                         log=log,
@@ -150,6 +150,8 @@ class Planning:
             text=text_ref,
             log=log_ref,
             text_preview=cut_middle(text, request.text_limit),
+            destroy=request.destroy,
+            destroys=destroyed_types(made.document),
         )
 
     async def _changes(self, record: PlanRecord) -> list[Change]:

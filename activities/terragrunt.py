@@ -25,7 +25,7 @@ from activities.messages import (
     StateLockAnswer,
     UnitRequest,
 )
-from activities.owned_resources import owned_resources
+from activities.owned_resources import look_at_state
 from activities.planning import Planning
 from activities.state_locks import StateLocks
 from activities.terragrunt_command import TerragruntCommand
@@ -58,9 +58,9 @@ class Terragrunt:
         self._work_trees = work_trees
         self._command = command
         self._environ = dict(os.environ if environ is None else environ)
-        reader = UnitReader(command, scratch)
-        disclosure = Disclosure(command, artifacts, reader, scratch)
-        self._planning = Planning(command, artifacts, reader, disclosure, scratch)
+        self._reader = UnitReader(command, scratch)
+        disclosure = Disclosure(command, artifacts, self._reader, scratch)
+        self._planning = Planning(command, artifacts, self._reader, disclosure, scratch)
         results = ApplyResults(self._planning, disclosure, artifacts)
         self._applying = Applying(command, artifacts, results, data_dir, host, lease, cancel_grace, renew)
         self._state_locks = StateLocks(command, artifacts, disclosure, data_dir, host, lease, cancel_grace)
@@ -80,9 +80,9 @@ class Terragrunt:
 
     @activity.defn
     async def list_resources(self, request: UnitRequest) -> OwnedResources:
-        """What a unit owns, by its state; asked for a unit that a pull request deletes, in the tree that has it."""
+        """What a unit owns, by its state; of one that a pull request deletes in the tree that still has it."""
         async with heartbeating(lambda: "reading state"):
-            return await owned_resources(self._command, await self._open(request, changes=False))
+            return await look_at_state(self._command, self._reader, await self._open(request, changes=False))
 
     @activity.defn
     async def plan_coverage(self, request: CoverageRequest) -> CoverageAnswer:

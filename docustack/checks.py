@@ -69,19 +69,36 @@ def plan_check(outcomes: Sequence[UnitOutcome], left: Collection[str] = (), link
     return _completed("success", f"{counted(len(outcomes), 'unit')}: {tally(outcomes)}", table)
 
 
-def apply_check(outcomes: Sequence[UnitOutcome], left: Collection[str] = (), links: Links = NO_LINKS) -> Check:
-    """All applies of a run; `left` are changed units that no apply has reached yet."""
-    if not outcomes and not left:
+def apply_check(
+    outcomes: Sequence[UnitOutcome],
+    left: Collection[str] = (),
+    links: Links = NO_LINKS,
+    *,
+    not_destroyed: Collection[str] = (),
+) -> Check:
+    """All applies of a run; `left` are changed units that no apply has reached yet.
+
+    Deleted units that are `not_destroyed` don't hold up the merge, since it may be meant so, but are no success either:
+    `neutral`.
+    """
+    if not outcomes and not left and not not_destroyed:
         return _completed("success", "Nothing to apply", "No unit of this pull request has changes to apply.")
     table = _table(outcomes, links) if outcomes else ""
     waiting = f"Not applied yet: {code_list(sorted(left), 50)}." if left else ""
-    summary = "\n\n".join(part for part in (waiting, table) if part)
+    standing = f"Deleted here and not destroyed: {code_list(sorted(not_destroyed), 50)}." if not_destroyed else ""
+    summary = "\n\n".join(part for part in (waiting, standing, table) if part)
     if bad := _bad_end(outcomes, "applied"):
         return _completed(*bad, summary)
     done = [outcome for outcome in outcomes if outcome.phase in (UnitPhase.APPLIED, UnitPhase.NO_CHANGES)]
     everything = len(outcomes) + len(left)
     title = f"{len(done):,} of {counted(everything, 'unit')} applied"
-    return _completed("success" if len(done) == everything else "action_required", title, summary)
+    if len(done) != everything:
+        return _completed("action_required", title, summary)
+    if not_destroyed:
+        are = "is" if len(not_destroyed) == 1 else "are"
+        stands = f"{counted(len(not_destroyed), 'deleted unit')} {are} not destroyed"
+        return _completed("neutral", f"{title}; {stands}" if everything else stands, summary)
+    return _completed("success", title, summary)
 
 
 def plan_only_check(message: str) -> Check:

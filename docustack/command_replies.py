@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from docustack.comment_text import inline_code
 
 OPTIONS_REPLY = (
-    "Options are not supported in comments, so nothing was started. A command takes directories only, such as "
-    "`terrateam plan dev/us-east-1/vpc`."
+    "There is no such option, so nothing was started. A command takes directories, such as "
+    "`terrateam plan dev/us-east-1/vpc`, and `terrateam apply` has the one option `--destroy`."
 )
 SCHEDULE_REPLY = (
     "An apply can't be scheduled from a comment, so nothing was started. Comment `terrateam apply` when it is time."
@@ -17,9 +17,24 @@ TAG_QUERY_REPLY = (
 )
 
 
+def misspelt_option_reply(option: str, suggestion: str) -> str:
+    return (
+        f"{inline_code(option, 60)} is not an option, so nothing was started. Did you mean {inline_code(suggestion)}?"
+    )
+
+
 def misspelt_reply(action: str, suggestion: str) -> str:
     return (
         f"{inline_code(action, 60)} is not a command, so nothing was started. Did you mean {inline_code(suggestion)}?"
+    )
+
+
+def no_destroy_option_reply(action: str, prefix: str) -> str:
+    """`plan --destroy` and the like: what the pull request deletes is planned for destruction by itself."""
+    return (
+        f"Only `apply` has the option `--destroy`, and {inline_code(action)} hasn't, so nothing was started. What the "
+        "pull request deletes is planned for destruction by itself; "
+        f"{inline_code(prefix + ' apply --destroy')} carries it out."
     )
 
 

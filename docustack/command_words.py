@@ -4,6 +4,11 @@ from collections.abc import Sequence
 
 ACTIONS = ("plan", "apply", "unlock", "help")
 
+DESTROY_OPTION = "--destroy"
+"""The one option there is: `apply --destroy` destroys the units that the pull request deletes, too."""
+
+_LONG_DASHES = ("\u2013", "\u2014")
+
 _SYNONYMS = {
     "preview": "plan",
     "replan": "plan",
@@ -30,7 +35,8 @@ UNSUPPORTED = {
     "feedback": "Tell the people who run DocuStack for you.",
     "tag": "Name directories instead.",
     "destroy": (
-        "Nothing is destroyed by a comment: delete what you no longer need from the unit's code, and apply that plan."
+        "Delete the unit's folder in a pull request: its destruction is planned there, and `terrateam apply --destroy` "
+        "carries it out."
     ),
     "import": "It is done by hand, in the unit's directory: `terragrunt import ADDRESS ID`.",
     "refresh": "A plan reads the real state of everything: comment `plan` instead.",
@@ -75,6 +81,17 @@ def nearest_action(word: str) -> str | None:
     allowed = 1 if len(lowered) <= 4 else 2
     distances = sorted((_slips(lowered, action), action) for action in ACTIONS)
     return distances[0][1] if lowered and distances[0][0] <= allowed else None
+
+
+def is_option(word: str) -> bool:
+    """Does it look like an option of a command line? Phones and editors make one long dash of two."""
+    return word.startswith("-") or (word.startswith(_LONG_DASHES) and is_misspelt_destroy(word))
+
+
+def is_misspelt_destroy(option: str) -> bool:
+    """Was `--destroy` meant: with other dashes, as Terraform writes it, or a slip or two away?"""
+    word = option.lower().lstrip("".join(("-", *_LONG_DASHES))).strip(".,;:!?\"'`")
+    return _slips(word, DESTROY_OPTION.lstrip("-")) <= 2
 
 
 def _slips(one: str, other: str) -> int:

@@ -10,12 +10,24 @@ from docustack.command_replies import (
     SCHEDULE_REPLY,
     TAG_QUERY_REPLY,
     filler_reply,
+    misspelt_option_reply,
     misspelt_reply,
+    no_destroy_option_reply,
     several_commands_reply,
     unknown_action_reply,
     unsupported_reply,
 )
-from docustack.command_words import ACTIONS, FILLERS, UNSUPPORTED, is_prose, looks_like_directory, nearest_action
+from docustack.command_words import (
+    ACTIONS,
+    DESTROY_OPTION,
+    FILLERS,
+    UNSUPPORTED,
+    is_misspelt_destroy,
+    is_option,
+    is_prose,
+    looks_like_directory,
+    nearest_action,
+)
 from docustack.comment_text import without_control
 from docustack.model import Model
 
@@ -38,10 +50,11 @@ class Command(Model):
 
     kind: CommandKind
     directories: tuple[str, ...] = ()
+    destroy: bool = False  # of an apply: destroy the units that the pull request deletes, too
 
     def written(self, prefix: str = "terrateam") -> str:
         """The command as a person would type it."""
-        return " ".join((prefix, self.kind.value, *self.directories))
+        return " ".join((prefix, self.kind.value, *((DESTROY_OPTION,) if self.destroy else ()), *self.directories))
 
 
 class Misunderstood(Model):
@@ -135,6 +148,11 @@ def _arguments(text: str) -> tuple[str, ...]:
 
 
 def _command(kind: CommandKind, arguments: tuple[str, ...], line: str, prefix: str) -> Command | Misunderstood | None:
+    destroy = kind is CommandKind.APPLY and DESTROY_OPTION in map(str.lower, arguments)
+    if destroy:
+        arguments = tuple(word for word in arguments if word.lower() != DESTROY_OPTION)
+    if wrong := _wrong_option(kind, arguments, prefix):
+        return Misunderstood(text=line, nearest=wrong.nearest, reply=wrong.reply)
     if reply := _wrong_argument(kind, arguments):
         return Misunderstood(text=line, nearest=f"{prefix} {kind}", reply=reply)
     words = tuple(word.removeprefix("dir:") for word in arguments if word.lower() != "or")
@@ -142,18 +160,32 @@ def _command(kind: CommandKind, arguments: tuple[str, ...], line: str, prefix: s
     directories = [word for word in words if word not in fillers]
     if is_prose(directories):
         return None
-    command = Command(kind=kind, directories=tuple(dict.fromkeys(map(normalize_directory, directories))))
+    named = tuple(dict.fromkeys(map(normalize_directory, directories)))
+    command = Command(kind=kind, directories=named, destroy=destroy)
     if fillers:
         suggestion = command.written(prefix)
         return Misunderstood(text=line, nearest=suggestion, reply=filler_reply(" ".join(fillers), suggestion))
     return command
 
 
+def _wrong_option(kind: CommandKind, arguments: tuple[str, ...], prefix: str) -> Misunderstood | None:
+    """There is one option, and only `apply` has it; what looks like it is answered with it."""
+    wrong = next((word for word in arguments if is_option(word)), None)
+    if wrong is None:
+        return None
+    if not is_misspelt_destroy(wrong):
+        return Misunderstood(text=wrong, nearest=f"{prefix} {kind}", reply=OPTIONS_REPLY)
+    named = tuple(normalize_directory(word) for word in arguments if looks_like_directory(word))
+    suggestion = Command(kind=CommandKind.APPLY, directories=named, destroy=True).written(prefix)
+    reply = (
+        misspelt_option_reply(wrong, suggestion) if kind is CommandKind.APPLY else no_destroy_option_reply(kind, prefix)
+    )
+    return Misunderstood(text=wrong, nearest=suggestion, reply=reply)
+
+
 def _wrong_argument(kind: CommandKind, arguments: tuple[str, ...]) -> str | None:
     """What Terrateam or a command line would take here and this engine doesn't."""
     lowered = [word.lower() for word in arguments]
-    if any(word.startswith("-") for word in lowered):
-        return OPTIONS_REPLY
     if kind is CommandKind.APPLY and "at" in lowered and lowered[-1].endswith("z") and lowered[-1][:4].isdigit():
         return SCHEDULE_REPLY
     scoped = any(re.match(r"(?!dir:)\w+:\S", word) for word in lowered)

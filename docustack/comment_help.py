@@ -8,6 +8,7 @@ _COMMANDS = (
     ("plan <dir>", "Plan specific directory"),
     ("apply", "Apply all planned changes"),
     ("apply <dir>", "Apply specific directory"),
+    ("apply --destroy", "Apply all planned changes, and destroy the units that the pull request deletes"),
     ("unlock", "Release state lock"),
     ("help", "Show available commands"),
 )

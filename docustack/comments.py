@@ -8,6 +8,7 @@ from docustack.comment_help import help_comment
 from docustack.comment_limits import cut_middle, fitted
 from docustack.comment_plan_text import NO_CHANGES, as_diff, essence, plan_line, without_plan_line
 from docustack.comment_text import code_list, fence, fold, inline_code, link, prose
+from docustack.deletion_texts import destroy_note
 from docustack.errors import ErrorType
 from docustack.plans import ArtifactRef, OutputsKind, PlanRecord
 from docustack.runs import UnitOutcome, UnitPhase
@@ -135,7 +136,7 @@ def _with_plan(outcome: UnitOutcome, plan: PlanRecord, head: list[str], links: L
     if note := preview_note(plan):
         head.append(note)
     if plan.destroy:
-        head.append("> **Destroys** everything that this unit owns.")
+        head.append(destroy_note(plan))
     if outcome.message:
         head.append(prose(outcome.message))
     head.append("### Plan Output")

@@ -65,6 +65,8 @@ class Environment(Section):
     """`plan-only`: plan and comment, never apply; unless given as the whole file has it."""
     auto_apply_on_merge: Flag = False
     """Apply by itself what a merged pull request has planned and not applied (read, not yet carried out)."""
+    allow_destroy: Flag = False
+    """Let a plain `apply` destroy units that the pull request deletes, without the words `apply --destroy`."""
     trust_temporal_operators: Flag = False
     """Count a bare `approve` signal from Temporal's own UI or CLI, though nobody has verified who sent it."""
 

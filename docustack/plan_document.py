@@ -3,15 +3,18 @@
 import hashlib
 import hmac
 import json
+from collections import Counter
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from docustack.plans import Change, Digest, PlanSummary
+from docustack.plans import Change, Digest, PlanSummary, TypeCount
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
 WHOLE = "*"
 """The attribute of a change that is about a resource as a whole: a delete, a forget, a move, an import."""
+
+_TYPES = 20
 
 _ACTIONS: dict[tuple[str, ...], str] = {
     ("create",): "create",
@@ -41,6 +44,14 @@ def summarize(document: dict[str, Json]) -> PlanSummary:
         destroy=sum("delete" in each for each in actions),
         outputs_changed=sum(_actions(change) not in ((), ("no-op",)) for _, change in _output_changes(document)),
     )
+
+
+def destroyed_types(document: dict[str, Json]) -> tuple[TypeCount, ...]:
+    """What the plan destroys, counted by type, the most first; of more than 20 types the rest counts as `others`."""
+    found = Counter(str(entry.get("type", "")) for _, entry in _resources(document) if _destroys(entry))
+    counts = [TypeCount(type=name, count=number) for name, number in sorted(found.items(), key=lambda each: -each[1])]
+    rest = sum(each.count for each in counts[_TYPES:])
+    return (*counts[:_TYPES], TypeCount(type="others", count=rest)) if rest else tuple(counts)
 
 
 def changes(document: dict[str, Json]) -> tuple[Change, ...]:
@@ -82,6 +93,10 @@ def _resources(document: dict[str, Json]) -> Iterator[tuple[str, dict[str, Json]
     for entry in _objects(document.get("resource_changes")):
         deposed = entry.get("deposed")
         yield str(entry.get("address", "")) + (f" (deposed {deposed})" if deposed else ""), entry
+
+
+def _destroys(entry: dict[str, Json]) -> bool:
+    return "delete" in _actions(_object(entry.get("change")))
 
 
 def _resource_changes(document: dict[str, Json]) -> Iterator[tuple[str, dict[str, Json]]]:

@@ -40,6 +40,13 @@ class PlanSummary(Model):
         return not (self.add or self.change or self.destroy or self.outputs_changed)
 
 
+class TypeCount(Model):
+    """So many resources of one type: `2` of `aws_subnet`."""
+
+    type: str
+    count: int
+
+
 class PlanRecord(Model):
     """One saved plan; binary, JSON and text lie in the artifact store, here are only references.
 
@@ -59,9 +66,10 @@ class PlanRecord(Model):
     text: ArtifactRef
     log: ArtifactRef
     text_preview: str = ""  # redacted plan text, cut to the request's `text_limit`
-    destroy: bool = False
     inputs: Digest = ""  # of all files that the unit reads in the tree; empty in a record of an older version
     base_commit: str = ""  # the tip of the base branch that the head was merged into
+    destroy: bool = False  # of a deleted unit, from the tree that still has it: everything that it owns goes away
+    destroys: tuple[TypeCount, ...] = ()  # what goes away, by type (at most 20 of them)
     spent: bool = False  # an apply of it has begun: it is never applied again, only compared with
     shown_at: str = ""  # since when people can read it, by GitHub's clock: approvals before that don't count for it
 

@@ -44,5 +44,6 @@ def take_comment(
         directories=command.directories,
         comment_id=event.comment_id,
         head_commit=state.facts.head_commit,
+        destroy=command.destroy,
     )
     return [Sign(comment_id=event.comment_id, content="eyes"), *take_command(state, run, key)]

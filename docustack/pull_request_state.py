@@ -20,6 +20,7 @@ class RunToStart(Model):
     automatic: bool = False
     comment_id: int | None = None
     head_commit: str = ""  # the head when it was asked for
+    destroy: bool = False
 
 
 class ActiveRun(Model):
@@ -31,6 +32,7 @@ class ActiveRun(Model):
     actor: str
     directories: tuple[str, ...] = ()
     waiting: bool = False  # at its gate: nothing is being changed
+    destroy: bool = False
 
 
 class PastRun(Model):

@@ -8,7 +8,7 @@ from docustack.pull_request_replies import (
     moved_reply,
     queued_reply,
 )
-from docustack.pull_request_state import PullRequestState, RunToStart
+from docustack.pull_request_state import ActiveRun, PullRequestState, RunToStart
 from docustack.runs import Operation
 
 
@@ -26,7 +26,7 @@ def take_command(state: PullRequestState, run: RunToStart, key: str) -> list[Act
     if active is None:
         return [StartRun(run=run)]
     if active.operation is Operation.APPLY and active.waiting:
-        if run.operation is Operation.APPLY and set(run.directories) <= set(active.directories or run.directories):
+        if _is_the_same_apply(active, run):
             return [SignalRun(run_id=active.run_id, actor=run.actor)]
         reason = SUPERSEDED_BY_UNLOCK if run.operation is Operation.UNLOCK else SUPERSEDED_BY_PLAN
         return [*supersede(state, reason), StartRun(run=run)]
@@ -35,6 +35,12 @@ def take_command(state: PullRequestState, run: RunToStart, key: str) -> list[Act
     state.queue.append(run)
     waits = Reply(key=key, body=queued_reply(run.operation, active.operation, active.run_id, len(state.queue)))
     return [waits, SignalRun(run_id=active.run_id)]  # a run that is no more is found by not reaching it
+
+
+def _is_the_same_apply(active: ActiveRun, run: RunToStart) -> bool:
+    """A yes to what waits, not another command: no less is named in it, and it destroys no more and no less."""
+    within = set(run.directories) <= set(active.directories or run.directories)
+    return run.operation is Operation.APPLY and within and run.destroy == active.destroy
 
 
 def next_run(state: PullRequestState) -> list[Action]:

@@ -167,6 +167,7 @@ def started(state: PullRequestState, run_id: str, run: RunToStart) -> None:
         head_commit=state.facts.head_commit,
         actor=run.actor,
         directories=run.directories,
+        destroy=run.destroy,
     )
     if run.operation is Operation.PLAN and not run.directories:
         state.planned_head, state.plan_again = state.facts.head_commit, False

@@ -34,6 +34,16 @@ class WorkTree(Model):
     head_commit: str  # the pull request's head; equals base_commit for a run without a pull request
     merge_base: str
     tree_commit: str  # what lies in the tree: the merge of head into base
+    name: str = ""  # of its folder, where the run has another one beside its own
+
+    @property
+    def folder(self) -> str:
+        """The name of its folder on a host."""
+        return self.name or self.run_id
+
+    def of_base(self) -> "WorkTree":
+        """The base branch as the run has met it, in a folder beside the run's own: it still has the deleted units."""
+        return self.model_copy(update={"name": f"{self.run_id}-base", "tree_commit": self.base_commit})
 
 
 class UnitStatus(StrEnum):
@@ -51,6 +61,18 @@ class ChangedUnit(Model):
     because: tuple[str, ...]  # changed files that it consists of, includes, reads or sources
 
 
+class Deletion(Model):
+    """A unit whose folder the pull request deletes: what it was on the base branch, and who still names it."""
+
+    unit: str
+    environment: str | None
+    in_base: bool = True  # False: the base branch has lost it meanwhile, by somebody else's doing
+    dependencies: tuple[str, ...] = ()  # direct ones, as the base branch has them
+    dependants: tuple[str, ...] = ()  # units that depended on it directly, as the base branch has them
+    needed_by: tuple[str, ...] = ()  # units that still depend on it with the pull request merged
+    renamed_to: str | None = None  # the added unit that has its file, as git sees it
+
+
 class Discovery(Model):
     """What a pull request changes, by units.
 
@@ -64,3 +86,5 @@ class Discovery(Model):
     excluded_files: tuple[str, ...] = ()  # changed files that .terrateam/config.yml leaves out
     warnings: tuple[str, ...] = ()
     inputs: dict[str, str] = {}  # of changed and affected units: the digest of all files that each one reads
+    deletions: tuple[Deletion, ...] = ()  # more about the deleted ones of `changed`
+    may_have_taken_over: tuple[str, ...] = ()  # units whose own file changes, where others are deleted

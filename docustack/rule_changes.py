@@ -34,6 +34,7 @@ _FIRST = (
     "approvals.from",
     "approvals.minimum",
     "auto_apply_on_merge",
+    "allow_destroy",
     "mode",
     "trust_temporal_operators",
     "branch",

@@ -37,6 +37,11 @@ def refusal_comment(message: str) -> str:
     return _within(f"⛔ {told}")
 
 
+def notice_comment(told: Sequence[str]) -> str:
+    """Something that a person should know of a run that goes on."""
+    return _within("⚠️ " + "\n\n".join(prose(message) for message in told))
+
+
 def error_comment(message: str) -> str:
     """Something broke outside of any unit."""
     return _within(f"❌ {prose(message, 20_000)}")

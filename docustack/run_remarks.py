@@ -1,28 +1,22 @@
 """What a run has to say beside its units: files that nobody reads, deleted units, units that were left out."""
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
 
 from docustack.access import Decision
 from docustack.comment_limits import BODY_LIMIT, closed, head_of, size
 from docustack.comment_text import code_list, counted, enumerated, fold, inline_code, prose
-from docustack.repository import ChangedUnit, Discovery, UnitStatus
+from docustack.deletion_texts import deletion_remark
+from docustack.deletions import DeletedUnit
+from docustack.repository import Discovery, UnitStatus
 
 _FOLDED_FROM = 10
-_NOTHING: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
-def remarks(
-    discovery: Discovery, warnings: Sequence[str] = (), *, still_owned: Mapping[str, Sequence[str]] = _NOTHING
-) -> list[str]:
-    """One text for each thing that the person should know; none where all is plain.
-
-    `still_owned`: for each deleted unit the addresses in its state, as far as they are known.
-    """
+def remarks(discovery: Discovery, warnings: Sequence[str] = (), *, deleted: Sequence[DeletedUnit] = ()) -> list[str]:
+    """One text for each thing that the person should know; none where all is plain."""
     changed = discovery.changed
-    deleted = [unit for unit in changed if unit.status is UnitStatus.DELETED]
     outside = [unit.unit for unit in changed if unit.environment is None and unit.status is not UnitStatus.DELETED]
-    told = [_deleted(unit, still_owned.get(unit.unit)) for unit in deleted]
+    told = [text for each in deleted if (text := deletion_remark(each))]
     if outside:
         lie = "lies" if len(outside) == 1 else "lie"
         told.append(
@@ -72,17 +66,6 @@ def deferred_message(waits_for: Sequence[str]) -> str:
     units = code_list(tuple(waits_for)) or "a unit that it depends on"
     has = "has" if len(waits_for) <= 1 else "have"
     return f"Waits for the first apply of {units}, which {has} no outputs yet."
-
-
-def _deleted(unit: ChangedUnit, owned: Sequence[str] | None) -> str:
-    name = inline_code(unit.unit)
-    if owned is not None and not owned:
-        return f"{name} is deleted here. Its state holds nothing, so nothing is left behind."
-    owns = f"It still owns {counted(len(owned), 'resource')}: {code_list(tuple(owned))}. " if owned else ""
-    return (
-        f"{name} is deleted here, and a merge destroys nothing of what it owns in the cloud. {owns}"
-        f"To destroy it, run `terragrunt destroy` in {name} at the base branch, before the merge."
-    )
 
 
 def _them(files: Sequence[str]) -> str:

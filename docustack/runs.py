@@ -82,6 +82,7 @@ class RunInput(Model):
     deferred: tuple[str, ...] = ()  # for an apply: units whose plan waits for a dependency's first apply
     applied: tuple[str, ...] = ()  # for an apply: units that were applied at this head already
     draft: bool = False
+    destroy: bool = False  # an apply by the words `apply --destroy`
 
     @property
     def to_apply(self) -> set[str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from docustack.comment_limits import BODY_LIMIT, closed, cut_middle, fair_shares, head_of, size
 from docustack.comment_text import counted, fence, fold, html, inline_code, link, prose, table_code
 from docustack.comments import NO_LINKS, Links, log_url, plan_output, preview_note, status, what_to_do
+from docustack.deletion_texts import destroy_note
 from docustack.plans import PlanSummary
 from docustack.runs import ENDED_BADLY, UnitOutcome, UnitPhase
 from docustack.slack_messages import total
@@ -74,8 +75,9 @@ def _bad_first(outcomes: Sequence[UnitOutcome]) -> list[UnitOutcome]:
 def _row(outcome: UnitOutcome, links: Links) -> str:
     counts: PlanSummary | None = outcome.summary or (outcome.plan.summary if outcome.plan else None)
     numbers = (str(counts.add), str(counts.change), str(counts.destroy)) if counts else ("", "", "")
-    preview = " (preview)" if outcome.phase is UnitPhase.PLANNED and outcome.plan and outcome.plan.is_preview else ""
-    result = link(status(outcome) + preview, log_url(outcome, links))
+    plan = outcome.plan if outcome.phase is UnitPhase.PLANNED else None
+    kind = " (destruction)" if plan and plan.destroy else " (preview)" if plan and plan.is_preview else ""
+    result = link(status(outcome) + kind, log_url(outcome, links))
     return f"| {table_code(outcome.unit, 200)} | {result} | {' | '.join(numbers)} |"
 
 
@@ -134,8 +136,14 @@ def _plan_fold(outcome: UnitOutcome, room: int, links: Links, prefix: str) -> st
     if outcome.plan is None or outcome.plan.summary.is_empty:
         return ""
     body = plan_output(outcome.plan, room, log_url(outcome, links), folded=False)
-    note = preview_note(outcome.plan)
-    return fold(f"<code>{unit}</code>", f"{note}\n\n{body}" if note else body)
+    notes = [preview_note(outcome.plan), *_about_destruction(outcome)]
+    return fold(f"<code>{unit}</code>", "\n\n".join(part for part in (*notes, body) if part))
+
+
+def _about_destruction(outcome: UnitOutcome) -> list[str]:
+    if outcome.plan is None or not outcome.plan.destroy:
+        return []
+    return [destroy_note(outcome.plan), prose(outcome.message)]
 
 
 def _apply_fold(outcome: UnitOutcome, room: int, links: Links, prefix: str) -> str:

@@ -97,7 +97,7 @@ def waves_by_environment(
     result: list[list[str]] = []
     while left:
         waiting = {unit for group in left.values() for unit in group}
-        free = [name for name in order if name in left and not _reach(left[name], needs) & (waiting - left[name])]
+        free = [name for name in order if name in left and not reach(left[name], needs) & (waiting - left[name])]
         if not free:
             return result + waves(waiting, dependencies)
         result += waves(left.pop(free[0]), dependencies)
@@ -111,12 +111,21 @@ def in_apply_order(configuration: Configuration, dependencies: Dependencies, uni
 
 def skipped_because(unit: str, dependencies: Dependencies, outcomes: Mapping[str, UnitOutcome]) -> str | None:
     """Why a unit is not applied: a unit that it depends on, directly or not, did not end well; None where all did."""
-    for other in sorted(_reach([unit], dependencies) - {unit}):
+    bad = ended_badly_before(unit, dependencies, outcomes)
+    return f"It depends on `{bad.unit}`, which {how_it_ended(bad)}." if bad else None
+
+
+def ended_badly_before(unit: str, order: Dependencies, outcomes: Mapping[str, UnitOutcome]) -> UnitOutcome | None:
+    """The end of a unit that has to come first, directly or not, and did not end well."""
+    for other in sorted(reach([unit], order) - {unit}):
         ended = outcomes.get(other)
         if ended is not None and ended.phase in ENDED_BADLY:
-            how = "was skipped" if ended.phase is UnitPhase.SKIPPED else "failed"
-            return f"It depends on `{other}`, which {how}."
+            return ended
     return None
+
+
+def how_it_ended(outcome: UnitOutcome) -> str:
+    return "was skipped" if outcome.phase is UnitPhase.SKIPPED else "failed"
 
 
 def dependants(units: Collection[str], dependencies: Dependencies) -> set[str]:
@@ -125,15 +134,16 @@ def dependants(units: Collection[str], dependencies: Dependencies) -> set[str]:
     for unit, needed in dependencies.items():
         for other in needed:
             reverse.setdefault(other, set()).add(unit)
-    return _reach(units, reverse)
+    return reach(units, reverse)
 
 
 def _needs(selected: set[str], dependencies: Dependencies) -> dict[str, set[str]]:
     """For each selected unit the selected ones that it depends on, directly or through others."""
-    return {unit: _reach([unit], dependencies) & selected for unit in selected}
+    return {unit: reach([unit], dependencies) & selected for unit in selected}
 
 
-def _reach(start: Iterable[str], edges: Dependencies) -> set[str]:
+def reach(start: Iterable[str], edges: Dependencies) -> set[str]:
+    """All that these units lead to, directly or not; they themselves only where they lead back to themselves."""
     reached: set[str] = set()
     ahead = [other for unit in start for other in edges.get(unit, ())]
     while ahead:
@@ -146,7 +156,7 @@ def _reach(start: Iterable[str], edges: Dependencies) -> set[str]:
 
 def _cycle(stuck: set[str], dependencies: Dependencies) -> list[str]:
     """The shortest circle through the first of the units that wait for themselves."""
-    start = min(unit for unit in stuck if unit in _reach([unit], dependencies))
+    start = min(unit for unit in stuck if unit in reach([unit], dependencies))
     paths = [[start]]
     seen: set[str] = set()
     for path in paths:

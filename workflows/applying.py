@@ -8,6 +8,7 @@ from temporalio.exceptions import ActivityError
 from workflows import gate, policies
 from workflows.apply_order import record_apply
 from workflows.calls import call
+from workflows.deletions import refuse_destruction, with_what_remains
 from workflows.failures import error_type_of, failed_outcome, was_told
 from workflows.reporting import Report
 from workflows.run_state import Refused, Run
@@ -25,6 +26,8 @@ with workflow.unsafe.imports_passed_through():
         OutputsAnswer,
     )
     from activities.terragrunt import Terragrunt
+    from docustack.deletion_texts import DESTROYED, no_outputs_to_destroy_with
+    from docustack.destroy_order import destroy_waves, not_destroyed_because
     from docustack.errors import ErrorType
     from docustack.events import pull_request_workflow_id
     from docustack.locks import ConfirmGrants
@@ -44,12 +47,17 @@ _PLAN_AGAIN = (ErrorType.STALE_PLAN, ErrorType.INTERRUPTED)
 
 
 def all_waves(run: Run) -> list[list[str]]:
-    """The units of the run in the order in which they are applied: by environment, then by dependencies."""
+    """The units of the run in the order in which they are applied: by environment, then by dependencies.
+
+    What is destroyed comes after everything that is applied, dependants first.
+    """
     found: list[list[str]] = []
+    destroyed = [unit for unit in run.state.selected if run.destroys(unit)]
+    applied = [unit for unit in run.state.selected if unit not in destroyed]
     for environment in run.environments():
-        units = [unit for unit in run.state.selected if run.environment_of(unit) == environment]
+        units = [unit for unit in applied if run.environment_of(unit) == environment]
         found += waves(units, run.discovery.dependencies)
-    return found
+    return found + destroy_waves(run.configuration, run.order, destroyed)
 
 
 def remaining_waves(run: Run) -> list[list[str]]:
@@ -68,12 +76,11 @@ async def apply_wave(run: Run, report: Report, wave: list[str], *, first: bool) 
                 _skip(run, report, unit, refused.message)
             return
     limit = asyncio.Semaphore(run.configuration.apply.parallelism)
+    left_alone = await refuse_destruction(run, wave)
 
     async def apply_one(unit: str) -> None:
         async with limit:
-            reason = skipped_because(unit, run.discovery.dependencies, run.state.outcomes) or _earlier_failure(
-                run, unit
-            )
+            reason = left_alone.get(unit) or _earlier_failure(run, unit)
             if reason:
                 _skip(run, report, unit, reason)
                 return
@@ -84,9 +91,13 @@ async def apply_wave(run: Run, report: Report, wave: list[str], *, first: bool) 
 
 
 def _earlier_failure(run: Run, unit: str) -> str | None:
-    """Environments are applied in order: after a failure in dev nothing goes on to staging."""
-    own = run.environment_of(unit)
-    for other in run.state.outcomes.values():
+    """What comes first did not end well; and environments are applied in order: after a failure in dev no staging."""
+    own, outcomes = run.environment_of(unit), run.state.outcomes
+    if run.destroys(unit):
+        return not_destroyed_because(unit, own, run.order, outcomes)
+    if reason := skipped_because(unit, run.discovery.dependencies, outcomes):
+        return reason
+    for other in outcomes.values():
         if other.environment != own and other.phase in (UnitPhase.FAILED, UnitPhase.UNKNOWN):
             return f"`{other.unit}` failed, and `{own}` comes after `{other.environment}`."
     return None
@@ -129,6 +140,8 @@ class UnitApply:
             if self._begun and not was_told(error):
                 outcome = outcome.model_copy(update={"phase": UnitPhase.UNKNOWN})
             outcome = outcome.model_copy(update={"plan": self._spent()})
+            if self._run.destroys(self._unit):
+                outcome = await with_what_remains(self._run, outcome)
         except asyncio.CancelledError:
             if self._begun:
                 outcome = self._outcome(UnitPhase.UNKNOWN, message=_CUT_OFF, error_type=ErrorType.CANCELLED)
@@ -179,7 +192,8 @@ class UnitApply:
 
     async def _make_sure_of_plan(self) -> UnitOutcome | None:
         """Plan again unless the plan was made from what the dependencies give now; None when it may be applied."""
-        if self._plan is not None and not self._plan.spent:
+        destroys = self._run.destroys(self._unit)
+        if self._plan is not None and not self._plan.spent and self._plan.destroy is destroys:
             if not self._plan.dependencies:
                 return None
             present = await self._present_outputs()
@@ -191,6 +205,9 @@ class UnitApply:
                 dependency.unit for dependency in (answer.record.dependencies if answer.record else ())
             )
             names = ", ".join(f"`{unit}`" for unit in waits_for)
+            if destroys:
+                message = no_outputs_to_destroy_with(waits_for)
+                return self._outcome(UnitPhase.FAILED, message=message, error_type=ErrorType.NO_OUTPUTS)
             return self._outcome(
                 UnitPhase.FAILED,
                 message=(
@@ -247,7 +264,7 @@ class UnitApply:
             )
         finally:
             self._run.applying -= 1
-        outcome = self._outcome(UnitPhase.APPLIED)
+        outcome = self._outcome(UnitPhase.APPLIED, message=DESTROYED if plan.destroy else "")
         return outcome.model_copy(update={"summary": answer.summary, "text": answer.text, "log": answer.log})
 
     async def _after_interruption(self, error: ActivityError) -> None:

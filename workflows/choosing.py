@@ -2,15 +2,23 @@
 
 from temporalio import workflow
 
+from workflows.deletions import choose_destructions, undestroyed
 from workflows.reporting import Report
 from workflows.run_state import Refused, Run
 
 with workflow.unsafe.imports_passed_through():
     from docustack.access import decide_branch
-    from docustack.checks import plan_only_check
+    from docustack.checks import apply_check, plan_only_check
+    from docustack.deletion_texts import deletion_remark
+    from docustack.destroy_order import destroy_waves
     from docustack.modes import is_plan_only, plan_only_refusal, plan_only_remark
-    from docustack.repository import ChangedUnit, UnitStatus
-    from docustack.run_comments import nothing_to_apply_comment, refusal_comment, unknown_directory_comment
+    from docustack.repository import UnitStatus
+    from docustack.run_comments import (
+        nothing_to_apply_comment,
+        notice_comment,
+        refusal_comment,
+        unknown_directory_comment,
+    )
     from docustack.run_remarks import remarks
     from docustack.runs import Operation
     from docustack.units import UnknownDirectory, in_apply_order, select
@@ -20,24 +28,43 @@ def choose_units(run: Run) -> None:
     """The units of this run: what changed, narrowed to the directories of the command."""
     discovery = run.discovery
     warnings = run.state.loaded.warnings if run.state.loaded else ()
-    run.state.remarks = remarks(discovery, warnings, still_owned=run.state.still_owned)
-    present = [unit for unit in discovery.changed if is_workable(unit)]
-    names = [unit.unit for unit in present]
+    run.state.remarks = remarks(discovery, warnings, deleted=run.state.deleted)
+    names = workable_units(run)
     if run.configuration.pull_requests.plan_also_affected:
         names += [unit for unit in discovery.also_affected if run.configuration.environment_of(unit)]
     if run.start.directories:
         try:
             names = list(select(names, run.start.directories))
         except UnknownDirectory as unknown:
-            raise Refused(unknown_directory_comment(unknown.directory, unknown.changed)) from None
-    run.state.selected = in_apply_order(run.configuration, discovery.dependencies, names)
+            raise Refused(_no_such_directory(run, unknown)) from None
+    destroyed = [unit for unit in names if run.deletes(unit)]
+    applied = [unit for unit in names if unit not in destroyed]
+    run.state.selected = [
+        *in_apply_order(run.configuration, discovery.dependencies, applied),
+        *(unit for wave in destroy_waves(run.configuration, run.order, destroyed) for unit in wave),
+    ]
     if run.start.operation is Operation.PLAN:
         run.state.remarks += [plan_only_remark(found) for found in run.plan_only(run.state.selected)]
 
 
-def is_workable(unit: ChangedUnit) -> bool:
-    """A deleted unit is reported, never planned; one outside every environment has no rules to go by."""
-    return unit.status is not UnitStatus.DELETED and unit.environment is not None
+def workable_units(run: Run) -> list[str]:
+    """What changes within the environments, deleted units as far as they are destroyed; an unlock wants all of them."""
+    unlocks = run.start.operation is Operation.UNLOCK
+    return [
+        unit.unit
+        for unit in run.discovery.changed
+        if unit.environment is not None
+        and (unit.status is not UnitStatus.DELETED or run.destroys(unit.unit) or (unlocks and run.deletes(unit.unit)))
+    ]
+
+
+def _no_such_directory(run: Run, unknown: UnknownDirectory) -> str:
+    """Where a command names a deleted unit that is not destroyed, it is told why."""
+    try:
+        kept = select(run.deleted, [unknown.directory])
+    except UnknownDirectory:
+        return unknown_directory_comment(unknown.directory, unknown.changed)
+    return "\n\n".join(deletion_remark(run.deleted[unit]) for unit in kept)
 
 
 def choose_what_to_apply(run: Run, report: Report) -> None:
@@ -53,11 +80,17 @@ def choose_what_to_apply(run: Run, report: Report) -> None:
     reasons = list(dict.fromkeys([*never.values(), *elsewhere.values()]))
     told = "\n\n".join(reasons)
     chosen = [unit for unit in wanted if unit not in never and unit not in elsewhere]
+    chosen, standing = choose_destructions(run, chosen)
+    if standing and not chosen:
+        check = None if elsewhere else apply_check((), not_destroyed=undestroyed(run))
+        raise Refused("\n\n".join([*reasons, *standing]), on_check=bool(elsewhere), check=check)
     if not chosen:
         check = plan_only_check(told) if never and not elsewhere and state.new_rules is None else None
         raise Refused(told or nothing_to_apply_comment(state.selected, start), on_check=bool(reasons), check=check)
     if reasons:
         report.say("left-out", refusal_comment(told))
+    if standing:
+        report.say("not-destroyed", notice_comment(standing))
     state.selected = chosen
     for plan in start.plans:
         if plan.unit in chosen:
@@ -79,15 +112,15 @@ def left_to_plan(run: Run) -> list[str]:
     """Changed units of the pull request that neither this run nor an earlier one has planned."""
     start = run.start
     known = {plan.unit for plan in start.plans} | set(start.deferred) | set(start.applied)
-    changed = {unit.unit for unit in run.discovery.changed if is_workable(unit)}
-    return sorted(changed - set(run.state.outcomes) - known)
+    return sorted(set(workable_units(run)) - set(run.state.outcomes) - known)
 
 
 def left_to_apply(run: Run) -> list[str]:
     """Changed units of the pull request that have a plan, and that neither this run nor an earlier one applied.
 
-    What is plan-only is not left over: it is never applied.
+    What is plan-only is not left over: it is never applied. Nor are deleted units: `undestroyed` has them.
     """
     start = run.start
-    left = start.to_apply - set(run.state.outcomes) - set(start.applied)
+    destroyed = {plan.unit for plan in start.plans if plan.destroy}
+    left = start.to_apply - destroyed - set(run.state.outcomes) - set(start.applied)
     return sorted(unit for unit in left if not is_plan_only(run.configuration, unit))

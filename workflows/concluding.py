@@ -5,6 +5,7 @@ from collections.abc import Collection
 from temporalio import workflow
 
 from workflows.choosing import left_to_apply, left_to_plan
+from workflows.deletions import undestroyed
 from workflows.reporting import Report
 from workflows.rules import with_new_rules
 from workflows.run_state import Run
@@ -26,7 +27,8 @@ def conclude(run: Run, report: Report) -> None:
         case Operation.PLAN:
             _conclude_plan(run, report, outcomes, why)
         case Operation.APPLY:
-            report.check(_with_plan_only(run, apply_check(outcomes, left=left_to_apply(run)), run.start.to_apply))
+            check = apply_check(outcomes, left=left_to_apply(run), not_destroyed=undestroyed(run))
+            report.check(_with_plan_only(run, check, run.start.to_apply))
             report.slack(apply_failed(why) if failed else apply_completed())
             report.react("confused" if failed else "rocket")
         case Operation.UNLOCK:
@@ -44,10 +46,10 @@ def _conclude_plan(run: Run, report: Report, outcomes: tuple[UnitOutcome, ...], 
 
 
 def _conclude_what_is_never_applied(run: Run, report: Report, outcomes: tuple[UnitOutcome, ...]) -> None:
-    """Nothing has changes, or only what is plan-only: no apply will come and set the other check."""
+    """Nothing has changes but what is plan-only or only deleted: maybe no apply will come and set the other check."""
     to_apply = [outcome.unit for outcome in outcomes if outcome.phase is not UnitPhase.NO_CHANGES]
-    if not to_apply:
-        report.check_of_apply(apply_check(()))
+    if all(run.destroys(unit) for unit in to_apply):
+        report.check_of_apply(apply_check((), not_destroyed=to_apply))
     elif all(is_plan_only(run.configuration, unit) for unit in to_apply):
         told = "\n\n".join(plan_only_remark(found) for found in run.plan_only(to_apply))
         report.check_of_apply(plan_only_check(told))

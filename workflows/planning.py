@@ -14,6 +14,7 @@ from workflows.unit_calls import plan_unit
 with workflow.unsafe.imports_passed_through():
     from activities.messages import PlanAnswer
     from docustack.access import decide_access
+    from docustack.deletion_texts import destroy_message, no_outputs_to_destroy_with
     from docustack.run_remarks import deferred_message, not_planned_remark
     from docustack.runs import Operation, UnitOutcome, UnitPhase
 
@@ -54,9 +55,16 @@ def planned_outcome(run: Run, unit: str, answer: PlanAnswer) -> UnitOutcome:
     """A plan, a plan of nothing, or a unit that waits for its dependency's first apply."""
     environment = run.environment_of(unit)
     record = answer.record
+    if record is None and run.destroys(unit):
+        message = no_outputs_to_destroy_with(answer.waits_for)
+        return UnitOutcome(unit=unit, environment=environment, phase=UnitPhase.FAILED, message=message)
     if record is None:
         message = deferred_message(answer.waits_for)
         return UnitOutcome(unit=unit, environment=environment, phase=UnitPhase.DEFERRED, message=message)
     nothing_to_do = record.summary.is_empty and not record.is_preview
     phase = UnitPhase.NO_CHANGES if nothing_to_do else UnitPhase.PLANNED
-    return UnitOutcome(unit=unit, environment=environment, phase=phase, plan=record, log=record.log)
+    message = ""
+    if record.destroy:
+        rules, prefix = run.configuration.environments[environment], run.configuration.comment_prefixes[0]
+        message = destroy_message(run.deleted[unit], rules, prefix)
+    return UnitOutcome(unit=unit, environment=environment, phase=phase, plan=record, log=record.log, message=message)

@@ -1,27 +1,17 @@
 """The beginning of every run: the rules of the base branch, the work tree, the units that have changed."""
 
-import asyncio
-
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
 
 from workflows import policies
 from workflows.calls import call
 from workflows.run_state import Refused, Run
-from workflows.unit_calls import unit_policy
 
 with workflow.unsafe.imports_passed_through():
     from activities.discovery import Units
     from activities.git import Git
     from activities.installation import Surroundings
-    from activities.messages import CheckOut, Discover, LoadConfiguration, Nothing, OwnedResources, UnitRequest
-    from activities.terragrunt import Terragrunt
-    from docustack.repository import ChangedUnit, UnitStatus
+    from activities.messages import CheckOut, Discover, LoadConfiguration, Nothing
     from docustack.run_comments import configuration_problem_comment
-
-
-DELETED_UNITS_LOOKED_AT = 20
-"""Of more units deleted at once only the names are told."""
 
 
 async def read_rules(run: Run) -> None:
@@ -70,41 +60,6 @@ async def find_units(run: Run) -> None:
     )
 
 
-async def look_at_deleted_units(run: Run) -> None:
-    """What a deleted unit still owns is asked in the base branch's tree, which still has its folder."""
-    deleted = [
-        unit
-        for unit in run.discovery.changed
-        if unit.status is UnitStatus.DELETED and unit.environment in run.configuration.environments
-    ][:DELETED_UNITS_LOOKED_AT]
-    answers = await asyncio.gather(*(_owned(run, unit) for unit in deleted))
-    run.state.still_owned = {
-        unit.unit: answer.addresses for unit, answer in zip(deleted, answers, strict=True) if answer.known
-    }
-
-
-async def _owned(run: Run, unit: ChangedUnit) -> OwnedResources:
-    assert unit.environment is not None
-    tree = run.tree.model_copy(update={"run_id": base_tree_id(run), "tree_commit": run.tree.base_commit})
-    try:
-        return await call(
-            Terragrunt.list_resources,
-            UnitRequest(
-                tree=tree,
-                unit=unit.unit,
-                environment_name=unit.environment,
-                environment=run.configuration.environments[unit.environment],
-                actor=run.start.actor,
-                pull_request=run.start.pull_request.number,
-            ),
-            summary=unit.unit,
-            policy=unit_policy(run, unit.environment),
-        )
-    except ActivityError as error:
-        workflow.logger.warning("the state of %s could not be read: %s", unit.unit, error.cause)
-        return OwnedResources(known=False)
-
-
 def base_tree_id(run: Run) -> str:
     """The name of the work tree of the base branch, beside the run's own."""
-    return f"{run.start.run_id}-base"
+    return run.tree.of_base().folder

@@ -208,6 +208,7 @@ class PullRequestWorkflow:
                         applied=applied,
                         comment_id=run.comment_id,
                         draft=facts.draft,
+                        destroy=run.destroy,
                     )
                 ),
                 id=f"run:{run_id}",

@@ -14,10 +14,11 @@ from workflows.applying import all_waves, apply_wave, remaining_waves
 from workflows.calls import call
 from workflows.choosing import choose_units, choose_what_to_apply
 from workflows.concluding import conclude
+from workflows.deletions import look_at_deletions
 from workflows.failures import message_of
 from workflows.locking import LockAnswers, take_locks
 from workflows.planning import drop_what_may_not_be_planned, plan_units
-from workflows.preparing import base_tree_id, find_units, look_at_deleted_units, read_rules
+from workflows.preparing import base_tree_id, find_units, read_rules
 from workflows.reporting import ONE_COMMENT_EACH, Report
 from workflows.rules import mark_new_rules, rules_guard
 from workflows.run_state import OperatorSignal, Refused, Run, RunStart, RunState, RunView
@@ -143,8 +144,8 @@ class RunWorkflow:
             if run.start.draft and run.start.automatic and not run.configuration.pull_requests.plan_drafts:
                 raise Refused("This pull request is a draft; it is planned once it is ready for review.", on_check=True)
             await find_units(run)
-            if run.start.operation is Operation.PLAN:
-                await look_at_deleted_units(run)
+            if run.start.operation is not Operation.UNLOCK:
+                await look_at_deletions(run)
             choose_units(run)
         match run.start.operation:
             case Operation.PLAN:

@@ -11,6 +11,8 @@ with workflow.unsafe.imports_passed_through():
     from docustack.approvals import ShownPlan, says_the_same, shown_plan
     from docustack.checks import Check
     from docustack.configuration import Configuration
+    from docustack.deletions import DeletedUnit, Fate
+    from docustack.destroy_order import order_of
     from docustack.model import Model, State
     from docustack.modes import PlanOnly, plan_only
     from docustack.packing import Packed
@@ -48,7 +50,7 @@ class RunState(State):
     discovery: Packed[Discovery | None] = None
     selected: list[str] = []  # units of this run, in the order in which they are worked on
     remarks: list[str] = []  # sentences for the person, beside the units' own comments
-    still_owned: dict[str, tuple[str, ...]] = {}  # deleted units whose state could be read
+    deleted: Packed[list[DeletedUnit]] = []  # what becomes of the units that the pull request deletes
     started_at: datetime | None = None
     phases: dict[str, UnitPhase] = {}
     outcomes: Packed[dict[str, UnitOutcome]] = {}
@@ -161,6 +163,23 @@ class Run:
             for unit in units
             if unit in self.state.shown and self.environment_of(unit) == environment
         ]
+
+    @property
+    def deleted(self) -> dict[str, DeletedUnit]:
+        return {each.unit: each for each in self.state.deleted}
+
+    def deletes(self, unit: str) -> bool:
+        """Is it one whose folder only the base branch has?"""
+        return any(each.unit == unit and each.in_base for each in self.discovery.deletions)
+
+    def destroys(self, unit: str) -> bool:
+        """Is it planned for destruction?"""
+        return any(each.unit == unit and each.fate is Fate.DESTROY for each in self.state.deleted)
+
+    @property
+    def order(self) -> dict[str, tuple[str, ...]]:
+        """For each unit those that come before it: its dependencies, or of a deleted one who depended on it."""
+        return order_of(self.discovery, self.state.deleted)
 
     def environment_of(self, unit: str) -> str:
         """The environment of a unit that was selected: only units within one are."""

@@ -9,7 +9,7 @@ from workflows.reporting import Report
 from workflows.run_state import Run
 
 with workflow.unsafe.imports_passed_through():
-    from activities.messages import FreeStateLock, PlanAnswer, PlanRequest, StateLockAnswer
+    from activities.messages import FreeStateLock, PlanAnswer, PlanRequest, StateLockAnswer, UnitRequest
     from activities.terragrunt import Terragrunt
 
 
@@ -18,10 +18,11 @@ def unit_policy(run: Run, environment: str) -> ActivityConfig:
     return policies.plan_config(policies.environment_queue(environment), run.configuration.plan.timeout_minutes)
 
 
-def plan_request(run: Run, unit: str) -> PlanRequest:
+def unit_request(run: Run, unit: str) -> UnitRequest:
+    """A deleted unit is worked on in the base branch's tree, which still has it."""
     environment = run.environment_of(unit)
-    return PlanRequest(
-        tree=run.tree,
+    return UnitRequest(
+        tree=run.tree.of_base() if run.deletes(unit) else run.tree,
         unit=unit,
         environment_name=environment,
         environment=run.configuration.environments[environment],
@@ -29,7 +30,12 @@ def plan_request(run: Run, unit: str) -> PlanRequest:
         pull_request=run.start.pull_request.number,
         timeout_minutes=run.configuration.plan.timeout_minutes,
         text_limit=Report.text_limit(run),
+        destroy=run.destroys(unit),
     )
+
+
+def plan_request(run: Run, unit: str) -> PlanRequest:
+    return PlanRequest(**dict(unit_request(run, unit)))
 
 
 async def plan_unit(run: Run, unit: str) -> PlanAnswer:

@@ -143,6 +143,49 @@ async def test_added_deleted_and_moved_units_are_told_apart(trees: Git, origin: 
     }
 
 
+async def test_a_deleted_unit_is_told_with_its_neighbours_on_the_base_branch_and_who_still_names_it(
+    trees: Git, origin: Origin
+) -> None:
+    head = origin.on("feature").commit(
+        {
+            "dev/a/terragrunt.hcl": None,
+            "dev/b/terragrunt.hcl": None,
+            "dev/c/terragrunt.hcl": UNIT + 'dependencies { paths = ["../b"] }\n# more\n',
+        }
+    )
+    # Others go on meanwhile: a unit that the branch has never seen is no deleted one, and depends on one that is.
+    late = {"dev/late/terragrunt.hcl": UNIT + 'dependency "a" { config_path = "../a" }\n'}
+    origin.on("main").commit({**late, "dev/others/terragrunt.hcl": UNIT})
+    _, discovery = await found(trees, head)
+    assert statuses(discovery) == {
+        "dev/a": UnitStatus.DELETED,
+        "dev/b": UnitStatus.DELETED,
+        "dev/c": UnitStatus.MODIFIED,
+    }
+    a, b = discovery.deletions
+    assert (a.dependencies, a.dependants, a.needed_by) == ((), ("dev/b", "dev/late"), ("dev/late",))
+    assert (b.dependencies, b.dependants, b.needed_by) == (("dev/a",), ("dev/c",), ("dev/c",))
+    assert a.in_base
+    assert discovery.may_have_taken_over == ("dev/c",)
+
+
+async def test_a_unit_that_others_have_deleted_meanwhile_is_not_in_the_base_any_more(
+    trees: Git, origin: Origin
+) -> None:
+    head = origin.on("feature").commit({"prod/a/terragrunt.hcl": None})
+    origin.on("main").commit({"prod/a/terragrunt.hcl": None, "README.md": "y"})
+    _, discovery = await found(trees, head)
+    assert [(each.unit, each.in_base) for each in discovery.deletions] == [("prod/a", False)]
+
+
+async def test_a_moved_unit_is_a_rename_even_where_its_file_has_changed_a_little(trees: Git, origin: Origin) -> None:
+    origin.on("feature").move("dev/b", "dev/moved")
+    head = origin.commit({"dev/moved/terragrunt.hcl": TREE["dev/b/terragrunt.hcl"] + "# moved\n"})
+    _, discovery = await found(trees, head)
+    assert {each.unit: each.renamed_to for each in discovery.deletions} == {"dev/b": "dev/moved"}
+    assert "dev/moved" in discovery.may_have_taken_over
+
+
 @pytest.mark.parametrize(
     "path,units",
     [

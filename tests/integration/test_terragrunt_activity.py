@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from activities.messages import CoverageRequest
+from activities.messages import CoverageRequest, PlanRequest
 from activities.terragrunt_command import TerragruntCommand
 from docustack.errors import ErrorType
-from docustack.plans import OutputsKind, PlanSummary, PlanVerdict, judge_plan
+from docustack.plans import OutputsKind, PlanRecord, PlanSummary, PlanVerdict, TypeCount, judge_plan
 from tests.integration.units import MOCK, Worker, apply, depends_on, failure, new_worker, plan
 
 
@@ -133,6 +133,107 @@ async def test_local_state_inside_the_work_tree_serves_dependants(worker: Worker
     await apply(worker, await plan(worker, "dev/a"))
     assert await outputs(worker, "dev/b") == {"dev/a": OutputsKind.REAL}
     assert "real-a-b" in await apply(worker, await plan(worker, "dev/b"))
+
+
+# ---- destruction ---------------------------------------------------------------------------------------------------
+
+
+def destroying(worker: Worker, unit: str) -> PlanRequest:
+    return worker.plan_request(unit).model_copy(update={"destroy": True})
+
+
+async def destruction(worker: Worker, unit: str) -> PlanRecord:
+    answer = await worker.run(worker.terragrunt.plan_unit, destroying(worker, unit))
+    assert answer.record is not None
+    return answer.record
+
+
+async def test_a_destruction_is_planned_counted_and_applied_like_any_other_plan(worker: Worker) -> None:
+    await apply(worker, await plan(worker, "dev/a"))
+    record = await destruction(worker, "dev/a")
+    assert record.destroy
+    assert (record.summary.add, record.summary.destroy) == (0, 1)
+    assert record.destroys == (TypeCount(type="terraform_data", count=1),)
+    assert "# terraform_data.this will be destroyed" in record.text_preview
+    assert record.digest != (await plan(worker, "dev/a")).digest
+    text = await apply(worker, record)
+    assert "Resources: 0 added, 0 changed, 1 destroyed." in text
+    assert json.loads(worker.repository.state_of("dev/a").read_text())["resources"] == []
+    assert (await destruction(worker, "dev/a")).summary.is_empty
+
+
+async def test_no_secret_of_what_is_destroyed_leaves_the_worker(worker: Worker) -> None:
+    module = """
+variable "value" { type = string }
+variable "password" {
+  type      = string
+  sensitive = true
+}
+resource "terraform_data" "this" { input = { value = var.value, password = var.password } }
+output "password" {
+  value     = var.password
+  sensitive = true
+}
+"""
+    worker.repository.unit("dev/a", 'inputs = { value = "real", password = "correct-horse-battery" }', module)
+    await apply(worker, await plan(worker, "dev/a"))
+    record = await destruction(worker, "dev/a")
+    texts = [record.text_preview, *[await worker.artifacts.get_text(ref) for ref in (record.json_document, record.log)]]
+    assert all("correct-horse-battery" not in text for text in texts)
+    assert "correct-horse-battery" not in await apply(worker, record)
+
+
+async def test_a_unit_that_says_prevent_destroy_can_not_be_planned_for_destruction(worker: Worker) -> None:
+    await apply(worker, await plan(worker, "dev/a"))
+    worker.repository.unit("dev/a", 'prevent_destroy = true\ninputs = { value = "real" }')
+    error = await failure(worker.run(worker.terragrunt.plan_unit, destroying(worker, "dev/a")))
+    assert "prevent_destroy" in error.message
+    assert error.non_retryable
+
+
+async def test_a_destruction_that_fails_halfway_leaves_the_rest_which_is_planned_again(worker: Worker) -> None:
+    stuck = worker.repository.root / "stuck"
+    stuck.touch()
+    module = f"""
+variable "value" {{ type = string }}
+resource "terraform_data" "this" {{
+  provisioner "local-exec" {{
+    when    = destroy
+    command = "test ! -e {stuck}"
+  }}
+}}
+resource "terraform_data" "first" {{ input = terraform_data.this.id }}
+"""
+    worker.repository.unit("dev/a", 'inputs = { value = "real" }', module)
+    await apply(worker, await plan(worker, "dev/a"))
+    record = await destruction(worker, "dev/a")
+    assert record.summary.destroy == 2
+    await failure(worker.run(worker.terragrunt.apply_unit, worker.apply_request(record)))
+    left = await worker.run(worker.terragrunt.list_resources, destroying(worker, "dev/a"))
+    assert left.addresses == ("terraform_data.this",)
+    stuck.unlink()
+    again = await destruction(worker, "dev/a")
+    assert again.summary.destroy == 1
+    coverage = await worker.run(worker.terragrunt.plan_coverage, CoverageRequest(approved=record, new=again))
+    assert coverage.covered
+    await apply(worker, again)
+
+
+async def test_two_units_with_one_state_and_a_copied_state_are_known_by_place_and_lineage(worker: Worker) -> None:
+    await apply(worker, await plan(worker, "dev/a"))
+    same = worker.repository.unit("dev/same", 'inputs = { value = "real" }')
+    same.joinpath("terragrunt.hcl").write_text((worker.repository.root / "dev/a/terragrunt.hcl").read_text())
+    worker.repository.unit("dev/copy", 'inputs = { value = "real" }')
+    worker.repository.state_of("dev/copy").write_bytes(worker.repository.state_of("dev/a").read_bytes())
+    worker.repository.unit("dev/new", 'inputs = { value = "real" }')
+    looks = {
+        name: await worker.run(worker.terragrunt.list_resources, worker.unit_request(f"dev/{name}"))
+        for name in ("a", "same", "copy", "new")
+    }
+    assert looks["a"].location == looks["same"].location == f"local:{worker.repository.state_of('dev/a')}"
+    assert looks["a"].lineage == looks["same"].lineage == looks["copy"].lineage != ""
+    assert looks["copy"].location != looks["a"].location
+    assert (looks["new"].known, looks["new"].count, looks["new"].lineage) == (True, 0, "")
 
 
 # ---- coverage ----------------------------------------------------------------------------------------------------

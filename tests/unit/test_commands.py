@@ -169,7 +169,7 @@ def test_a_typo_is_answered_with_the_nearest_command(body: str, nearest: str) ->
         ("terrateam apply-autoapprove dev/a", "approvals"),
         ("terrateam gate approve token", "reviewing"),
         ("terrateam repo-config", "config check"),
-        ("terrateam destroy dev/a", "Nothing is destroyed"),
+        ("terrateam destroy dev/a", "`terrateam apply --destroy`"),
         ("terrateam plan tag:prod", "Tag queries"),
         ("terrateam plan (web or api) and prod", "Tag queries"),
         ("terrateam plan workspace:default", "Tag queries"),
@@ -177,8 +177,8 @@ def test_a_typo_is_answered_with_the_nearest_command(body: str, nearest: str) ->
         ("terrateam plan dir:a and not dir:b", "Tag queries"),
         ("terrateam apply at 2026-01-01T00:00:00Z", "scheduled"),
         ("terrateam apply dev/a at 2026-01-01T00:00:00Z", "scheduled"),
-        ("terrateam apply -target=aws_vpc.main", "Options"),
-        ("terrateam apply --auto-approve", "Options"),
+        ("terrateam apply -target=aws_vpc.main", "no such option"),
+        ("terrateam apply --auto-approve", "no such option"),
         ("terrateam frobnicate", "`terrateam help`"),
         ("terrateam frobnicate dev/a", "`terrateam help`"),
     ],
@@ -287,3 +287,49 @@ def test_a_line_that_markdown_takes_for_code_is_never_a_command(soup: str) -> No
     if parse(soup) == command("apply"):
         outside = [line for number, line in enumerate(lines) if number not in code]
         assert any(re.match(r"\s*`*(terrateam|@docustack)", line) for line in outside), only_code
+
+
+# ---- the one option ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "body,directories",
+    [
+        ("terrateam apply --destroy", ()),
+        ("terrateam apply dev/a --destroy", ("dev/a",)),
+        ("terrateam apply --destroy dev/a, dev/b", ("dev/a", "dev/b")),
+        ("docustack: APPLY --DESTROY.", ()),
+    ],
+)
+def test_apply_with_destroy_is_told_apart_from_apply(body: str, directories: tuple[str, ...]) -> None:
+    command = parse(body)
+    assert command == Command(kind=CommandKind.APPLY, directories=directories, destroy=True)
+    assert command.written() == " ".join(("terrateam apply --destroy", *directories))
+
+
+@pytest.mark.parametrize(
+    "body,nearest",
+    [
+        ("terrateam apply --destory", "terrateam apply --destroy"),
+        ("terrateam apply -destroy dev/a", "terrateam apply --destroy dev/a"),
+        ("terrateam apply \u2014destroy", "terrateam apply --destroy"),
+        ("terrateam apply --destroyed", "terrateam apply --destroy"),
+        ("terrateam plan --destroy", "terrateam apply --destroy"),
+        ("terrateam unlock -destroy", "terrateam apply --destroy"),
+    ],
+)
+def test_what_looks_like_the_option_starts_nothing_and_is_answered_with_it(body: str, nearest: str) -> None:
+    answer = parse(body)
+    assert isinstance(answer, Misunderstood)
+    assert answer.nearest == nearest
+    assert "nothing was started" in answer.reply
+    assert "apply --destroy" in answer.reply
+
+
+def test_a_sentence_about_the_option_is_no_command() -> None:
+    assert parse("terrateam apply --destroy is dangerous, so please don't") is None
+
+
+def test_two_applies_of_which_one_destroys_are_two_different_commands() -> None:
+    answer = parse("terrateam apply\nterrateam apply --destroy")
+    assert isinstance(answer, Misunderstood)

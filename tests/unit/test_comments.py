@@ -15,6 +15,7 @@ from docustack.comment_markers import find_marker, is_outdated, marker, outdated
 from docustack.comment_plan_text import as_diff, essence, without_plan_line
 from docustack.comment_text import code_list, fence, inline_code, link, moment, plain, prose, table_code
 from docustack.comments import Links, apply_comment, help_comment, plan_comment
+from docustack.deletions import DeletedUnit, Fate
 from docustack.errors import ErrorType
 from docustack.locks import Grant
 from docustack.plans import Change, DependencyOutputs, OutputsKind, PlanRecord, PlanSummary
@@ -537,6 +538,12 @@ def _discovery(name: str) -> Discovery:
     )
 
 
+def _deletion(name: str, fate: Fate) -> DeletedUnit:
+    return DeletedUnit(
+        unit=name, environment="dev", fate=fate, because=(name,), renamed_to=name, owned=1, addresses=(name,)
+    )
+
+
 def _grant(name: str) -> Grant:
     return Grant(unit=name, holder="pr", pull_request=7, actor=name, since=NOW, token=1)
 
@@ -556,7 +563,9 @@ TEXTS_WITH_NAMES: list[Callable[[str], str]] = [
     lambda name: refusal_comment(locks_held_comment([_grant(name)], NOW)),
     lambda name: waiting_for_approval_comment([name]),
     lambda name: refusal_comment(more_than_approved(name, [Change(address=name, action="create", attribute=name)])),
-    lambda name: remarks_comment(_discovery(name), remarks(_discovery(name), [name], still_owned={name + "x": [name]})),
+    lambda name: remarks_comment(
+        _discovery(name), remarks(_discovery(name), [name], deleted=[_deletion(name, fate) for fate in Fate])
+    ),
     lambda name: outdated("old", name),
     help_comment,
     error_comment,
@@ -659,8 +668,11 @@ def test_remarks_name_every_thing_that_a_person_should_know() -> None:
         excluded_files=("docs/a.md",),
         warnings=("odd",),
     )
-    body = remarks_comment(discovery, remarks(discovery, ["odd", "key"], still_owned={"dev/gone": ["aws_vpc.main"]}))
-    for part in ("`dev/gone` is deleted", "`aws_vpc.main`", "`terragrunt destroy`", "`lab/x` lies in no environment",
+    gone = DeletedUnit(
+        unit="dev/gone", environment="dev", fate=Fate.NEEDED, because=("dev/rds",), owned=1, addresses=("aws_vpc.main",)
+    )
+    body = remarks_comment(discovery, remarks(discovery, ["odd", "key"], deleted=[gone]))
+    for part in ("`dev/gone` is deleted", "`aws_vpc.main`", "`dev/rds` still depends", "`lab/x` lies in no environment",
                  "`scripts/a.sh`", "`docs/a.md`", "`dev/rds`", "key"):  # fmt: skip
         assert part in body
     assert body.count("odd") == 1

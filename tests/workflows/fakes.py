@@ -48,8 +48,8 @@ from docustack.access import GateFacts, Person, Review
 from docustack.configuration import Configuration
 from docustack.errors import NEVER_RETRIED, ErrorType
 from docustack.events import PullRequestFacts
-from docustack.plans import Change, DependencyOutputs, OutputsKind, PlanRecord, PlanSummary
-from docustack.repository import ChangedUnit, Discovery, Repository, UnitStatus, WorkTree
+from docustack.plans import Change, DependencyOutputs, OutputsKind, PlanRecord, PlanSummary, TypeCount
+from docustack.repository import ChangedUnit, Deletion, Discovery, Repository, UnitStatus, WorkTree
 from docustack.rule_changes import NewRules
 from docustack.terrateam import TerrateamConfiguration
 from tests.workflows.commits import Commits
@@ -127,6 +127,11 @@ class World:
         self.applied: list[str] = []
         self.applied_plans: list[PlanRecord] = []
         self.statuses: dict[str, UnitStatus] = {}
+        self.depended: dict[str, tuple[str, ...]] = {}  # deleted unit -> units that depended on it and stay
+        self.needed_by: dict[str, tuple[str, ...]] = {}  # deleted unit -> units that still depend on it
+        self.renames: dict[str, str] = {}
+        self.states: dict[str, OwnedResources] = {}  # what differs from one resource in a state of its own
+        self.looked_at: list[UnitRequest] = []
         self.changes_of_plan: dict[str, frozenset[str]] = {}
         self.hold_plans: asyncio.Event | None = None  # a plan waits for it
         self.hold_applies: asyncio.Event | None = None
@@ -219,7 +224,29 @@ class World:
             )
             for name in self.units
         )
-        return Discovery(changed=changed, dependencies={name: unit.dependencies for name, unit in self.units.items()})
+        stays = {name: unit.dependencies for name, unit in self.units.items() if not self._is_deleted(name)}
+        deletions = tuple(self._deletion(unit) for unit in changed if unit.status is UnitStatus.DELETED)
+        added = tuple(unit.unit for unit in changed if unit.status is UnitStatus.ADDED)
+        return Discovery(
+            changed=changed,
+            dependencies=stays,
+            deletions=deletions,
+            may_have_taken_over=added if deletions else (),
+        )
+
+    def _is_deleted(self, name: str) -> bool:
+        return self.statuses.get(name) is UnitStatus.DELETED
+
+    def _deletion(self, unit: ChangedUnit) -> Deletion:
+        dependants = {name for name, other in self.units.items() if unit.unit in other.dependencies}
+        return Deletion(
+            unit=unit.unit,
+            environment=unit.environment,
+            dependencies=self.units[unit.unit].dependencies,
+            dependants=tuple(sorted(dependants | {*self.depended.get(unit.unit, ())})),
+            needed_by=self.needed_by.get(unit.unit, ()),
+            renamed_to=self.renames.get(unit.unit),
+        )
 
     @activity.defn
     async def plan_unit(self, request: PlanRequest) -> PlanAnswer:
@@ -250,6 +277,8 @@ class World:
             text=key,
             log=key,
             text_preview=f"Plan of {request.unit}",
+            destroy=request.destroy,
+            destroys=(TypeCount(type="aws_db_instance", count=unit.summary.destroy),) if request.destroy else (),
         )
         return PlanAnswer(record=record)
 
@@ -259,7 +288,9 @@ class World:
 
     @activity.defn
     async def list_resources(self, request: UnitRequest) -> OwnedResources:
-        return OwnedResources(known=True, addresses=("aws_db_instance.main",), count=1)
+        self.looked_at.append(request)
+        default = OwnedResources(known=True, addresses=("aws_db_instance.main",), count=1, lineage=request.unit)
+        return self.states.get(request.unit, default)
 
     @activity.defn
     async def plan_coverage(self, request: CoverageRequest) -> CoverageAnswer:

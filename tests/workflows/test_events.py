@@ -5,7 +5,6 @@ import asyncio
 import pytest
 
 from docustack.errors import ErrorType
-from docustack.repository import UnitStatus
 from docustack.runs import RunStatus
 from tests.workflows.conftest import Stage
 from tests.workflows.fakes import Unit
@@ -180,14 +179,6 @@ async def test_a_pull_request_closed_during_an_apply_keeps_its_locks_until_the_a
     await asyncio.wait_for(stage.handle().result(), 20)
     assert stage.world.applied == [VPC]
     assert (await locks.query("table"))["grants"] == {}
-
-
-async def test_a_deleted_unit_is_told_of_and_never_planned(stage: Stage) -> None:
-    stage.world.statuses = {RDS: UnitStatus.DELETED}
-    await planned(stage, {VPC: Unit(), RDS: Unit()})
-    assert stage.world.units[RDS].plans == 0
-    assert stage.world.texts(f"`{RDS}` is deleted")
-    assert stage.world.texts("`aws_db_instance.main`")
 
 
 async def test_a_broken_configuration_is_told_and_nothing_starts(stage: Stage) -> None:

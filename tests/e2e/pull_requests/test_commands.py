@@ -75,25 +75,6 @@ def test_a_draft_is_planned_once_it_is_ready(world: SmallWorld) -> None:
     assert change.concluded("plan") == "success"
 
 
-def test_a_deleted_unit_is_reported_and_never_destroyed(world: SmallWorld) -> None:
-    path = "dev/deleted/unit"
-    change = open_change(world, "to-be-deleted", unit(path))
-    change.planned(path)
-    assert change.ended("terrateam apply") == "rocket"
-    change.merge()
-
-    deletion = open_change(world, "deletion", {"dev/deleted/README.md": "gone\n"})
-    deletion.push({}, deleted=[f"{path}/terragrunt.hcl", f"{path}/main.tf"])
-    told = deletion.wait_said(f"`{path}` is deleted here").replace("\\", "")
-    assert "destroys nothing" in told
-    assert "terraform_data.this" in told, "what it still owns is named"
-    assert "terragrunt destroy" in told
-    assert deletion.ended("terrateam apply") == "-1"
-    deletion.wait_said("Nothing to apply")
-    deletion.merge()
-    assert world.states.output(path) == "one-unit"
-
-
 def test_rules_are_those_of_the_base_branch(world: SmallWorld) -> None:
     """A pull request that lets everybody apply is judged by the rules as they are."""
     path = "dev/commands/rules"
