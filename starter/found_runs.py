@@ -24,7 +24,7 @@ from workflows import search_attributes
 from workflows.run_state import RunStart, RunView
 
 _AT_ONCE = 10
-_REMEMBERED = 200  # runs among which a wrong id is looked for
+REMEMBERED = 200  # runs among which a wrong id is looked for
 _Handle = WorkflowHandle[object, object]
 
 
@@ -56,6 +56,23 @@ class RunFilter:
         return " AND ".join(terms)
 
 
+def nearest_names(wanted: RunFilter, known: list[RunLine]) -> list[str]:
+    """What was probably meant by a name that no run has; nothing where the name is one that runs have."""
+    names = {
+        "environment": (wanted.environment, {name for run in known for name in run.environments}),
+        "unit": (wanted.unit, {name for run in known for name in run.units}),
+        "actor": (wanted.actor, {run.actor for run in known}),
+    }
+    hints = []
+    for what, (name, those) in names.items():
+        if name is None or name in those:
+            continue
+        close = difflib.get_close_matches(name, sorted(those), n=1)
+        meant = f"Did you mean {close[0]}?" if close else f"Runs have: {', '.join(sorted(those)[:20]) or 'none'}."
+        hints.append(f"No run has the {what} {name}. {meant}")
+    return hints
+
+
 async def list_runs(connection: Connection, wanted: RunFilter, limit: int) -> list[RunLine]:
     """The newest first."""
     found = [run async for run in connection.client.list_workflows(wanted.query(), limit=limit)]
@@ -79,7 +96,7 @@ async def find_run(connection: Connection, name: str) -> WorkflowExecutionDescri
         return described
     recent = {
         run.id.removeprefix(PREFIX): run
-        async for run in connection.client.list_workflows(RunFilter().query(), limit=_REMEMBERED)
+        async for run in connection.client.list_workflows(RunFilter().query(), limit=REMEMBERED)
     }
     beginning = [run_id for run_id in recent if wanted and run_id.startswith(wanted)]
     if len(beginning) == 1 and (described := await _describe(connection, beginning[0])) is not None:

@@ -11,7 +11,7 @@ from starter.answers import RunDetail
 from starter.client import Connection, with_temporal
 from starter.console import errors, output, print_json
 from starter.exit_codes import ExitCode
-from starter.found_runs import RunFilter, find_run, list_runs, read_run
+from starter.found_runs import REMEMBERED, RunFilter, find_run, list_runs, nearest_names, read_run
 from starter.options import JsonOption, RepositoryOption
 from starter.run_display import run_page, runs_table
 from starter.run_watching import Display, JsonDisplay, LineDisplay, LiveDisplay, watch
@@ -69,7 +69,12 @@ def list_(
         if len(runs) == limit:
             errors().print(f"These are the newest {limit}; --limit shows more.", style="dim")
     else:
-        errors().print("No run is like that." if wanted != RunFilter() else "There are no runs yet.")
+        everything = RunFilter(repository=wanted.repository)
+        errors().print("No run is like that." if wanted != everything else "There are no runs yet.")
+        if wanted != everything:
+            known = with_temporal(lambda connection: list_runs(connection, everything, REMEMBERED))
+            for hint in nearest_names(wanted, known):
+                errors().print(hint, style="dim")
 
 
 @app.command()

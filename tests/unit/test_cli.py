@@ -25,7 +25,7 @@ from starter.committed_rules import refuse_wrong_rules
 from starter.console import output
 from starter.exit_codes import CommandFailed, ExitCode
 from starter.found_pull_requests import planned_units
-from starter.found_runs import RunFilter
+from starter.found_runs import RunFilter, nearest_names
 from starter.listed_units import ListedUnit, ListedUnits
 from starter.run_display import live_page
 from starter.run_lines import shown_status, unit_lines
@@ -491,3 +491,14 @@ def test_rules_are_those_that_are_committed(tmp_path: Path) -> None:
         subprocess.run(["git", *command.split()], cwd=tmp_path, check=True)
     (tmp_path / "docustack.yaml").write_text("not committed")
     refuse_wrong_rules(tmp_path)
+
+
+def test_name_that_no_run_has_is_told_with_the_nearest() -> None:
+    run = RunLine(
+        run_id="a", workflow_id="run:a", operation=Operation.PLAN, status="succeeded", repository="o/r",
+        pull_request=1, actor="lead", environments=("dev",), units=("dev/vpc",), started_at=now(), seconds=1.0,
+    )  # fmt: skip
+    assert nearest_names(RunFilter(environment="dve"), [run]) == ["No run has the environment dve. Did you mean dev?"]
+    assert nearest_names(RunFilter(unit="dev/vcp"), [run]) == ["No run has the unit dev/vcp. Did you mean dev/vpc?"]
+    assert nearest_names(RunFilter(environment="zzzz"), [run]) == ["No run has the environment zzzz. Runs have: dev."]
+    assert nearest_names(RunFilter(environment="dev", actor="lead"), [run]) == []

@@ -24,7 +24,8 @@ def why_go_cannot_build(module: Path) -> str | None:
             capture_output=True, text=True, timeout=60, check=True,
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError) as error:
-        return f"`go version` doesn't run ({error})"
+        code = f"ends with {error.returncode}" if isinstance(error, subprocess.CalledProcessError) else str(error)
+        return f"{go} doesn't run: `go version` {code}"
     version = parse_go_version(done.stdout)
     wanted = parse_go_version((module / "go.mod").read_text())
     fetches = version >= FETCHES_TOOLCHAINS and os.environ.get("GOTOOLCHAIN") != "local"

@@ -37,9 +37,16 @@ class Terragrunt:
             return
         if reason := why_go_cannot_build(self._places.go_module):
             raise SetupError(
-                f"There is no Terragrunt >= {dotted(MINIMUM)} on PATH, and none can be built: {reason}.",
+                f"There is no Terragrunt >= {dotted(MINIMUM)} on PATH{self._too_old()}, "
+                f"and none can be built: {reason}.",
                 "Install one of the two: Terragrunt (https://terragrunt.gruntwork.io) or Go >= 1.21 (https://go.dev/dl).",
             )
+
+    def _too_old(self) -> str:
+        """What there is instead."""
+        path = candidate("terragrunt", self._places)
+        version = version_of(path, self._places) if path else None
+        return f" (there is {dotted(version)} at {path})" if version else ""
 
     def make(self, progress: Progress) -> None:
         if found := self._installed():
