@@ -45,6 +45,7 @@ class Disclosure:
     def __init__(self, command: TerragruntCommand, artifacts: ArtifactStore, reader: UnitReader, scratch: Path) -> None:
         self._command = command
         self._artifacts = artifacts
+        self._scratch = scratch
         self._dependency_secrets = DependencySecrets(command, reader, scratch, artifacts.digest_key)
 
     async def dependency_secrets(self, unit: Unit, look: Look) -> set[Secret]:
@@ -60,7 +61,7 @@ class Disclosure:
     async def redactor(
         self, unit: Unit, look: Look, documents: Iterable[Json], more: Iterable[Secret] = ()
     ) -> Redactor:
-        return await asyncio.to_thread(redactor_for, unit, look.rendered, [*documents], [*more])
+        return await asyncio.to_thread(redactor_for, unit, look.rendered, [*documents], [*more], [self._scratch])
 
     async def failure(
         self, unit: Unit, command: str, output: str, look: Look, more: Iterable[Secret] = ()

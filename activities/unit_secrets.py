@@ -21,11 +21,16 @@ _VAR_FILE = re.compile(r"--?var-file(?:=|$)")
 
 
 def redactor_for(
-    unit: Unit, rendered: Rendered, documents: Iterable[Json] = (), more: Iterable[Secret] = ()
+    unit: Unit,
+    rendered: Rendered,
+    documents: Iterable[Json] = (),
+    more: Iterable[Secret] = (),
+    folders: Iterable[Path] = (),
 ) -> Redactor:
     """Knows what Terraform marks as sensitive in the documents (plan, state) and in the modules' sources.
 
-    Blocking. `rendered` has the unit's inputs, as Terragrunt has evaluated them; `more` are secrets known otherwise.
+    Blocking. `rendered` has the unit's inputs, as Terragrunt has evaluated them; `more` are secrets known otherwise;
+    `folders` those of the worker that mean nothing elsewhere, beside the work tree.
     """
     secrets: set[Secret] = {*more}
     for document in documents:
@@ -39,7 +44,8 @@ def redactor_for(
         for name, value in unit.environ.items()
         if _OWN_CREDENTIALS.match(name) and len(value) >= _LEAST_CREDENTIAL
     }
-    return Redactor(secrets)
+    private = {str(path) for folder in [unit.root, *folders] for path in (folder, folder.resolve())}
+    return Redactor(secrets, private)
 
 
 def telling(values: Mapping[str, Json]) -> set[Secret]:

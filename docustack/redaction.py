@@ -22,9 +22,12 @@ _GAP = r"[\s│╷╵|]+"
 
 
 class Redactor:
-    """Knows the secrets of one unit; what it has been through holds none of them in any usual notation."""
+    """Knows the secrets of one unit: what it has been through holds none of them in any usual notation."""
 
-    def __init__(self, secrets: Iterable[Secret] = ()) -> None:
+    def __init__(self, secrets: Iterable[Secret] = (), folders: Iterable[str] = ()) -> None:
+        """`folders` are the worker's own: paths are told from there on, since they mean nothing elsewhere."""
+        each = "|".join(re.escape(folder.rstrip("/")) for folder in sorted(folders, key=len, reverse=True))
+        self._folders = re.compile(rf"(?:file://)?(?:{each})(?:(?P<inside>/)|(?![\w.-]))") if each else None
         anywhere: set[str] = set()
         patterns: dict[str, list[str]] = {}  # with the words without which it fits nowhere
         self._values: set[str] = set()
@@ -46,7 +49,10 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """The text with every secret masked."""
-        return mask_shapes(_cover(text, self._spans(text)))
+        text = _cover(text, self._spans(text))
+        if self._folders is not None:
+            text = self._folders.sub(lambda match: "" if match["inside"] else ".", text)
+        return mask_shapes(text)
 
     def document(self, document: Json) -> Json:
         """A JSON value with every secret masked, in keys too."""

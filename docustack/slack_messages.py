@@ -72,6 +72,15 @@ def apply_failed(message: str) -> str:
     return _with_message("Apply failed", message)
 
 
+def unit_failure(unit: str, message: str) -> str:
+    """What failed of which unit, for `plan_failed` and `apply_failed`; what to do about it is told in the comment."""
+    name = re.escape(unit)
+    headline = re.sub(rf"^`[^`]+` failed for {name}: ", "", message.strip().partition("\n")[0])
+    if not headline:
+        return unit
+    return headline if re.search(rf"(?<![\w/.-]){name}(?![\w/-])", headline) else f"{unit}: {headline}"
+
+
 def drift_detected(units: Sequence[str]) -> str:
     return f"Drift detected in {units_text(units)}"
 

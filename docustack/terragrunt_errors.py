@@ -1,6 +1,7 @@
 """Reads from the output of Terragrunt and Terraform what kind of failure it was, and what a person does about it."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from docustack.errors import ErrorType
@@ -151,22 +152,46 @@ def _diagnostics(lines: list[str]) -> list[str]:
     """Each `Error: …` of Terraform's or Terragrunt's with the lines that belong to it."""
     found: list[list[str]] = []
     current: list[str] | None = None
-    for line in lines:
+    indented = False  # as Terragrunt repeats them
+    for written in lines:
+        line = written.removeprefix("  ") if indented else written
         if re.match(r"^\s*(?:\* )?Error: ", line):
             current = [line.strip()]
             found.append(current)
         elif re.match(r"^\s*(?:Warning: |(?:Releasing|Acquiring) state lock)", line) or _is_terragrunts_end(line):
             current = None
+            indented = indented or "Failed to execute " in line
         elif current is not None:
             current.append(line)
-    said = ["\n".join(each).rstrip() for each in found]
+    said = _each_once("\n".join(each).rstrip() for each in found)
     return [each for each in said if not _SAYS_NOTHING.match(each)] or said
+
+
+def _each_once(diagnostics: Iterable[str]) -> list[str]:
+    """Terragrunt repeats Terraform's errors at its end; of one said twice the shorter stays.
+
+    The first may have lines of the plan behind it, which came out at the same time.
+    """
+    kept: list[str] = []
+    for diagnostic in diagnostics:
+        words = " ".join(diagnostic.split())
+        same = [index for index, each in enumerate(kept) if _begins_alike(words, " ".join(each.split()))]
+        if not same:
+            kept.append(diagnostic)
+        elif len(words) < len(" ".join(kept[same[0]].split())):
+            kept[same[0]] = diagnostic
+    return kept
+
+
+def _begins_alike(one: str, other: str) -> bool:
+    return one.startswith(other) or other.startswith(one)
 
 
 def _is_terragrunts_end(line: str) -> bool:
     return bool(
         re.match(
-            r"^(?:\d+ errors? occurred:|Unable to determine underlying exit code|exit status \d+$|Failed to execute )",
+            r"^\s*(?:\* )?(?:(?:\d+ )?errors? occurred:|Unable to determine underlying exit code|exit status \d+$|"
+            r"Failed to execute )",
             line,
         )
     )
@@ -192,17 +217,19 @@ def _is_configuration(diagnostic: str) -> bool:
 
 def _summary(diagnostics: list[str], lines: list[str]) -> str:
     if not diagnostics:
-        return next(
-            (line.strip() for line in reversed(lines) if line.strip() and not _is_terragrunts_end(line)), "no output"
-        )
+        return next((line.strip() for line in reversed(_said(lines))), "no output")
     summary = diagnostics[0].partition("Error: ")[2].partition("\n")[0]
     more = f" (and {len(diagnostics) - 1} more)" if len(diagnostics) > 1 else ""
     place = re.search(r"^\s*on (?P<file>.+?) line (?P<line>\d+)", diagnostics[0], re.MULTILINE)
     return f"{summary} ({place['file']}:{place['line']}){more}" if place else f"{summary}{more}"
 
 
+def _said(lines: list[str]) -> list[str]:
+    return [line for line in lines if line.strip() and not _is_terragrunts_end(line)]
+
+
 def _last_useful(diagnostics: list[str], lines: list[str]) -> str:
-    chosen = "\n\n".join(diagnostics).splitlines() if diagnostics else [line for line in lines if line.strip()]
+    chosen = "\n\n".join(diagnostics).splitlines() if diagnostics else _said(lines)
     if len(chosen) <= _USEFUL_LINES:
         return "\n".join(chosen)
     return "\n".join(["…", *chosen[-_USEFUL_LINES:]]) if not diagnostics else "\n".join([*chosen[:_USEFUL_LINES], "…"])

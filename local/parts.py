@@ -153,6 +153,7 @@ def _engine(places: Places, state: WorldState) -> dict[str, str]:
         "DOCUSTACK_GITHUB_TOKEN": tokens[BOT],
         "DOCUSTACK_BOT_LOGIN": BOT,
         "DOCUSTACK_WEBHOOK_SECRET": state.webhook_secret,
+        "DOCUSTACK_REPOSITORIES": f"{state.repository.owner}/{state.repository.name}",
         "DOCUSTACK_GIT_URL": str(places.git / "{owner}" / "{name}.git"),
         "DOCUSTACK_SLACK_API_URL": f"{state.url('slack')}/api/",
         "DOCUSTACK_SLACK_TOKEN": slack,

@@ -5,6 +5,7 @@ take seconds to load for, and don't refuse an event to which GitHub has added so
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
@@ -24,6 +25,10 @@ _PULL_REQUEST_ACTIONS = {
     "closed": EventKind.CLOSED,
 }
 _REVIEW_ACTIONS = {"submitted": EventKind.REVIEW_SUBMITTED, "dismissed": EventKind.REVIEW_DISMISSED}
+
+
+_Number = Annotated[int, Field(gt=0, lt=2**31)]  # of issues and pull requests
+_Id = Annotated[int, Field(gt=0, lt=2**63)]
 
 
 @dataclass(frozen=True)
@@ -67,11 +72,11 @@ class _User(_Body):
 
 
 class _Owner(_Body):
-    login: str = Field(min_length=1)
+    login: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$")
 
 
 class _Repository(_Body):
-    name: str = Field(min_length=1)
+    name: str = Field(pattern=r"^(?:[A-Za-z0-9_-]|\.[A-Za-z0-9_-]|\.\.[A-Za-z0-9._-])[A-Za-z0-9._-]{0,99}$")
     owner: _Owner
 
     @property
@@ -86,7 +91,7 @@ class _Branch(_Body):
 
 
 class _PullRequest(_Body):
-    number: int = Field(gt=0)
+    number: _Number
     title: str | None = None
     html_url: str | None = None
     user: _User | None = None
@@ -114,7 +119,7 @@ class _IsPullRequest(_Body):
 
 
 class _Issue(_Body):
-    number: int = Field(gt=0)
+    number: _Number
     title: str | None = None
     html_url: str | None = None
     user: _User | None = None
@@ -123,7 +128,7 @@ class _Issue(_Body):
 
 
 class _Comment(_Body):
-    id: int
+    id: _Id
     body: str | None = None
     html_url: str | None = None
 

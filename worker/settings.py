@@ -104,7 +104,7 @@ class Settings(BaseSettings):
     webhook_secret: Secret | None = Field(None, examples=["<the secret of the GitHub webhook>"])
     repositories: Annotated[tuple[FullName, ...], NoDecode, Words] = Field(
         (), examples=["docustack/docustack-infrastructure-live"]
-    )  # whose events are taken; empty: all that are signed with the secret
+    )  # whose events are taken; the server wants at least one
     git_url: Annotated[str, StringConstraints(pattern=r"\{name\}")] = Field(
         "https://github.com/{owner}/{name}.git", examples=["https://github.com/{owner}/{name}.git"]
     )
@@ -196,6 +196,8 @@ class Settings(BaseSettings):
     def _missing_for(self, process: Process) -> Iterable[str]:
         if process is Process.SERVER and self.webhook_secret is None:
             yield _missing("webhook_secret", "without it anybody could send events")
+        if process is Process.SERVER and not self.repositories:
+            yield _missing("repositories", "else every repository that can sign with the secret would be served")
         if process is Process.SERVER and self.bot_login is None:
             yield _missing("bot_login", "so that our own comments are never taken for commands")
         if process is Process.WORKER and self.control_queue:

@@ -15,14 +15,21 @@ with workflow.unsafe.imports_passed_through():
     from docustack.comment_text import counted
     from docustack.modes import is_plan_only, plan_only_remark
     from docustack.runs import ENDED_BADLY, Operation, UnitOutcome, UnitPhase
-    from docustack.slack_messages import apply_completed, apply_failed, plan_completed, plan_failed, total
+    from docustack.slack_messages import (
+        apply_completed,
+        apply_failed,
+        plan_completed,
+        plan_failed,
+        total,
+        unit_failure,
+    )
 
 
 def conclude(run: Run, report: Report) -> None:
     """Tell how it ended."""
     outcomes = tuple(run.state.outcomes.values())
     failed = next((outcome for outcome in outcomes if outcome.phase in ENDED_BADLY), None)
-    why = f"{failed.unit}: {failed.message}" if failed else ""
+    why = unit_failure(failed.unit, failed.message) if failed else ""
     match run.start.operation:
         case Operation.PLAN:
             _conclude_plan(run, report, outcomes, why)

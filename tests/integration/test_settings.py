@@ -91,6 +91,11 @@ def test_a_server_without_a_secret_is_refused(environment: Environment) -> None:
     assert "DOCUSTACK_WEBHOOK_SECRET is missing" in refusal(Process.SERVER)
 
 
+def test_a_server_that_would_serve_every_repository_is_refused(environment: Environment) -> None:
+    environment.set({"DOCUSTACK_BOT_LOGIN": "docustack[bot]", "DOCUSTACK_WEBHOOK_SECRET": "hook-secret"})
+    assert "DOCUSTACK_REPOSITORIES is missing" in refusal(Process.SERVER)
+
+
 def test_an_empty_variable_is_a_missing_one(environment: Environment) -> None:
     environment.set({"DOCUSTACK_BOT_LOGIN": "docustack[bot]", "DOCUSTACK_WEBHOOK_SECRET": ""})
     assert "DOCUSTACK_WEBHOOK_SECRET is missing" in refusal(Process.SERVER)

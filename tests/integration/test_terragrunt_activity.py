@@ -437,6 +437,19 @@ async def test_a_secret_is_nowhere_in_a_failed_plan(worker: Worker) -> None:
     assert_hidden(error.message + error.details[0].model_dump_json() + written(worker), SECRET)
 
 
+async def test_a_failure_tells_paths_from_the_root_of_the_repository_on(worker: Worker) -> None:
+    root = worker.repository.root
+    worker.repository.unit(
+        "dev/a", 'terraform { source = "${get_repo_root()}/modules/missing" }'.replace("${get_repo_root()}", str(root))
+    )
+    error = await failure(worker.run(worker.terragrunt.plan_unit, worker.plan_request("dev/a")))
+    told = error.message + error.details[0].text
+    assert "modules/missing" in told
+    assert str(root) not in told
+    assert "file://" not in told
+    assert str(root) not in written(worker)
+
+
 FAILS = """
 resource "terraform_data" "this" {
   lifecycle {

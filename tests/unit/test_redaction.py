@@ -82,6 +82,17 @@ def test_a_short_secret_is_masked_where_it_is_a_whole_value() -> None:
     assert redactor.document({"port": 5432, "other": 54320}) == {"port": MASK, "other": 54320}
 
 
+def test_paths_on_the_worker_are_told_from_the_repositorys_root_on() -> None:
+    redactor = Redactor(folders=["/data/worktrees/d640", "/data/scratch"])
+    for text, told in (
+        ("no module in file:///data/worktrees/d640/modules/vpc here", "no module in modules/vpc here"),
+        ('read "/data/worktrees/d640": denied', 'read ".": denied'),
+        ("-out=/data/scratch/terragrunt-x/plan.bin", "-out=terragrunt-x/plan.bin"),
+        ("/data/worktrees/d640b/x", "/data/worktrees/d640b/x"),
+    ):
+        assert redactor.text(text) == told
+
+
 @pytest.mark.parametrize("number, written", [(4815162342, "4815162342"), (1234.5, "1234.5"), (1e22, "1" + "0" * 22)])
 def test_a_long_number_is_masked_wherever_it_stands_by_itself(number: float, written: str) -> None:
     redactor = Redactor([number])

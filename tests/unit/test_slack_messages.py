@@ -18,6 +18,7 @@ from docustack.slack_messages import (
     plan_started,
     thread_head,
     total,
+    unit_failure,
     units_text,
 )
 
@@ -31,6 +32,23 @@ def test_the_six_messages_are_the_guides() -> None:
     assert apply_completed() == "Apply completed successfully"
     assert apply_failed("no such VPC") == "Apply failed: no such VPC"
     assert drift_detected(["prod/us-east-1/rds"]) == "Drift detected in prod/us-east-1/rds"
+
+
+@pytest.mark.parametrize(
+    "message, told",
+    [
+        (
+            "`terragrunt plan` failed for dev/s2: Invalid block (main.tf:3)\nCorrect it.",
+            "dev/s2: Invalid block (main.tf:3)",
+        ),
+        ("The apply of dev/s2 was cancelled. Look.", "The apply of dev/s2 was cancelled. Look."),
+        ("`terragrunt plan` failed for dev/s2: dev/s22 is odd", "dev/s2: dev/s22 is odd"),
+        ("It needs `dev/s22`.", "dev/s2: It needs `dev/s22`."),
+        ("", "dev/s2"),
+    ],
+)
+def test_a_failure_names_its_unit_once_and_leaves_what_to_do_to_the_comment(message: str, told: str) -> None:
+    assert unit_failure("dev/s2", message) == told
 
 
 def test_what_is_destroyed_is_never_left_unsaid() -> None:

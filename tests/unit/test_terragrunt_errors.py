@@ -133,6 +133,58 @@ def test_several_errors_are_all_shown_and_counted() -> None:
     assert "the name is taken" in failure.lines
 
 
+REPEATED = """
+Planning failed. Terraform encountered an error while generating this plan.
+
+Error: Resource precondition failed
+
+  on main.tf line 10, in resource "terraform_data" "this":
+  10:     condition     = length("${var.value}") > 1000
+
+cannot use (sensitive value) here
+  + value = "v"
+
+You can apply this plan to save these new output values to the Terraform
+state, without changing any real infrastructure.
+16:40:42.571 ERROR  error occurred:
+
+* Failed to execute "/opt/tools/terraform plan -out=/data/plan.bin" in ./.terragrunt-cache/n6/Wa
+
+Error: Resource precondition failed
+
+    on main.tf line 10, in resource "terraform_data" "this":
+    10:     condition     = length("${var.value}") > 1000
+
+  cannot use (sensitive value) here
+
+  exit status 1
+"""
+
+
+def test_an_error_that_terragrunt_repeats_is_shown_once_and_by_itself() -> None:
+    failure = found(REPEATED)
+    assert failure.headline.endswith(": Resource precondition failed (main.tf:10)")
+    assert failure.lines == (
+        "Error: Resource precondition failed\n\n"
+        '  on main.tf line 10, in resource "terraform_data" "this":\n'
+        '  10:     condition     = length("${var.value}") > 1000\n\n'
+        "cannot use (sensitive value) here"
+    )
+
+
+def test_two_errors_that_terragrunt_repeats_are_two() -> None:
+    end = "16:40:42.571 ERROR  2 errors occurred:\n\n* Failed to execute x\n"
+    indented = "\n".join(f"  {line}" for line in (UNSUPPORTED + FROM_AWS).splitlines())
+    failure = found(UNSUPPORTED + FROM_AWS + end + indented + "\n  exit status 1\n")
+    assert "(and 1 more)" in failure.headline
+    assert failure.lines.count("Error: ") == 2
+
+
+def test_what_terragrunt_says_of_its_command_is_not_worth_a_line() -> None:
+    failure = found('something went wrong\n* Failed to execute "/opt/terraform plan" in ./x\n  exit status 1\n')
+    assert failure.lines == "something went wrong"
+
+
 def test_without_an_error_the_last_lines_are_shown() -> None:
     failure = found("\n".join(f"line {number}" for number in range(100)))
     assert failure.lines.endswith("line 99")

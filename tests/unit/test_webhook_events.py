@@ -112,6 +112,29 @@ def test_other_actions_are_ignored_and_named(action: str) -> None:
     assert action in reading.reason
 
 
+@pytest.mark.parametrize(
+    "event",
+    [
+        comment_event() | {"repository": LIVE | {"name": "../x"}},
+        comment_event() | {"repository": LIVE | {"name": ".."}},
+        comment_event() | {"repository": LIVE | {"name": "a b"}},
+        comment_event() | {"repository": LIVE | {"owner": {"login": "docu/stack"}}},
+        comment_event(issue=ISSUE | {"number": 10**30}),
+        comment_event(comment=COMMENT | {"id": 10**30}),
+        comment_event(comment=COMMENT | {"id": -1}),
+    ],
+    ids=["path", "dots", "blank", "slash", "number", "id", "negative"],
+)
+def test_names_and_numbers_that_github_does_not_have_are_refused(event: dict[str, Any]) -> None:
+    assert isinstance(read("issue_comment", event), Malformed)
+
+
+@pytest.mark.parametrize("name", ["live", ".github", "a.b_c-D", "..x", "1"])
+def test_every_name_that_github_allows_is_taken(name: str) -> None:
+    event = comment_event() | {"repository": LIVE | {"name": name}}
+    assert accepted(read("issue_comment", event)).repository == Repository(owner="docustack", name=name)
+
+
 def test_a_merged_pull_request_is_told_from_a_closed_one() -> None:
     assert accepted(read("pull_request", pull_request_event("closed", merged=True))).merged is True
     assert accepted(read("pull_request", pull_request_event("closed", merged=False))).merged is False
