@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from docustack.comment_text import code_list, counted, enumerated, inline_code
 from docustack.configuration import Environment
-from docustack.deletions import DeletedUnit, Fate
+from docustack.deleted_units import DeletedUnit, Fate
 from docustack.plans import PlanRecord
 
 DESTROYED = "Destroyed: the unit owns nothing any more."

@@ -1,11 +1,10 @@
 """What becomes of the units that a pull request deletes: destroyed, moved along, or kept, and because of whom."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from enum import StrEnum
 from posixpath import basename, dirname
 
 from docustack.configuration import Environment
-from docustack.model import Model
+from docustack.deleted_units import DeletedUnit, Fate
 from docustack.repository import ChangedFile, ChangedUnit, Deletion, UnitStatus
 from docustack.state_document import OwnedResources
 from docustack.unit_graph import UnitGraph
@@ -14,36 +13,6 @@ from docustack.units import reach
 
 LISTED = 20
 """Addresses of a deleted unit that are passed on; beyond them only their number."""
-
-
-class Fate(StrEnum):
-    DESTROY = "destroy"  # planned for destruction
-    NOTHING_LEFT = "nothing-left"  # its state owns nothing
-    MOVED = "moved"  # another unit has the same state: what it owns goes along
-    COPIED = "copied"  # its state was copied for another unit, and is still in place
-    NEEDED = "needed"  # units that stay depend on it
-    KEPT_FOR = "kept-for"  # a deleted unit that is not destroyed depends on it
-    UNSURE = "unsure"  # it can't be told whether an added unit has the same state
-    OUTSIDE = "outside"  # it lies in no environment, so there are no rules to go by
-    GONE = "gone"  # the base branch has lost it already
-
-
-class DeletedUnit(Model):
-    """One deleted unit and what follows for it; `because` names the units that decide it."""
-
-    unit: str
-    environment: str | None
-    fate: Fate
-    because: tuple[str, ...] = ()
-    renamed_to: str | None = None
-    owned: int | None = None  # resources in its state; None: it could not be read
-    addresses: tuple[str, ...] = ()
-    commit: str = ""  # of the base branch, which still has the unit
-
-    @property
-    def is_owned_by_nobody(self) -> bool:
-        """Once the pull request is merged without destroying it, as far as is known."""
-        return self.fate not in (Fate.NOTHING_LEFT, Fate.MOVED, Fate.COPIED, Fate.GONE)
 
 
 def find_deletions(

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from docustack.configuration import Configuration
-from docustack.deletions import DeletedUnit, Fate
+from docustack.deleted_units import DeletedUnit, Fate
 from docustack.plans import PlanRecord
 from docustack.repository import Discovery
 from docustack.runs import UnitOutcome, UnitPhase

@@ -47,10 +47,19 @@ class FoldComments(Model):
     reason: str
 
 
+class Announce(Model):
+    """A message for Slack that belongs to no run; `key` keeps it from being posted twice."""
+
+    kind: Literal["announce"] = "announce"
+    key: str
+    channel: str
+    text: str
+
+
 class JudgeRules(Model):
     """Set the check of a pull request that changes the rules, by its reviews as they are now."""
 
     kind: Literal["judge-rules"] = "judge-rules"
 
 
-Action = Sign | Reply | StartRun | CancelRun | SignalRun | ReleaseAllLocks | FoldComments | JudgeRules
+Action = Sign | Reply | StartRun | CancelRun | SignalRun | ReleaseAllLocks | FoldComments | Announce | JudgeRules

@@ -2,6 +2,7 @@
 
 from docustack.approvals import ShownPlan
 from docustack.commands import DEFAULT_PREFIXES
+from docustack.deleted_units import DeletedUnit
 from docustack.events import PullRequestEvent, PullRequestFacts
 from docustack.model import Model, State
 from docustack.packing import Packed
@@ -89,6 +90,10 @@ class PullRequestState(State):
     plans: Packed[dict[str, PlanRecord]] = {}  # of the current head
     shown: Packed[dict[str, ShownPlan]] = {}  # the last plan of each unit that people could read, of the current head
     deferred: list[str] = []
+    deleted: Packed[list[DeletedUnit]] = []  # units that the pull request deletes, less those it has destroyed
+    deleted_head: str = ""  # the head at which a run has looked at them
+    told_orphans: bool = False
+    slack_channel: str = ""
     applied: dict[str, str] = {}  # unit -> head commit it was applied at
     applied_by: dict[str, AppliedUnit] = {}  # unit -> the last run that applied it
     plan_comments: list[int] = []

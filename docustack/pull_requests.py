@@ -3,6 +3,7 @@
 from docustack.approvals import first_shown, shown_plan
 from docustack.commands import Command, parse
 from docustack.events import EventKind, PullRequestEvent
+from docustack.orphans import keep_deletions, tell_orphans
 from docustack.pull_request_actions import (
     Action,
     FoldComments,
@@ -103,8 +104,9 @@ def take_run_end(state: PullRequestState, result: RunResult) -> list[Action]:
     if state.facts is not None and result.head_commit == state.facts.head_commit:
         for outcome in result.outcomes:
             _keep(state, outcome, result)
+        keep_deletions(state, result)
     if not state.is_open:
-        return [*outdated, ReleaseAllLocks()]
+        return [*outdated, *tell_orphans(state), ReleaseAllLocks()]
     whole = ended.operation is Operation.PLAN and not ended.directories
     return [*outdated, *take_rules(state, result, whole=whole), *next_run(state)]
 
@@ -233,9 +235,9 @@ def _closed(state: PullRequestState, event: PullRequestEvent) -> list[Action]:
             actions.append(Reply(key=f"reply-{event.comment_id}", body=closed_reply(command)))
     active = state.active
     if active is None:
-        return [*actions, ReleaseAllLocks()]
+        return [*actions, *tell_orphans(state), ReleaseAllLocks()]
     if active.operation is Operation.PLAN:
-        return [*actions, *supersede(state, SUPERSEDED_BY_CLOSE), ReleaseAllLocks()]
+        return [*actions, *supersede(state, SUPERSEDED_BY_CLOSE), *tell_orphans(state), ReleaseAllLocks()]
     return [*actions, SignalRun(run_id=active.run_id)]
 
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from docustack.access import Decision
 from docustack.comment_limits import BODY_LIMIT, closed, head_of, size
 from docustack.comment_text import code_list, counted, enumerated, fold, inline_code, prose
+from docustack.deleted_units import DeletedUnit
 from docustack.deletion_texts import deletion_remark
-from docustack.deletions import DeletedUnit
 from docustack.repository import Discovery, UnitStatus
 
 _FOLDED_FROM = 10

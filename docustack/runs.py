@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 
+from docustack.deleted_units import DeletedUnit
 from docustack.model import Model
 from docustack.packing import Packed
 from docustack.plans import ArtifactRef, PlanRecord, PlanSummary
@@ -103,3 +104,5 @@ class RunResult(Model):
     comments: tuple[int, ...] = ()  # plan comments posted, to be marked outdated later
     comment_prefixes: tuple[str, ...] = ()  # as docustack.yaml on the base branch has them
     rules: RulesGuard | None = None  # where the pull request changes the rules
+    deleted: Packed[tuple[DeletedUnit, ...] | None] = None  # what becomes of deleted units; None: nobody has looked
+    slack_channel: str = ""  # as docustack.yaml on the base branch has it

@@ -13,17 +13,24 @@ from workflows.unit_calls import unit_policy, unit_request
 with workflow.unsafe.imports_passed_through():
     from activities.messages import OwnedResources
     from activities.terragrunt import Terragrunt
+    from docustack.deleted_units import DeletedUnit, Fate
     from docustack.deletion_texts import deletion_remark, destroys_left_out, held_back, what_remains
-    from docustack.deletions import DeletedUnit, Fate, decide_fates, may_be_destroyed
+    from docustack.deletions import decide_fates, may_be_destroyed
     from docustack.destroy_order import settled_units, still_holding
     from docustack.modes import is_plan_only
     from docustack.repository import Deletion, UnitStatus
-    from docustack.runs import UnitOutcome, UnitPhase
+    from docustack.runs import Operation, UnitOutcome, UnitPhase
 
 
 async def look_at_deletions(run: Run) -> None:
     """What becomes of every deleted unit, by its state as the base branch has it, and by the graphs of both trees."""
     run.state.deleted = await _fates(run, run.discovery.deletions)
+
+
+def what_was_seen_of_deletions(run: Run) -> tuple[DeletedUnit, ...] | None:
+    """For the pull request, which tells of them once it is merged; None from a run that hasn't looked."""
+    looked = run.state.discovery is not None and run.start.operation is not Operation.UNLOCK
+    return tuple(run.state.deleted) if looked else None
 
 
 async def refuse_destruction(run: Run, wave: Iterable[str]) -> dict[str, str]:

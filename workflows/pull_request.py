@@ -16,11 +16,13 @@ from workflows.telling import tell_locks
 with workflow.unsafe.imports_passed_through():
     from activities.github import GitHub
     from activities.installation import Surroundings
-    from activities.messages import MarkOutdated, Nothing, PostComment, React, ReadPerson, ReadPullRequest
+    from activities.messages import MarkOutdated, Nothing, PostComment, PostMessage, React, ReadPerson, ReadPullRequest
+    from activities.slack import Slack
     from docustack.events import PullRequestEvent, pull_request_workflow_id
     from docustack.locks import ReleaseLocks
     from docustack.pull_request_actions import (
         Action,
+        Announce,
         CancelRun,
         FoldComments,
         JudgeRules,
@@ -171,6 +173,8 @@ class PullRequestWorkflow:
                 self._tell(self._react(comment_id, content))
             case Reply(key=key, body=body):
                 self._tell(self._reply(key, body))
+            case Announce(key=key, channel=channel, text=text):
+                self._tell(self._announce(key, channel, text))
             case JudgeRules():
                 self._tell(self._judging.judge())
             case FoldComments(comment_ids=comment_ids, reason=reason):
@@ -269,6 +273,13 @@ class PullRequestWorkflow:
                 policy=policies.GITHUB,
             )
         )
+
+    async def _announce(self, key: str, channel: str, text: str) -> None:
+        message = PostMessage(channel=channel, text=text, key=key)
+        try:
+            await call(Slack.post_message, message, summary=key, policy=policies.SLACK)
+        except ActivityError as error:
+            workflow.logger.warning("Slack was not told: %s", error.cause)
 
     async def _fold(self, comment_ids: tuple[int, ...], reason: str) -> None:
         await self._carefully(

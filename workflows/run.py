@@ -14,7 +14,7 @@ from workflows.applying import all_waves, apply_wave, remaining_waves
 from workflows.calls import call
 from workflows.choosing import choose_units, choose_what_to_apply
 from workflows.concluding import conclude
-from workflows.deletions import look_at_deletions
+from workflows.deletions import look_at_deletions, what_was_seen_of_deletions
 from workflows.failures import message_of
 from workflows.locking import LockAnswers, take_locks
 from workflows.planning import drop_what_may_not_be_planned, plan_units
@@ -275,6 +275,8 @@ class RunWorkflow:
             if state.loaded and state.loaded.configuration
             else (),
             rules=rules_guard(run),
+            deleted=what_was_seen_of_deletions(run),
+            slack_channel=run.configuration.slack.channel if state.loaded and state.loaded.configuration else "",
         )
         await tell_pull_request(start, "run_ended", result)
         await self._remove_work_tree()

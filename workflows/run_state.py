@@ -11,7 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from docustack.approvals import ShownPlan, says_the_same, shown_plan
     from docustack.checks import Check
     from docustack.configuration import Configuration
-    from docustack.deletions import DeletedUnit, Fate
+    from docustack.deleted_units import DeletedUnit, Fate
     from docustack.destroy_order import order_of
     from docustack.model import Model, State
     from docustack.modes import PlanOnly, plan_only

@@ -15,7 +15,7 @@ from docustack.comment_markers import find_marker, is_outdated, marker, outdated
 from docustack.comment_plan_text import as_diff, essence, without_plan_line
 from docustack.comment_text import code_list, fence, inline_code, link, moment, plain, prose, table_code
 from docustack.comments import Links, apply_comment, help_comment, plan_comment
-from docustack.deletions import DeletedUnit, Fate
+from docustack.deleted_units import DeletedUnit, Fate
 from docustack.errors import ErrorType
 from docustack.locks import Grant
 from docustack.plans import Change, DependencyOutputs, OutputsKind, PlanRecord, PlanSummary

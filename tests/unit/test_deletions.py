@@ -3,6 +3,7 @@
 import pytest
 
 from docustack.configuration import Configuration, Environment
+from docustack.deleted_units import DeletedUnit, Fate
 from docustack.deletion_texts import (
     deletion_remark,
     destroy_message,
@@ -12,8 +13,6 @@ from docustack.deletion_texts import (
     what_remains,
 )
 from docustack.deletions import (
-    DeletedUnit,
-    Fate,
     decide_fates,
     find_deletions,
     may_be_destroyed,

@@ -252,3 +252,30 @@ async def test_unlock_gives_back_a_deleted_unit_too(stage: Stage, command: str) 
     assert RDS in (await locks.query("table"))["grants"]
     await applied(stage, command)
     assert (await locks.query("table"))["grants"] == {}
+
+
+async def test_a_merge_without_destruction_is_told_as_owned_by_nobody_and_destroys_nothing(stage: Stage) -> None:
+    deletes(stage, RDS, VPC)
+    stage.world.states = {VPC: owns()}
+    await planned(stage, {VPC: deleted(), RDS: deleted()})
+    await stage.close()
+    await asyncio.wait_for(stage.handle().result(), 30)
+    (told,) = stage.world.texts("Owned by nobody")
+    assert f"`{RDS}`: 1 resource, `aws_db_instance.main`" in told
+    assert f"checkout of `{'b' * 12}`" in told
+    assert VPC not in told, "what owns nothing is left to nobody"
+    assert [message.text for message in stage.world.slack if "Owned by nobody" in message.text] == [
+        f"Owned by nobody since PR #1 was merged: {RDS}"
+    ]
+    assert stage.world.applied == []
+
+
+@pytest.mark.parametrize("merged", [True, False])
+async def test_what_was_destroyed_or_not_merged_is_nobodys_orphan(stage: Stage, merged: bool) -> None:
+    deletes(stage, RDS)
+    await planned(stage, {RDS: deleted()})
+    if merged:
+        await applied(stage, DESTROY)
+    await stage.close(merged=merged)
+    await asyncio.wait_for(stage.handle().result(), 30)
+    assert stage.world.texts("Owned by nobody") == []
