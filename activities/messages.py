@@ -321,6 +321,7 @@ class Installation(Model):
     apply_lease_seconds: int = 900
     cancel_grace_seconds: int = 300
     bot_login: str = ""
+    takes_approvals: bool = False  # through the server
 
 
 class Host(Model):

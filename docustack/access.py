@@ -2,15 +2,24 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from enum import StrEnum
 
 from docustack.approvals import ShownPlan, first_unseen, moment_of
-from docustack.configuration import Approvals, Configuration, Who
+from docustack.configuration import Approvals, Configuration, Environment, Who
 from docustack.model import Model
 from docustack.runs import Operation
 
 APPROVED = "APPROVED"
 CHANGES_REQUESTED = "CHANGES_REQUESTED"
 DISMISSED = "DISMISSED"
+
+
+class Door(StrEnum):
+    """By which way somebody has said yes or no; who it was is verified at all of them but the last."""
+
+    REVIEW = "review"  # on GitHub, read from there
+    SERVER = "server"  # the command line and whatever else asks our server, which signs it
+    TEMPORAL = "temporal"  # a bare signal from Temporal's own UI or CLI
 
 
 class Person(Model):
@@ -28,6 +37,7 @@ class Review(Model):
     state: str  # APPROVED, CHANGES_REQUESTED, DISMISSED
     commit: str
     submitted_at: str = ""  # ISO 8601, UTC
+    door: Door = Door.REVIEW
     seen: int | None = None  # given to the run itself: the number of the last plan that had been shown by then
 
 
@@ -61,6 +71,7 @@ class IgnoredReview(Model):
 
     login: str
     reason: str
+    what: str = "review"
 
 
 class ApprovalDecision(Model):
@@ -151,7 +162,8 @@ def count_approvals(
         refusal = _no_environment(configuration, environment, f"environments.{environment}.approvals")
         return ApprovalDecision(satisfied=False, minimum=0, message=refusal.message)
     rule = f"environments.{environment}.approvals"
-    return _count(f"`{environment}`", rule, known.approvals, author, head_commit, reviews, shown)
+    trusts_temporal = known.trust_temporal_operators
+    return _count(f"`{environment}`", rule, known.approvals, author, head_commit, reviews, shown, trusts_temporal)
 
 
 def count_team_approvals(
@@ -169,14 +181,16 @@ def _count(
     head_commit: str,
     reviews: Iterable[Review],
     shown: Sequence[ShownPlan] = (),
+    trusts_temporal: bool = False,
 ) -> ApprovalDecision:
     counted: list[str] = []
     blocked_by: list[str] = []
     ignored: list[IgnoredReview] = []
     for review in _last_words(reviews):
-        reason = _reason_to_ignore(review, approvals.from_, author, head_commit) or _reason_not_seen(review, shown)
+        reason = why_not_counted(approvals, author, head_commit, review, shown, trusts_temporal=trusts_temporal)
         if reason is not None:
-            ignored.append(IgnoredReview(login=review.reviewer.login, reason=reason))
+            what = "review" if review.door is Door.REVIEW else "approval"
+            ignored.append(IgnoredReview(login=review.reviewer.login, reason=reason, what=what))
         elif review.state == APPROVED:
             counted.append(review.reviewer.login)
         else:
@@ -191,6 +205,22 @@ def _count(
         ignored=tuple(ignored),
         message=_approvals_message(subject, rule, approvals, counted, blocked_by, ignored),
     )
+
+
+def why_not_counted(
+    approvals: Approvals,
+    author: str,
+    head_commit: str,
+    review: Review,
+    shown: Sequence[ShownPlan] = (),
+    *,
+    trusts_temporal: bool = False,
+) -> str | None:
+    """As in "@lead …": one function for the yes and no of every door. None where it counts."""
+    if review.door is Door.TEMPORAL and not trusts_temporal:
+        return "is only claimed to have sent the signal, and nobody has verified who did"
+    reason = _reason_to_ignore(review, approvals.from_, author, head_commit)
+    return reason or _reason_not_seen(review, shown)
 
 
 def _reason_to_ignore(review: Review, who: Who, author: str, head_commit: str) -> str | None:
@@ -214,6 +244,15 @@ def _reason_not_seen(review: Review, shown: Sequence[ShownPlan]) -> str | None:
     if unseen is None:
         return None
     return f"approved before the plan of `{unseen.unit}` could be read, and would have to approve again"
+
+
+def may_reject(environment: Environment, person: Person) -> bool:
+    """Whose no ends an apply there: who could approve it, were they not its author, or could apply it themselves."""
+    return person.can_push and any(_is_among(person, who) for who in (environment.approvals.from_, environment.apply))
+
+
+def _is_among(person: Person, who: Who) -> bool:
+    return who == "anyone" or bool(set(who) & set(person.teams))
 
 
 def _last_words(reviews: Iterable[Review]) -> list[Review]:
@@ -249,7 +288,9 @@ def _approvals_message(
             "dismissed."
         )
     if minimum and len(counted) < minimum:
-        sentences.extend(f"The review of @{review.login} doesn't count, who {review.reason}." for review in ignored)
+        sentences.extend(
+            f"The {review.what} of @{review.login} doesn't count, who {review.reason}." for review in ignored
+        )
     sentences.append(f"(Rule `{rule}` in `docustack.yaml`.)")
     return " ".join(sentences)
 

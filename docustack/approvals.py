@@ -4,11 +4,12 @@ A yes to a commit is not a yes to every plan of it: a plan that was still being 
 another result, has been approved by nobody. A plan made again that says the same needs no second yes.
 """
 
+import hashlib
 from collections.abc import Iterable
 from datetime import datetime
 
 from docustack.model import Model
-from docustack.plans import Digest, PlanRecord
+from docustack.plans import Digest, PlanRecord, PlanSummary
 
 
 class ShownPlan(Model):
@@ -20,6 +21,7 @@ class ShownPlan(Model):
     shown_at: str = ""  # by GitHub's clock, as reviews are; empty where that isn't known
     number: int = 0  # the how manieth that a run has shown: what else it is told is counted by this, not by clocks
     preview: bool = False
+    summary: PlanSummary = PlanSummary()
 
 
 def shown_plan(plan: PlanRecord, number: int = 0) -> ShownPlan:
@@ -30,12 +32,19 @@ def shown_plan(plan: PlanRecord, number: int = 0) -> ShownPlan:
         shown_at=plan.shown_at,
         number=number,
         preview=plan.is_preview,
+        summary=plan.summary,
     )
 
 
 def says_the_same(one: ShownPlan, other: ShownPlan) -> bool:
     """Whether who has read one plan has read the other."""
     return (one.unit, one.commit, one.digest, one.preview) == (other.unit, other.commit, other.digest, other.preview)
+
+
+def digest_of(shown: Iterable[ShownPlan]) -> Digest:
+    """Of all plans together: the same exactly where each of them says the same."""
+    lines = sorted(f"{plan.unit} {plan.commit} {plan.digest} {'preview' if plan.preview else ''}" for plan in shown)
+    return "sha256:" + hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def first_shown(plan: PlanRecord, before: ShownPlan | None) -> PlanRecord:

@@ -68,7 +68,7 @@ class Environment(Section):
     allow_destroy: Flag = False
     """Let a plain `apply` destroy units that the pull request deletes, without the words `apply --destroy`."""
     trust_temporal_operators: Flag = False
-    """Count a bare `approve` signal from Temporal's own UI or CLI, though nobody has verified who sent it."""
+    """Count `approve` signals from Temporal's own UI or CLI for whoever they name, though nobody has verified that."""
 
 
 class StateBackend(Section):

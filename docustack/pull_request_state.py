@@ -73,6 +73,7 @@ class InboxEntry(Model):
     ended: RunResult | None = None
     waits: RunWaits | None = None
     lost: str | None = None  # the id of a run that is no more, and has not told how it ended
+    unknown_signal: str | None = None  # its name
 
 
 class PullRequestState(State):
@@ -106,6 +107,7 @@ class PullRequestState(State):
     rules_told_late: bool = False  # while an apply had begun already: its end has to be judged again
     rules_checks: int = 0
     rejected: list[str] = []  # what could not be read, with the reason (at most 20)
+    told_signals: list[str] = []  # names of signals that there are none of, and that were answered
 
     @property
     def is_open(self) -> bool:

@@ -76,10 +76,11 @@ def merge_conflict_comment(base_ref: str) -> str:
     )
 
 
-def waiting_for_approval_comment(missing: Sequence[str], prefix: str = "terrateam") -> str:
-    """Which approvals are missing; the run waits and goes on by itself."""
+def waiting_for_approval_comment(missing: Sequence[str], run_id: str = "") -> str:
+    """Which approvals are missing; the run waits and goes on by itself. `run_id`: where the server takes them too."""
     told = "\n\n".join(prose(message) for message in missing)
-    return _within(f"⏳ **Waiting for approval**\n\n{told}\n\nThe apply begins by itself once they are there.")
+    how = f"Approve in a review here, or with {inline_code(f'docustack approve {run_id}')}. " if run_id else ""
+    return _within(f"⏳ **Waiting for approval**\n\n{told}\n\n{how}The apply begins by itself once they are there.")
 
 
 def more_than_approved(unit: str, beyond: Sequence[Change], prefix: str = "terrateam") -> str:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from docustack.access import Door
 from docustack.model import Model
 from docustack.runs import Operation, UnitPhase
 
@@ -50,6 +51,18 @@ class OperatorLine(Model):
     received_at: datetime | None
 
 
+class DecisionLine(Model):
+    """A yes or no that the run itself was given, beside reviews; `login` is only claimed where `door` is `temporal`."""
+
+    door: Door
+    decision: str  # approve, reject; of a signal that is neither, its name
+    login: str
+    reason: str
+    received_at: datetime
+    counts: bool
+    told: str  # what became of it
+
+
 class RunDetail(Model):
     """One run with its units, as `runs show` has it."""
 
@@ -61,6 +74,8 @@ class RunDetail(Model):
     waves: tuple[tuple[str, ...], ...] = ()
     units: tuple[UnitLine, ...] = ()
     operator_signals: tuple[OperatorLine, ...] = ()
+    decisions: tuple[DecisionLine, ...] = ()
+    plans: str = ""  # the digest of all plans together that there are to approve
 
 
 class PullRequestLine(Model):

@@ -15,7 +15,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from docustack.runs import RunInput, RunResult, RunStatus
 from docustack.visibility import quoted
-from starter.answers import OperatorLine, RunDetail, RunLine
+from starter.answers import RunDetail, RunLine
 from starter.client import ANSWER_WITHIN, Connection, is_away
 from starter.exit_codes import CommandFailed, ExitCode
 from starter.run_lines import PREFIX, run_detail, run_line, unit_lines
@@ -120,12 +120,8 @@ async def read_run(connection: Connection, described: WorkflowExecutionDescripti
         message=view.message,
         waves=view.waves,
         units=unit_lines(view.units, view.outcomes),
-        operator_signals=tuple(
-            OperatorLine(
-                decision=signal.decision, actor=signal.actor, reason=signal.reason, received_at=signal.received_at
-            )
-            for signal in view.operator_signals
-        ),
+        decisions=view.decisions,
+        plans=view.plans,
     )
 
 

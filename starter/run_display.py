@@ -7,8 +7,9 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from docustack.access import Door
 from docustack.runs import Operation, RunStatus, UnitPhase
-from starter.answers import RunDetail, RunLine, UnitLine
+from starter.answers import DecisionLine, RunDetail, RunLine, UnitLine
 from starter.times import ago, at, duration
 
 _STATUS_STYLES: Mapping[str, str] = {
@@ -83,11 +84,14 @@ def run_page(detail: RunDetail) -> RenderableType:
     for unit in detail.units:
         if "\n" in unit.message.strip():
             parts += ["", Text(unit.unit, "bold"), Text(unit.message.strip())]
-    parts += [
-        Text(f"{signal.decision} signalled by {signal.actor or 'nobody named'}, unverified: {signal.reason}", "yellow")
-        for signal in detail.operator_signals
-    ]
+    parts += [_decision_text(decision) for decision in detail.decisions]
     return Group(*parts)
+
+
+def _decision_text(given: DecisionLine) -> Text:
+    claimed = " (claimed, unverified)" if given.door is Door.TEMPORAL else ""
+    said = f"{given.decision} by {given.login or 'nobody named'}{claimed}"
+    return Text(f"{said}: {given.reason}\n  {given.told}" if given.reason else f"{said}\n  {given.told}", "yellow")
 
 
 def live_page(detail: RunDetail, since: Mapping[str, float], elapsed: float, trouble: str) -> RenderableType:

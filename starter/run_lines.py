@@ -5,9 +5,11 @@ from datetime import timedelta
 
 from temporalio.client import WorkflowExecution, WorkflowExecutionStatus
 
+from docustack.access import Door
+from docustack.decisions import GivenDecision
 from docustack.plans import PlanSummary
 from docustack.runs import RunInput, RunStatus, UnitOutcome, UnitPhase
-from starter.answers import OperatorLine, RunDetail, RunLine, UnitLine
+from starter.answers import DecisionLine, OperatorLine, RunDetail, RunLine, UnitLine
 from starter.client import Connection
 from starter.times import now
 from workflows import search_attributes
@@ -93,7 +95,8 @@ def run_detail(
     message: str,
     units: tuple[UnitLine, ...],
     waves: tuple[tuple[str, ...], ...] = (),
-    operator_signals: tuple[OperatorLine, ...] = (),
+    decisions: tuple[GivenDecision, ...] = (),
+    plans: str = "",
     complete: bool = True,
 ) -> RunDetail:
     return RunDetail(
@@ -104,5 +107,23 @@ def run_detail(
         base_ref=start.pull_request.base_ref,
         waves=waves,
         units=units,
-        operator_signals=operator_signals,
+        decisions=tuple(_decision_line(decision) for decision in decisions),
+        operator_signals=tuple(
+            OperatorLine(decision=given.verdict, actor=given.login, reason=given.reason, received_at=given.received_at)
+            for given in decisions
+            if given.door is Door.TEMPORAL
+        ),
+        plans=plans,
+    )
+
+
+def _decision_line(given: GivenDecision) -> DecisionLine:
+    return DecisionLine(
+        door=given.door,
+        decision=given.verdict,
+        login=given.login,
+        reason=given.reason,
+        received_at=given.received_at,
+        counts=given.counts,
+        told=given.told,
     )

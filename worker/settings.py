@@ -58,6 +58,12 @@ def _pem(value: object) -> object:
     return value.replace("\\n", "\n") if isinstance(value, str) else value
 
 
+def _long_enough(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value()) < 32:
+        raise ValueError("each key has at least 32 characters")
+    return value
+
+
 def _fernet_key(value: SecretStr) -> SecretStr:
     if not re.fullmatch(r"[A-Za-z0-9_-]{43}=", value.get_secret_value()):
         raise ValueError("each key is 32 bytes in URL-safe base64, 44 characters")
@@ -71,6 +77,7 @@ Words = BeforeValidator(_words)
 Duration = Annotated[timedelta, BeforeValidator(_duration), Field(gt=timedelta(0))]
 Secret = Annotated[SecretStr, Field(min_length=1)]
 ArtifactKey = Annotated[SecretStr, AfterValidator(_fernet_key)]
+ApprovalKey = Annotated[SecretStr, AfterValidator(_long_enough)]
 PrivateKey = Annotated[SecretStr, BeforeValidator(_pem)]
 
 
@@ -107,6 +114,14 @@ class Settings(BaseSettings):
     )  # whose events are taken; the server wants at least one
     git_url: Annotated[str, StringConstraints(pattern=r"\{name\}")] = Field(
         "https://github.com/{owner}/{name}.git", examples=["https://github.com/{owner}/{name}.git"]
+    )
+
+    github_user_token: Secret | None = Field(None, examples=["<your own token>"])  # the command line: who you are
+
+    # Sign approvals that come through the server, and check them: the same on the server and on workers of the control
+    # queue, and on nobody else. The first signs, all are accepted.
+    approval_keys: Annotated[tuple[ApprovalKey, ...], NoDecode, Words] = Field(
+        (), examples=["$(python -c 'import secrets; print(secrets.token_hex(32))')"]
     )
 
     # Slack

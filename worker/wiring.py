@@ -15,6 +15,7 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.apply_order import ApplyOrder
+from activities.approvals import Approvals
 from activities.artifacts import ArtifactStore, open_store
 from activities.discovery import Units
 from activities.git import Git
@@ -112,6 +113,7 @@ async def open_activities(settings: Settings, client: Client) -> AsyncIterator[A
             apply_lease_seconds=int(settings.apply_lease.total_seconds()),
             cancel_grace_seconds=int(settings.cancel_grace.total_seconds()),
             bot_login=settings.bot_login or "",
+            takes_approvals=bool(settings.approval_keys and settings.public_url),
         ),
         settings.host,
     )
@@ -147,6 +149,7 @@ def _control_activities(
         github.read_gate,
         github.read_pull_request,
         (Slack(slack) if slack else SilentSlack()).post_message,
+        Approvals(settings.approval_keys).check_signature,
         locks.request_locks,
         locks.confirm_locks,
     ]

@@ -6,6 +6,7 @@ from temporalio import workflow
 
 from workflows import policies
 from workflows.calls import call
+from workflows.decisions import approvals_of, rejection_of
 from workflows.reporting import Report
 from workflows.rules import missing_rules_approval
 from workflows.run_state import Refused, Run
@@ -14,8 +15,9 @@ from workflows.telling import tell_pull_request
 with workflow.unsafe.imports_passed_through():
     from activities.github import GitHub
     from activities.messages import ReadGate, ReadPerson
-    from docustack.access import GateFacts, Person, count_approvals, decide_access
+    from docustack.access import Door, GateFacts, Person, count_approvals, decide_access
     from docustack.checks import waiting_check
+    from docustack.decisions import as_review
     from docustack.plans import Change
     from docustack.pull_request_state import RunWaits
     from docustack.run_comments import more_than_approved, waiting_for_approval_comment
@@ -34,6 +36,7 @@ async def pass_gate(run: Run, report: Report, environments: list[str]) -> None:
         run.stop_if_cancelled()
         seen = run.wakes
         facts = await read_facts(run)
+        refuse_what_was_rejected(run)
         refuse_what_can_not_be_applied(run, facts)
         refuse_access(run, facts, environments)
         missing = missing_approvals(run, facts, environments)
@@ -43,7 +46,8 @@ async def pass_gate(run: Run, report: Report, environments: list[str]) -> None:
         message = "\n\n".join(missing)
         await _waits(run, report, message)  # the pull request knows before the person can answer
         if message != told:
-            report.say(f"gate:{seen}", waiting_for_approval_comment(missing, run.configuration.comment_prefixes[0]))
+            server_takes_it = run.start.run_id if run.state.installation.takes_approvals else ""
+            report.say(f"gate:{seen}", waiting_for_approval_comment(missing, server_takes_it))
             told = message
         await _woken(run, seen, asked, message)
 
@@ -76,6 +80,7 @@ async def _wait_for_yes(run: Run, report: Report, outcome: UnitOutcome, beyond: 
         run.stop_if_cancelled()
         seen = run.wakes
         facts = await read_facts(run)
+        refuse_what_was_rejected(run)
         refuse_what_can_not_be_applied(run, facts)
         if await _said_yes(run, facts, outcome, asked):
             await _goes_on(run, report)
@@ -87,6 +92,7 @@ async def _wait_for_yes(run: Run, report: Report, outcome: UnitOutcome, beyond: 
 async def check_again(run: Run, environments: list[str]) -> None:
     """Right before an apply: nobody was thrown out of a team, no approval dismissed, no commit pushed meanwhile."""
     facts = await read_facts(run)
+    refuse_what_was_rejected(run)
     refuse_what_can_not_be_applied(run, facts)
     refuse_access(run, facts, environments)
     if missing := missing_approvals(run, facts, environments):
@@ -94,8 +100,9 @@ async def check_again(run: Run, environments: list[str]) -> None:
 
 
 async def read_facts(run: Run) -> GateFacts:
+    """The pull request as it is now; beside its reviews the approvals that the run itself was given."""
     start = run.start
-    return await call(
+    facts = await call(
         GitHub.read_gate,
         ReadGate(
             repository=start.repository,
@@ -106,6 +113,8 @@ async def read_facts(run: Run) -> GateFacts:
         summary=f"#{start.pull_request.number}",
         policy=policies.GITHUB,
     )
+    given = [as_review(approval, await read_person(run, approval.login)) for approval in approvals_of(run)]
+    return facts.model_copy(update={"reviews": (*facts.reviews, *given)})
 
 
 async def read_person(run: Run, login: str) -> Person:
@@ -115,6 +124,12 @@ async def read_person(run: Run, login: str) -> Person:
         summary=login,
         policy=policies.GITHUB,
     )
+
+
+def refuse_what_was_rejected(run: Run) -> None:
+    if no := rejection_of(run):
+        how = " by a signal from Temporal" if no.door is Door.TEMPORAL else ""
+        raise Refused(f"Rejected by @{no.login}{how}: {no.reason}", on_check=True)
 
 
 def refuse_what_can_not_be_applied(run: Run, facts: GateFacts) -> None:
@@ -155,35 +170,35 @@ def refuse_access(run: Run, facts: GateFacts, environments: list[str]) -> None:
 
 
 def missing_approvals(run: Run, facts: GateFacts, environments: list[str]) -> list[str]:
-    trusted = [signal for signal in run.state.operator_signals if signal.decision == "approve" and signal.actor]
-    missing = missing_rules_approval(run, facts)
-    for name in environments:
-        decision = count_approvals(
+    decisions = [
+        count_approvals(
             run.configuration, name, facts.author, facts.head_commit, facts.reviews, run.waiting_plans(name)
         )
-        operators = len({signal.actor for signal in trusted})
-        if run.configuration.environments[name].trust_temporal_operators and decision.missing <= operators:
-            satisfied = not decision.blocked_by
-        else:
-            satisfied = decision.satisfied
-        if not satisfied:
-            missing.append(decision.message)
-    return missing
+        for name in environments
+    ]
+    told = [decision.message for decision in decisions if not decision.satisfied]
+    return [*missing_rules_approval(run, facts), *told]
 
 
 async def _said_yes(run: Run, facts: GateFacts, outcome: UnitOutcome, asked: datetime) -> bool:
     environment = outcome.environment
     if missing_rules_approval(run, facts):
         return False
-    if run.configuration.environments[environment].approvals.minimum:
+    rules = run.configuration.environments[environment]
+    if rules.approvals.minimum:
         shown = [run.state.shown[outcome.unit]]
         return count_approvals(
             run.configuration, environment, facts.author, facts.head_commit, facts.reviews, shown
         ).satisfied
-    for actor, at in run.commanded:
-        if at < asked:
-            continue
-        person = await read_person(run, actor)
+    said = [actor for actor, at in run.commanded if at >= asked]
+    number = run.state.shown[outcome.unit].number
+    said += [
+        approval.login
+        for approval in approvals_of(run)
+        if approval.seen >= number and (approval.door is not Door.TEMPORAL or rules.trust_temporal_operators)
+    ]
+    for login in said:
+        person = await read_person(run, login)
         if decide_access(run.configuration, environment, Operation.APPLY, person).allowed:
             return True
     return False
@@ -202,11 +217,6 @@ async def _woken(run: Run, seen: int, asked: datetime, message: str) -> None:
             f"Nobody approved within {expires.days} days. {message}\n\nComment `terrateam apply` to ask again.",
             on_check=True,
         ) from None
-    rejected = [signal for signal in run.state.operator_signals if signal.decision == "reject"]
-    trusting = any(run.configuration.environments[name].trust_temporal_operators for name in run.environments())
-    if rejected and trusting:
-        last = rejected[-1]
-        raise Refused(f"Rejected by {last.actor} through Temporal: {last.reason or 'no reason given'}.", on_check=True)
 
 
 async def _waits(run: Run, report: Report, message: str) -> None:

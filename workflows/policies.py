@@ -32,6 +32,14 @@ GITHUB = ActivityConfig(
     schedule_to_close_timeout=timedelta(days=1),
     retry_policy=_PATIENT,
 )
+WHILE_SOMEBODY_WAITS = ActivityConfig(
+    task_queue=CONTROL_QUEUE,
+    start_to_close_timeout=timedelta(seconds=8),
+    schedule_to_close_timeout=timedelta(seconds=15),
+    retry_policy=_PATIENT,
+)
+"""For what is asked before a person gets an answer, who can ask again where GitHub is slow."""
+
 SLACK = ActivityConfig(
     task_queue=CONTROL_QUEUE,
     start_to_close_timeout=timedelta(seconds=30),

@@ -1,9 +1,10 @@
 """One entity a pull request: events in, runs started, comments out; it lives from the first event to the close."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 
 from temporalio import workflow
+from temporalio.common import RawValue
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 from workflows import policies, search_attributes
@@ -52,6 +53,7 @@ with workflow.unsafe.imports_passed_through():
         take_run_waits,
     )
     from docustack.runs import PullRequestRef, RunInput, RunResult
+    from docustack.unknown_signals import take_unknown_signal
 
 
 @workflow.defn(name="PullRequestWorkflow")
@@ -101,6 +103,11 @@ class PullRequestWorkflow:
     def run_waits(self, waits: RunWaits) -> None:
         hear_waits(self._state, waits)
 
+    @workflow.signal(dynamic=True)
+    def from_temporal(self, name: str, payloads: Sequence[RawValue]) -> None:
+        """What somebody sends from Temporal's own UI or CLI under a name that is none."""
+        self._state.inbox.append(InboxEntry(unknown_signal=name[:200]))
+
     @workflow.query
     def show(self) -> PullRequestState:
         return self._state
@@ -124,6 +131,8 @@ class PullRequestWorkflow:
             actions = take_run_waits(self._state, entry.waits)
         elif entry.lost is not None:
             actions = take_run_lost(self._state, entry.lost)
+        elif entry.unknown_signal is not None:
+            actions = take_unknown_signal(self._state, entry.unknown_signal)
         for action in actions:
             await self._do(action)
         self._show()

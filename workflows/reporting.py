@@ -1,7 +1,7 @@
 """What a run tells the world while it goes on: comments, checks, Slack; none of it holds up what the run does."""
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from urllib.parse import quote
 
 from temporalio import workflow
@@ -41,6 +41,7 @@ class Report:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._comments: list[asyncio.Future[object]] = []
+        self._standing: dict[str, asyncio.Task[None]] = {}
         self._checking: asyncio.Task[None] | None = None
         self._slack: asyncio.Task[None] | None = None
 
@@ -128,6 +129,20 @@ class Report:
         """A comment that is folded away with the plans beside which it stands."""
         self._later(self._comment_of_plan(key, body, ()))
 
+    def say_again(self, key: str, text: Callable[[], str]) -> None:
+        """A comment that stands once and is rewritten in place; `text` is asked for what it says by then."""
+        self._standing[key] = asyncio.ensure_future(self._rewrite(self._standing.get(key), key, text))
+        self._later(self._standing[key])
+
+    async def _rewrite(self, before: "asyncio.Task[None] | None", key: str, text: Callable[[], str]) -> None:
+        if before is not None:
+            await workflow.wait([before])
+        if self._standing[key] is not asyncio.current_task():
+            return  # whoever comes after says this too
+        comments = self._run.state.standing_comments
+        posted = await self._post(key, text(), comments.get(key))
+        comments[key] = posted.comment_id
+
     async def _comment_of_plan(self, key: str, body: str, units: Sequence[str]) -> str:
         """Post it, and note since when its plans can be read: where GitHub takes it from nobody, since now."""
         shown_at = workflow.now().isoformat()
@@ -144,7 +159,7 @@ class Report:
                 outcomes[unit] = outcomes[unit].model_copy(update={"plan": shown})
         return shown_at
 
-    async def _post(self, key: str, body: str) -> PostedComment:
+    async def _post(self, key: str, body: str, comment_id: int | None = None) -> PostedComment:
         start = self._run.start
         return await call(
             GitHub.post_comment,
@@ -153,6 +168,7 @@ class Report:
                 pull_request=start.pull_request.number,
                 key=f"{start.run_id}:{key}",
                 body=body,
+                comment_id=comment_id,
             ),
             summary=key,
             policy=policies.GITHUB,
@@ -183,6 +199,11 @@ class Report:
 
     def _later(self, work: Awaitable[object]) -> None:
         self._comments.append(asyncio.ensure_future(work))
+
+    @property
+    def is_talking(self) -> bool:
+        """Is something on its way to GitHub?"""
+        return bool(self._comments)
 
     async def flush(self) -> None:
         """Wait until every comment and check so far is posted; what GitHub refuses for good is logged, not raised.

@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
 
 from temporalio import workflow
+from temporalio.common import RawValue
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from workflows import gate, policies
@@ -14,6 +15,7 @@ from workflows.applying import all_waves, apply_wave, remaining_waves
 from workflows.calls import call
 from workflows.choosing import choose_units, choose_what_to_apply
 from workflows.concluding import conclude
+from workflows.decisions import Decisions
 from workflows.deletions import look_at_deletions, what_was_seen_of_deletions
 from workflows.failures import message_of
 from workflows.locking import LockAnswers, take_locks
@@ -21,7 +23,7 @@ from workflows.planning import drop_what_may_not_be_planned, plan_units
 from workflows.preparing import base_tree_id, find_units, read_rules
 from workflows.reporting import ONE_COMMENT_EACH, Report
 from workflows.rules import mark_new_rules, rules_guard
-from workflows.run_state import OperatorSignal, Refused, Run, RunStart, RunState, RunView
+from workflows.run_state import Refused, Run, RunStart, RunState, RunView
 from workflows.telling import tell_pull_request
 from workflows.unlocking import unlock
 
@@ -35,6 +37,7 @@ with workflow.unsafe.imports_passed_through():
     from docustack.run_comments import refusal_comment
     from docustack.run_remarks import remarks_comment
     from docustack.runs import ENDED_BADLY, Operation, RunResult, RunStatus, UnitOutcome, UnitPhase
+    from docustack.signed_approvals import ApprovalAnswer, SignedApproval, Verdict
     from docustack.slack_messages import (
         apply_failed,
         apply_started,
@@ -42,6 +45,8 @@ with workflow.unsafe.imports_passed_through():
         plan_started,
     )
     from docustack.units import DependencyCycle
+
+Outcome = TypeVar("Outcome")
 
 BATCH = 40
 """Units planned between two chances to continue as new."""
@@ -63,6 +68,7 @@ class RunWorkflow:
         self._run = Run(start.input, state)
         self._report = Report(self._run)
         self._locks = LockAnswers()
+        self._decisions = Decisions(self._run, self._report)
         if state.started_at is None:
             state.started_at = workflow.info().start_time
 
@@ -76,6 +82,7 @@ class RunWorkflow:
         result = await _to_its_end(self._end(problem))
         with contextlib.suppress(asyncio.CancelledError):  # who cancels a run that has ended won't wait for Slack
             await self._report.flush_slack()
+        await _to_its_end(self._settle())
         return result
 
     # ---- signals and queries -----------------------------------------------------------------------------------------
@@ -90,26 +97,31 @@ class RunWorkflow:
     def lock_answer(self, answer: LockAnswer) -> None:
         self._locks.heard(answer)
 
-    @workflow.signal
-    def approve(self, message: Any = None) -> None:
-        """From Temporal's own UI or CLI: recorded; it counts only where an environment trusts its operators."""
-        self._operator("approve", message)
+    @workflow.signal(dynamic=True)
+    async def from_temporal(self, name: str, payloads: Sequence[RawValue]) -> None:
+        """`approve` and `reject` from Temporal's own UI or CLI, and every name that is none, whatever they carry.
 
-    @workflow.signal
-    def reject(self, message: Any = None) -> None:
-        self._operator("reject", message)
+        Undecoded, and without handlers of their own: the SDK would drop an input that can't be decoded, and stop at
+        one too many.
+        """
+        await self._decisions.hear(name, payloads)
 
-    def _operator(self, decision: str, message: object) -> None:
-        fields = message if isinstance(message, dict) else {}
-        self._run.state.operator_signals.append(
-            OperatorSignal(
-                decision=decision,
-                actor=str(fields.get("actor", ""))[:100],
-                reason=str(fields.get("reason", ""))[:500],
-                received_at=workflow.now(),
-            )
-        )
-        self._run.wakes += 1
+    @workflow.update
+    async def approve(self, signed: SignedApproval) -> ApprovalAnswer:
+        """The twin of the signal, from our server, which has verified who it is; answered at once."""
+        return await self._decisions.take(signed, Verdict.APPROVE)
+
+    @approve.validator
+    def _may_be_approved(self, signed: SignedApproval) -> None:
+        self._decisions.validate(signed, Verdict.APPROVE)
+
+    @workflow.update
+    async def reject(self, signed: SignedApproval) -> ApprovalAnswer:
+        return await self._decisions.take(signed, Verdict.REJECT)
+
+    @reject.validator
+    def _may_be_rejected(self, signed: SignedApproval) -> None:
+        self._decisions.validate(signed, Verdict.REJECT)
 
     @workflow.query
     def show(self) -> RunView:
@@ -121,7 +133,9 @@ class RunWorkflow:
             units={unit: state.phases.get(unit, UnitPhase.WAITING) for unit in state.selected},
             outcomes=tuple(state.outcomes.values()),
             started_at=state.started_at or workflow.info().start_time,
-            operator_signals=tuple(state.operator_signals),
+            plans=self._decisions.asked().plans,
+            shown=tuple(state.shown.values()),
+            decisions=tuple(state.decisions),
             waves=self._waves(),
         )
 
@@ -199,10 +213,16 @@ class RunWorkflow:
             return
         await report.flush()
         await report.pause_slack()
-        await workflow.wait_condition(workflow.all_handlers_finished)
+        await self._settle()
         run.stop_if_cancelled()
         left = tuple(plan for plan in run.start.plans if plan.unit not in run.state.outcomes)
         workflow.continue_as_new(RunStart(input=run.start.model_copy(update={"plans": left}), carried=run.state))
+
+    async def _settle(self) -> None:
+        """Until everybody who told the run something has an answer."""
+        while self._report.is_talking or not workflow.all_handlers_finished():
+            await self._report.flush()
+            await workflow.wait_condition(workflow.all_handlers_finished)
 
     # ---- the end -----------------------------------------------------------------------------------------------------
 
@@ -308,7 +328,7 @@ class RunWorkflow:
                 workflow.logger.warning("the work tree stays: %s", error.cause)
 
 
-async def _to_its_end(work: Coroutine[Any, Any, RunResult]) -> RunResult:
+async def _to_its_end(work: Coroutine[Any, Any, Outcome]) -> Outcome:
     """A cancellation that comes while the end is told and cleaned up changes nothing of either."""
     task = asyncio.ensure_future(work)
     while True:

@@ -11,6 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from docustack.approvals import ShownPlan, says_the_same, shown_plan
     from docustack.checks import Check
     from docustack.configuration import Configuration
+    from docustack.decisions import GivenDecision
     from docustack.deleted_units import DeletedUnit, Fate
     from docustack.destroy_order import order_of
     from docustack.model import Model, State
@@ -20,15 +21,6 @@ with workflow.unsafe.imports_passed_through():
     from docustack.repository import Discovery, WorkTree
     from docustack.rule_changes import NewRules
     from docustack.runs import RunInput, RunStatus, UnitOutcome, UnitPhase
-
-
-class OperatorSignal(Model):
-    """An `approve` or `reject` that came as a bare signal: it names somebody whom nobody has verified."""
-
-    decision: str = ""
-    actor: str = ""
-    reason: str = ""
-    received_at: datetime | None = None
 
 
 class SlackMessage(Model):
@@ -62,7 +54,10 @@ class RunState(State):
     tokens: dict[str, int] = {}
     shown: Packed[dict[str, ShownPlan]] = {}  # what there is to approve: the plan of each unit that people can read
     gate_passed: bool = False
-    operator_signals: list[OperatorSignal] = []
+    decisions: list[GivenDecision] = []  # given to the run itself, by whoever it was; the oldest first
+    decisions_forgotten: int = 0  # those that didn't count and made room
+    nonces: list[str] = []  # of signed decisions: each counts once
+    standing_comments: dict[str, int] = {}  # comments that are rewritten in place
 
 
 class RunStart(Model):
@@ -81,7 +76,9 @@ class RunView(Model):
     units: dict[str, UnitPhase]
     outcomes: Packed[tuple[UnitOutcome, ...]]
     started_at: datetime
-    operator_signals: tuple[OperatorSignal, ...] = ()
+    plans: str = ""  # the digest of all plans together that there are to approve
+    shown: Packed[tuple[ShownPlan, ...]] = ()  # each of them
+    decisions: tuple[GivenDecision, ...] = ()
     waves: tuple[tuple[str, ...], ...] = ()  # the same units, in the order in which they are applied
 
 

@@ -9,16 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from docustack.access import Decision
+from docustack.access import Decision, Door
 from docustack.comment_limits import COMMENT_LIMIT, closed, cut_middle, fair_shares, size
 from docustack.comment_markers import find_marker, is_outdated, marker, outdated, with_marker
 from docustack.comment_plan_text import as_diff, essence, without_plan_line
 from docustack.comment_text import code_list, fence, inline_code, link, moment, plain, prose, table_code
 from docustack.comments import Links, apply_comment, help_comment, plan_comment
+from docustack.decisions import GivenDecision, decisions_comment
 from docustack.deleted_units import DeletedUnit, Fate
 from docustack.errors import ErrorType
 from docustack.locks import Grant
 from docustack.plans import Change, DependencyOutputs, OutputsKind, PlanRecord, PlanSummary
+from docustack.pull_request_state import PullRequestState
 from docustack.repository import ChangedUnit, Discovery, Repository, UnitStatus
 from docustack.run_comments import (
     configuration_problem_comment,
@@ -35,6 +37,7 @@ from docustack.run_comments import (
 from docustack.run_remarks import deferred_message, not_planned_remark, remarks, remarks_comment
 from docustack.runs import Operation, PullRequestRef, RunInput, UnitOutcome, UnitPhase
 from docustack.summary_comments import applies_summary_comment, plans_summary_comment
+from docustack.unknown_signals import unknown_signal_reply
 
 UNIT = "dev/us-east-1/new-service"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -548,6 +551,10 @@ def _grant(name: str) -> Grant:
     return Grant(unit=name, holder="pr", pull_request=7, actor=name, since=NOW, token=1)
 
 
+def _decision(name: str, door: Door) -> GivenDecision:
+    return GivenDecision(door=door, verdict=name, login=name, reason=name, received_at=NOW, told=name)
+
+
 TEXTS_WITH_NAMES: list[Callable[[str], str]] = [
     lambda name: plan_comment(planned(unit=name)),
     lambda name: plan_comment(planned(record(name, mocks=(name,)))),
@@ -561,7 +568,9 @@ TEXTS_WITH_NAMES: list[Callable[[str], str]] = [
     lambda name: refusal_comment(configuration_problem_comment([name])),
     lambda name: refusal_comment(merge_conflict_comment(name)),
     lambda name: refusal_comment(locks_held_comment([_grant(name)], NOW)),
-    lambda name: waiting_for_approval_comment([name]),
+    lambda name: waiting_for_approval_comment([name], name),
+    lambda name: decisions_comment(name, [_decision(name, Door.SERVER), _decision(name, Door.TEMPORAL)]),
+    lambda name: unknown_signal_reply(PullRequestState(), name),
     lambda name: refusal_comment(more_than_approved(name, [Change(address=name, action="create", attribute=name)])),
     lambda name: remarks_comment(
         _discovery(name), remarks(_discovery(name), [name], deleted=[_deletion(name, fate) for fate in Fate])

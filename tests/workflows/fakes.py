@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pydantic import SecretStr
 from temporalio import activity
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
+from activities.approvals import Approvals
 from activities.locks import Locks
 from activities.messages import (
     ApplyAnswer,
@@ -54,12 +56,15 @@ from docustack.rule_changes import NewRules
 from docustack.terrateam import TerrateamConfiguration
 from tests.workflows.commits import Commits
 
+APPROVAL_KEY = "the key that server and worker share"
+
 REPOSITORY = Repository(owner="docustack", name="docustack-infrastructure-live")
 
 PEOPLE = {
     "developer": Person(login="developer", teams=(), can_push=True),
     "infra-member": Person(login="infra-member", teams=("infra",), can_push=True),
     "lead": Person(login="lead", teams=("infra", "leads"), can_push=True),
+    "second-lead": Person(login="second-lead", teams=("infra", "leads"), can_push=True),
     "outsider": Person(login="outsider"),
 }
 
@@ -119,11 +124,14 @@ class World:
         self.seconds = 0
         self.mergeable: bool | None = True
         self.comments: list[PostComment] = []
+        self.texts_now: dict[str, str] = {}  # of comments, by their key: some are rewritten
         self.outdated: list[int] = []
         self.reactions: list[tuple[int, str]] = []
         self.checks: list[SetCheck] = []
         self.slack: list[PostMessage] = []
         self.slack_is_down = False
+        self.people_are_unknown = False
+        self.people = dict(PEOPLE)
         self.applied: list[str] = []
         self.applied_plans: list[PlanRecord] = []
         self.statuses: dict[str, UnitStatus] = {}
@@ -171,7 +179,8 @@ class World:
         self.reviews.append(Review(reviewer=PEOPLE[login], state="APPROVED", commit=head, submitted_at=self.now()))
 
     def texts(self, containing: str = "") -> list[str]:
-        return [comment.body for comment in self.comments if containing in comment.body]
+        """Comments that say it, as GitHub shows them or as they were sent."""
+        return [body for comment in self.comments if containing in (body := comment.body) or containing in read(body)]
 
     def check(self, name: str) -> SetCheck | None:
         return next((check for check in reversed(self.checks) if check.name == name), None)
@@ -324,6 +333,7 @@ class World:
     async def post_comment(self, comment: PostComment) -> PostedComment:
         if all(known.key != comment.key for known in self.comments):
             self.comments.append(comment)
+        self.texts_now[comment.key.partition(":")[2]] = comment.body
         return PostedComment(comment_id=1000 + len(self.comments), url="", updated_at=self.now())
 
     @activity.defn
@@ -343,7 +353,9 @@ class World:
 
     @activity.defn
     async def read_person(self, question: ReadPerson) -> Person:
-        return PEOPLE[question.login]
+        if self.people_are_unknown:
+            raise _error(ErrorType.UNAVAILABLE, "GitHub answered 502")
+        return self.people.get(question.login, Person(login=question.login))
 
     @activity.defn
     async def read_gate(self, question: ReadGate) -> GateFacts:
@@ -409,9 +421,15 @@ class World:
             self.post_message,
             self.commits.record_apply,
             self.commits.compare_order,
+            Approvals([SecretStr(APPROVAL_KEY)]).check_signature,
             locks.request_locks,
             locks.confirm_locks,
         ]
+
+
+def read(body: str) -> str:
+    """A comment as people read it: without escapes, and without what keeps a login from being a mention."""
+    return body.replace("\\", "").replace("\u200b", "")
 
 
 async def heartbeat_until(event: asyncio.Event) -> None:

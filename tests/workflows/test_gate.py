@@ -4,7 +4,7 @@ import asyncio
 
 from docustack.runs import RunStatus
 from tests.workflows.conftest import Stage
-from tests.workflows.fakes import CONFIGURATION, Unit
+from tests.workflows.fakes import Unit
 from tests.workflows.test_apply import applied, planned
 
 VPC = "dev/us-east-1/vpc"
@@ -92,40 +92,6 @@ async def test_a_conflict_with_the_base_branch_refuses_the_apply(stage: Stage) -
     await applied(stage)
     assert stage.world.applied == []
     assert stage.world.texts("conflicts with `main`")
-
-
-async def test_a_bare_approve_signal_is_recorded_and_does_not_count(stage: Stage) -> None:
-    stage.world.units = {PROD: Unit()}
-    stage.world.open(author="infra-member")
-    await stage.send("opened", sender="infra-member")
-    await stage.until_ended(1)
-    await stage.comment("terrateam apply", sender="lead")
-    await stage.until(lambda: bool(stage.world.texts("Waiting for approval")))
-    state = await stage.state()
-    assert state.active is not None
-    run = stage.client.get_workflow_handle(f"run:{state.active.run_id}")
-    await run.signal("approve", {"actor": "lead"})
-    view = await run.query("show")
-    assert view["operator_signals"][0]["actor"] == "lead"
-    assert view["status"] == "waiting-for-approval"
-    assert stage.world.applied == []
-
-
-async def test_a_trusted_operator_may_approve_through_temporal(stage: Stage) -> None:
-    prod = CONFIGURATION.environments["prod"].model_copy(update={"trust_temporal_operators": True})
-    stage.world.configuration = CONFIGURATION.model_copy(
-        update={"environments": {**CONFIGURATION.environments, "prod": prod}}
-    )
-    stage.world.units = {PROD: Unit()}
-    stage.world.open(author="infra-member")
-    await stage.send("opened", sender="infra-member")
-    await stage.until_ended(1)
-    await stage.comment("terrateam apply", sender="lead")
-    await stage.until(lambda: bool(stage.world.texts("Waiting for approval")))
-    state = await stage.state()
-    assert state.active is not None
-    await stage.client.get_workflow_handle(f"run:{state.active.run_id}").signal("approve", {"actor": "lead"})
-    await stage.until(lambda: stage.world.applied == [PROD])
 
 
 async def test_two_pull_requests_on_one_unit_the_second_is_told_who_holds_it(stage: Stage) -> None:
