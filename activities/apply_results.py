@@ -22,6 +22,7 @@ from docustack.plan_document import Json, parse_document
 from docustack.plan_text import applied_summary, apply_text, cut_middle
 from docustack.plans import PlanSummary
 from docustack.redaction import Redactor
+from docustack.role_sessions import withheld
 from docustack.sensitive import Secret, still_unknown
 from docustack.terragrunt_errors import classify, clean_output
 
@@ -63,8 +64,15 @@ class ApplyResults:
         assert isinstance(request, ApplyRequest)
         redactor = await self._redactor(unit, folder, exit_, secrets)
         output = redactor.text(clean_output(await asyncio.to_thread(folder.output)))
+        summary = applied_summary(output)
+        if unit.blind:
+            output = withheld(unit.blind)
         log = await self._artifacts.put_text(f"{artifact_prefix(unit, 'apply')}/apply.log", output)
-        result = _succeeded(request, output, log) if exit_["code"] == 0 else _failed(request, output, log, exit_)
+        if exit_["code"] == 0:
+            text = cut_middle(apply_text(output), request.text_limit)
+            result = _Result(answer=ApplyAnswer(summary=summary or PlanSummary(), text=text, log=log))
+        else:
+            result = _failed(request, output, log, exit_)
         await asyncio.to_thread(runner.write_whole, folder.path / "result.json", result.model_dump(mode="json"))
         await self._close_record(request, exit_)
         await asyncio.to_thread(folder.forget_secrets)
@@ -96,17 +104,11 @@ class ApplyResults:
             await self._records.update(record.model_copy(update={"ended_at": ended_at}))
 
 
-def _succeeded(request: ApplyRequest, output: str, log: str) -> _Result:
-    summary = applied_summary(output) or PlanSummary()
-    return _Result(
-        answer=ApplyAnswer(summary=summary, text=cut_middle(apply_text(output), request.text_limit), log=log)
-    )
-
-
 _REASONS = {
     "cancelled": (ErrorType.CANCELLED, "was cancelled"),
     "timeout": (ErrorType.TIMEOUT, "took longer than its {minutes} minutes and was interrupted"),
     "lease": (ErrorType.INTERRUPTED, "was interrupted, because its worker was gone for too long"),
+    "credentials": (ErrorType.INTERRUPTED, "was interrupted, because the session of its role was about to end"),
     "terminated": (ErrorType.INTERRUPTED, "was interrupted, because its machine was shutting down"),
 }
 

@@ -19,6 +19,7 @@ from activities.apply_results import ApplyResults
 from activities.artifacts import ArtifactMissing, ArtifactStore
 from activities.file_lock import file_lock
 from activities.messages import ApplyAnswer, ApplyRequest
+from activities.open_units import OpenUnits
 from activities.terragrunt_command import TerragruntCommand
 from activities.unit_work import Unit, heartbeating, unit_failure, was_cancelled
 from docustack.errors import ErrorType
@@ -67,7 +68,7 @@ class Applying:
         self._grace = grace
         self._renew = renew
 
-    async def apply(self, request: ApplyRequest, open_unit: Callable[[], Awaitable[Unit]]) -> ApplyAnswer:
+    async def apply(self, request: ApplyRequest, units: OpenUnits) -> ApplyAnswer:
         """Raises an `ApplicationError` where the apply failed, was interrupted, or must not be started."""
         info = activity.info()
         folder = ApplyFolder(
@@ -77,8 +78,8 @@ class Applying:
         async with heartbeating(attempt.heartbeat):
             if (known := await asyncio.to_thread(self._results.known, folder)) is not None:
                 return known.model_copy(update={"reattached": True})
-            unit = await open_unit()
             reattached = folder.claim() is not None
+            unit = await (units.attend(request) if reattached else units.open(request, changes=True))
             if not reattached:
                 await self._begin_unless_cancelled(unit, request, folder)
             secrets = asyncio.create_task(self._results.secrets(unit))
@@ -119,6 +120,9 @@ class Applying:
             "lease_seconds": self._lease.total_seconds(),
             "grace_seconds": self._grace.total_seconds(),
         }
+        if unit.credentials_until is not None:
+            left = unit.credentials_until - datetime.now(UTC)
+            command["credentials_until"] = (unit.credentials_until - min(self._grace, left / 4)).timestamp()
         await folder.start(command, unit.environ)
         await self._wait_for_claim(folder, request)
         await asyncio.to_thread(self._purge)

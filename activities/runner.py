@@ -39,6 +39,7 @@ class Command(TypedDict):
     timeout_seconds: float
     lease_seconds: float
     grace_seconds: float
+    credentials_until: NotRequired[float]  # after this time its credentials may end before it could write its state
 
 
 class Process(TypedDict):
@@ -56,7 +57,7 @@ class Exit(TypedDict):
     """How the command ended (`exit.json`)."""
 
     code: int  # negative: killed by that signal
-    reason: str  # "": by itself; cancelled, timeout, lease, terminated: interrupted because of that
+    reason: str  # "": by itself; cancelled, timeout, lease, terminated, credentials: interrupted because of that
     killed: bool  # it did not end in time after it was interrupted: its state may need a look
     at: float
 
@@ -186,6 +187,8 @@ class Runner:
             return "terminated"
         if time.monotonic() > self._deadline:
             return "timeout"
+        if time.time() > self._command.get("credentials_until", float("inf")):
+            return "credentials"
         with contextlib.suppress(FileNotFoundError):
             if time.time() - (self._folder / "lease").stat().st_mtime > self._command["lease_seconds"]:
                 return "lease"

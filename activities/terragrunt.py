@@ -25,11 +25,13 @@ from activities.messages import (
     StateLockAnswer,
     UnitRequest,
 )
+from activities.open_units import OpenUnits
 from activities.owned_resources import look_at_state
 from activities.planning import Planning
+from activities.role_sessions import RoleSessions, StsClients, sts_clients
 from activities.state_locks import StateLocks
 from activities.terragrunt_command import TerragruntCommand
-from activities.unit_work import Unit, WorkTrees, heartbeating, open_unit
+from activities.unit_work import WorkTrees, heartbeating
 
 
 class Terragrunt:
@@ -51,16 +53,17 @@ class Terragrunt:
         cancel_grace: timedelta = timedelta(minutes=5),
         environ: Mapping[str, str] | None = None,
         renew: Callable[[], Awaitable[None]] | None = None,
+        sts: StsClients | None = None,
     ) -> None:
         data_dir = data_dir.absolute()
         scratch = data_dir / "scratch"
         scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._work_trees = work_trees
         self._command = command
-        self._environ = dict(os.environ if environ is None else environ)
         self._reader = UnitReader(command, scratch)
         disclosure = Disclosure(command, artifacts, self._reader, scratch)
         self._planning = Planning(command, artifacts, self._reader, disclosure, scratch)
+        environ = dict(os.environ if environ is None else environ)
+        self._units = OpenUnits(work_trees, command, environ, RoleSessions(sts or sts_clients(environ)), cancel_grace)
         results = ApplyResults(self._planning, disclosure, artifacts)
         self._applying = Applying(command, artifacts, results, data_dir, host, lease, cancel_grace, renew)
         self._state_locks = StateLocks(command, artifacts, disclosure, data_dir, host, lease, cancel_grace)
@@ -69,20 +72,20 @@ class Terragrunt:
     async def plan_unit(self, request: PlanRequest) -> PlanAnswer:
         """Make and save a plan; a unit whose dependency has neither outputs nor mocks is deferred."""
         async with heartbeating(lambda: "planning"):
-            return await self._planning.plan(await self._open(request, changes=False))
+            return await self._planning.plan(await self._units.open(request, changes=False))
 
     @activity.defn
     async def dependency_outputs(self, request: UnitRequest) -> OutputsAnswer:
         """Digests of what the unit's dependencies give now; asked right before a saved plan is applied."""
         async with heartbeating(lambda: "reading outputs"):
-            unit = await self._open(request, changes=False)
+            unit = await self._units.open(request, changes=False)
             return OutputsAnswer(dependencies=self._planning.present(unit, await self._planning.look(unit)))
 
     @activity.defn
     async def list_resources(self, request: UnitRequest) -> OwnedResources:
         """What a unit owns, by its state; of one that a pull request deletes in the tree that still has it."""
         async with heartbeating(lambda: "reading state"):
-            return await look_at_state(self._command, self._reader, await self._open(request, changes=False))
+            return await look_at_state(self._command, self._reader, await self._units.open(request, changes=False))
 
     @activity.defn
     async def plan_coverage(self, request: CoverageRequest) -> CoverageAnswer:
@@ -93,13 +96,10 @@ class Terragrunt:
     @activity.defn
     async def apply_unit(self, request: ApplyRequest) -> ApplyAnswer:
         """Apply a saved plan through Terragrunt; a retry never applies again, it attends or reads what was begun."""
-        return await self._applying.apply(request, lambda: self._open(request, changes=True))
+        return await self._applying.apply(request, self._units)
 
     @activity.defn
     async def free_state_lock(self, request: FreeStateLock) -> StateLockAnswer:
         """Guide, "State Lock Issues": free what a dead process of ours has left; else say who holds it since when."""
         async with heartbeating(lambda: "looking at the state lock"):
-            return await self._state_locks.free(await self._open(request, changes=True))
-
-    async def _open(self, request: UnitRequest, *, changes: bool) -> Unit:
-        return await open_unit(self._work_trees, self._command, self._environ, request, changes=changes)
+            return await self._state_locks.free(await self._units.open(request, changes=True))

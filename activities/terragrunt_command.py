@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from activities.messages import UnitRequest
 from activities.processes import run_process
 from docustack.configuration import Environment
 from docustack.errors import ConfigurationError
@@ -30,6 +29,14 @@ _CREDENTIALS_AT_HAND = (
     "AWS_WEB_IDENTITY_TOKEN_FILE",
     "AWS_ENDPOINT_URL",
 )
+
+
+_IDENTITY = re.compile(
+    r"^(?:AWS_ACCESS_KEY_ID|AWS_SECRET_ACCESS_KEY|AWS_SESSION_TOKEN|AWS_SECURITY_TOKEN|AWS_(?:DEFAULT_)?PROFILE|AWS_ROLE_\w+|"
+    r"AWS_WEB_IDENTITY_\w+|AWS_CONTAINER_\w+|AWS_SHARED_CREDENTIALS_FILE|TG_IAM_\w+|TERRAGRUNT_IAM_\w+|"
+    r"(?:TG|TERRAGRUNT)_AUTH_PROVIDER_CMD)$"
+)
+"""By what a process is known to AWS, or would come to be known."""
 
 
 def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -130,33 +137,28 @@ class TerragruntCommand:
             "TERRAGRUNT_TFPATH": self.terraform,
         }
 
-    def role(self, arn: str, session_name: str) -> dict[str, str]:
-        """Terragrunt assumes the role itself, for the state and for the provider."""
-        if self.is_new:
-            return {"TG_IAM_ASSUME_ROLE": arn, "TG_IAM_ASSUME_ROLE_SESSION_NAME": session_name}
-        return {"TERRAGRUNT_IAM_ROLE": arn, "TERRAGRUNT_IAM_ASSUME_ROLE_SESSION_NAME": session_name}
+    def environment(
+        self, environ: Mapping[str, str], environment: Environment, session: Mapping[str, str] | None = None
+    ) -> dict[str, str]:
+        """The whole environment of a process that works on a unit.
 
-    def environment(self, environ: Mapping[str, str], request: UnitRequest, *, changes: bool) -> dict[str, str]:
-        """The whole environment of a process that works on a unit; `changes` decides between the two roles."""
-        environment = child_environment(environ) | self.settings()
-        if request.environment.roles is not None:
-            roles = request.environment.roles
-            environment |= self.role(roles.apply if changes else roles.plan, session_name(request))
-        return environment | _profile(environ, request.environment)
+        `session` are the credentials of an assumed role: then nothing else is passed on by which the worker itself is
+        known, or the code of a pull request could assume with it what only applies may.
+        """
+        passed = child_environment(environ) | self.settings()
+        if session is None:
+            profile = own_profile(environ, environment)
+            return passed | ({"AWS_PROFILE": profile} if profile else {})
+        kept = {name: value for name, value in passed.items() if not _IDENTITY.match(name)}
+        return {**kept, **session, "AWS_EC2_METADATA_DISABLED": "true"}
 
 
 def _absolute(executable: str) -> str:
     return str(Path(executable).absolute())
 
 
-def session_name(request: UnitRequest) -> str:
-    """Tells pull request (or run) and person, so that CloudTrail names them; at most 64 of AWS's characters."""
-    work = f"pr{request.pull_request}" if request.pull_request is not None else f"run-{request.tree.run_id}"
-    return re.sub(r"[^\w+=,.@-]", "-", f"docustack-{work}-{request.actor}", flags=re.ASCII)[:64]
-
-
-def _profile(environ: Mapping[str, str], environment: Environment) -> dict[str, str]:
+def own_profile(environ: Mapping[str, str], environment: Environment) -> str | None:
     """The guide's `AWS_PROFILE=docustack-dev`, where the worker has no credentials of its own."""
-    if environment.profile is None or any(environ.get(name) for name in (*_CREDENTIALS_AT_HAND, "AWS_PROFILE")):
-        return {}
-    return {"AWS_PROFILE": environment.profile}
+    if any(environ.get(name) for name in (*_CREDENTIALS_AT_HAND, "AWS_PROFILE")):
+        return None
+    return environment.profile

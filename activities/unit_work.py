@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import functools
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -13,7 +14,6 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.messages import FailureDetails, UnitRequest
-from activities.terragrunt_command import TerragruntCommand
 from docustack.errors import NEVER_RETRIED, ErrorType
 from docustack.repository import WorkTree
 
@@ -41,6 +41,8 @@ class Unit:
     root: Path
     folder: Path
     environ: dict[str, str]
+    credentials_until: datetime | None = None  # None: they don't end, as far as is known
+    blind: str = ""  # the role that could not be assumed, where only what an apply left is to be read
 
     def prepared(self) -> list[Path]:
         """The folders where Terragrunt has put the module and run `init`, the latest first."""
@@ -52,17 +54,15 @@ class Unit:
         return sorted(found, key=lambda folder: (folder / ".terraform").stat().st_mtime, reverse=True)
 
 
-async def open_unit(
-    trees: WorkTrees, command: TerragruntCommand, environ: Mapping[str, str], request: UnitRequest, *, changes: bool
-) -> Unit:
-    """Check the tree out if need be; raises NOT_FOUND where the commit has no such unit."""
+async def unit_folder(trees: WorkTrees, request: UnitRequest) -> tuple[Path, Path]:
+    """The tree's root, checked out if need be, and the unit in it; raises NOT_FOUND where the commit has none such."""
     root = await trees.ensure(request.tree)
     folder = root / request.unit
     if not folder.resolve().is_relative_to(root.resolve()) or not await asyncio.to_thread(_is_unit, folder):
         raise unit_failure(
             ErrorType.NOT_FOUND, f"There is no unit {request.unit} at commit {request.tree.tree_commit[:12]}."
         )
-    return Unit(request, root, folder, command.environment(environ, request, changes=changes))
+    return root, folder
 
 
 def _is_unit(folder: Path) -> bool:

@@ -52,7 +52,7 @@ class Environment(Section):
     profile: str | None = None
     """The AWS profile that the environment's workers use."""
     roles: Roles | None = None
-    """The roles that the environment's workers assume instead of a profile."""
+    """The roles that the environment's workers assume, from the profile or whatever they have."""
     branch: BranchName = "main"
     """The branch that is the truth for the environment: only pull requests to it are applied there."""
     plan: Who = "anyone"

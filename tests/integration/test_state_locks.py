@@ -15,7 +15,6 @@ from moto.server import ThreadedMotoServer
 
 from activities.apply_folder import ApplyFolder
 from activities.messages import FreeStateLock, StateLockAnswer
-from docustack.configuration import Roles
 from docustack.errors import ErrorType
 from tests.integration.units import Worker, apply, failure, new_worker, plan
 
@@ -183,26 +182,3 @@ async def test_outputs_in_s3_are_read(unit: Unit) -> None:
     record = await plan(unit.worker, "dev/user")
     assert [each.kind.value for each in record.dependencies] == ["real"]
     assert '+ input  = "v"' in record.text_preview  # known not to be sensitive, so it is shown
-
-
-async def test_a_role_is_assumed_under_a_name_that_tells_pull_request_and_person(
-    tmp_path: Path, aws: dict[str, str]
-) -> None:
-    worker = await new_worker(tmp_path, {**os.environ, **aws})
-    roles = Roles(plan="arn:aws:iam::111111111111:role/plan", apply="arn:aws:iam::111111111111:role/apply")
-    worker.environment = worker.environment.model_copy(update={"roles": roles})
-    seen = tmp_path / "seen"
-    command = f"env > {seen}"
-    module = f'resource "terraform_data" "x" {{\n  provisioner "local-exec" {{ command = "{command}" }}\n}}\n'
-    worker.repository.unit("dev/a", module=module)
-    await apply(worker, await plan(worker, "dev/a"))
-    got = dict(line.split("=", 1) for line in seen.read_text().splitlines() if line.startswith("AWS_"))
-    sts = boto3.client(
-        "sts",
-        endpoint_url=aws["AWS_ENDPOINT_URL"],
-        region_name="us-east-1",
-        aws_access_key_id=got["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=got["AWS_SECRET_ACCESS_KEY"],
-        aws_session_token=got["AWS_SESSION_TOKEN"],
-    )
-    assert sts.get_caller_identity()["Arn"].endswith("assumed-role/apply/docustack-pr7-infra-member")

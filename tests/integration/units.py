@@ -13,6 +13,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.artifacts import ArtifactStore, open_store
 from activities.messages import ApplyRequest, PlanRequest, UnitRequest
+from activities.role_sessions import StsClients
 from activities.terragrunt import Terragrunt
 from activities.terragrunt_command import TerragruntCommand
 from docustack.configuration import Environment
@@ -101,6 +102,7 @@ class Worker:
         default_factory=lambda: Environment(path="dev", account_id="111111111111", apply=["infra"])
     )
     renew: Callable[[], Awaitable[None]] | None = None
+    sts: StsClients | None = None
     _activities: int = 0
 
     @property
@@ -115,6 +117,7 @@ class Worker:
             cancel_grace=self.grace,
             environ=self.environ,
             renew=self.renew,
+            sts=self.sts,
         )
 
     def unit_request(self, unit: str) -> UnitRequest:
