@@ -5,6 +5,7 @@ import os
 import subprocess
 from pathlib import Path
 
+from local.waiting import wait_for
 from tests.e2e.pull_requests.change import Change, open_change
 from tests.e2e.pull_requests.live_repository import Files, dependent, unit
 from tests.e2e.pull_requests.small_world import SmallWorld
@@ -72,6 +73,9 @@ def test_a_deleted_unit_that_another_still_depends_on_is_left_alone(world: Small
     change = open_deletion(world, "needed-deletion", base)
     change.wait_said(f"`{base}` is deleted here, but `{user}` still depends on it")
     assert change.ended("terrateam apply --destroy") == "-1"
+    change.merge()
+    assert f"`{base}`: 1 resource" in change.wait_said("Owned by nobody")
+    wait_for(lambda: any(base in text for text in world.slack.texts() if "Owned by nobody" in text), "Slack", 30)
     assert resources(world, base) == 1
 
 
