@@ -17,8 +17,11 @@ from activities.github_comments import Comments
 from activities.github_people import People
 from activities.github_pull_requests import PullRequests
 from activities.messages import (
+    Answered,
+    AskAnswered,
     CheckRun,
     ListPullRequests,
+    MarkForgotten,
     MarkOutdated,
     Nothing,
     OpenPullRequests,
@@ -69,6 +72,22 @@ class GitHub:
                 if not is_not_found(error):
                     raise
         return Nothing()
+
+    @activity.defn
+    async def mark_forgotten(self, order: MarkForgotten) -> Nothing:
+        """The same for all comments of our plans that were posted before a moment, whoever remembers them."""
+        await self._comments.mark_forgotten(order)
+        return Nothing()
+
+    @activity.defn
+    async def ask_answered(self, question: AskAnswered) -> Answered:
+        """Whether one of our signs is at a comment: the record of what was taken that outlives every workflow."""
+        try:
+            return Answered(answered=await self._comments.has_our_sign(question))
+        except ApplicationError as error:
+            if not is_not_found(error):
+                raise
+        return Answered(answered=True)
 
     @activity.defn
     async def react(self, reaction: React) -> Nothing:
@@ -158,5 +177,6 @@ def _facts(body: PullRequestBody) -> PullRequestFacts:
         from_fork=body.from_fork,
         url=body.html_url,
         created_at=body.created_at,
+        updated_at=body.updated_at,
         closed_at=body.closed_at,
     )

@@ -20,12 +20,17 @@ class UserBody(Body):
     login: str
 
 
+class ReactionBody(Body):
+    content: str
+    user: UserBody | None = None
+
+
 class CommentBody(Body):
     id: int
+    created_at: Text = ""
     html_url: str = ""
     body: Text = ""
     user: UserBody | None = None
-    created_at: Text = ""
     updated_at: Text = ""
 
 
@@ -54,6 +59,7 @@ class PullRequestBody(Body):
     mergeable_state: str = "unknown"
     merge_commit_sha: str | None = None  # of an open one it is that of a trial merge
     created_at: Text = ""
+    updated_at: Text = ""
     closed_at: str | None = None
 
     @property
@@ -91,6 +97,7 @@ class CheckRunsBody(Body):
 
 COMMENT = TypeAdapter(CommentBody)
 COMMENTS = TypeAdapter(list[CommentBody])
+REACTIONS = TypeAdapter(list[ReactionBody])
 PULL_REQUEST = TypeAdapter(PullRequestBody)
 PULL_REQUESTS = TypeAdapter(list[PullRequestBody])
 REVIEWS = TypeAdapter(list[ReviewBody])

@@ -1,15 +1,15 @@
 """Comments on a pull request: posted once, rewritten, found again by their hidden marker."""
 
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
 from typing import Any
 
 import githubkit
 from temporalio.exceptions import ApplicationError
 
-from activities.github_bodies import COMMENT, COMMENTS, CommentBody
+from activities.github_bodies import COMMENT, COMMENTS, REACTIONS, CommentBody, UserBody
 from activities.github_calls import PAGE_SIZE, Answer, ask, is_not_found, read, read_pages
-from activities.messages import MarkOutdated, PostComment, PostedComment, React
-from docustack.comment_markers import find_marker, outdated, with_marker
+from activities.messages import AskAnswered, MarkForgotten, MarkOutdated, PostComment, PostedComment, React
+from docustack.comment_markers import find_marker, is_plan_key, outdated, with_marker
 from docustack.repository import Repository
 
 _WRITE = "pull requests: write"
@@ -60,6 +60,29 @@ class Comments:
             self._client.arequest("POST", path, json={"content": reaction.content}),
         )
 
+    async def mark_forgotten(self, order: MarkForgotten) -> None:
+        """Fold the comments of plans away that are older than a moment; only our own ones count."""
+        async for comment in self._read(order.repository, order.pull_request):
+            is_older = bool(comment.created_at) and comment.created_at < order.before
+            if is_older and self._is_ours(comment.user) and is_plan_key(find_marker(comment.body)):
+                body = outdated(comment.body, order.reason)
+                if body != comment.body:
+                    await self._update(order.repository, comment.id, body)
+
+    async def has_our_sign(self, question: AskAnswered) -> bool:
+        """Whether we have reacted to a comment; nobody else can do that in our name."""
+        repository = question.repository
+        path = f"/repos/{repository.full_name}/issues/comments/{question.comment_id}/reactions"
+
+        def page(number: int) -> Awaitable[Answer]:
+            return self._client.arequest("GET", path, params={"per_page": PAGE_SIZE, "page": number})
+
+        doing = f"read the reactions to comment {question.comment_id} in {repository.full_name}"
+        async for reaction in read_pages(doing, _WRITE, page, REACTIONS):
+            if self._is_ours(reaction.user):
+                return True
+        return False
+
     async def _create(self, comment: PostComment, body: str) -> PostedComment:
         repository = comment.repository
         created = await read(
@@ -83,18 +106,18 @@ class Comments:
 
     async def _find(self, comment: PostComment) -> int | None:
         """The comment with this key; only our own ones count, since anybody can copy a hidden marker."""
-        repository = comment.repository
-
-        def page(number: int) -> Awaitable[Answer]:
-            return self._client.rest.issues.async_list_comments(
-                repository.owner, repository.name, comment.pull_request, per_page=PAGE_SIZE, page=number
-            )
-
-        doing = f"read the comments of {repository.full_name}#{comment.pull_request}"
-        async for found in read_pages(doing, _WRITE, page, COMMENTS):
-            if self._is_ours(found) and find_marker(found.body) == comment.key:
+        async for found in self._read(comment.repository, comment.pull_request):
+            if self._is_ours(found.user) and find_marker(found.body) == comment.key:
                 return found.id
         return None
 
-    def _is_ours(self, comment: CommentBody) -> bool:
-        return comment.user is not None and comment.user.login.lower() == self._bot_login
+    def _read(self, repository: Repository, pull_request: int) -> AsyncIterator[CommentBody]:
+        def page(number: int) -> Awaitable[Answer]:
+            return self._client.rest.issues.async_list_comments(
+                repository.owner, repository.name, pull_request, per_page=PAGE_SIZE, page=number
+            )
+
+        return read_pages(f"read the comments of {repository.full_name}#{pull_request}", _WRITE, page, COMMENTS)
+
+    def _is_ours(self, user: UserBody | None) -> bool:
+        return user is not None and user.login.lower() == self._bot_login

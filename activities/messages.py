@@ -216,6 +216,28 @@ class MarkOutdated(Model):
     reason: str
 
 
+class MarkForgotten(Model):
+    """Mark the comments of all plans outdated that nobody remembers: those before a moment of GitHub's clock."""
+
+    repository: Repository
+    pull_request: int
+    before: str
+    reason: str
+
+
+class AskAnswered(Model):
+    """Has a comment been answered before, perhaps by a workflow that is long over?"""
+
+    repository: Repository
+    comment_id: int
+
+
+class Answered(Model):
+    """`answered` is told by a sign of ours at the comment; one that is gone can't be answered any more."""
+
+    answered: bool
+
+
 class React(Model):
     """Acknowledge a comment: `eyes`, `+1`, `-1`, `confused`, `rocket`."""
 

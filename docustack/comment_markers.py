@@ -21,6 +21,12 @@ def find_marker(body: str) -> str | None:
     return unquote(match["key"]) if match else None
 
 
+def is_plan_key(key: str | None) -> bool:
+    """Whether a comment with this key shows plans: of one unit, of a unit that was planned again, or of many."""
+    _, _, what = (key or "").partition(":")
+    return what == "plans" or what.endswith(":plan") or re.search(r":again:\d+\Z", what) is not None
+
+
 def with_marker(body: str, key: str) -> str:
     """The body with its marker, within GitHub's limit."""
     end = "\n\n" + marker(key)

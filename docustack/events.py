@@ -53,6 +53,7 @@ class PullRequestEvent(Model):
     comment_id: int | None = None
     comment_body: str | None = None
     comment_url: str | None = None
+    comment_created_at: str | None = None  # ISO 8601, by GitHub's clock
     review_state: str | None = None  # approved, changes_requested, commented, dismissed
     review_commit: str | None = None
     received_at: str = ""  # ISO 8601, UTC
@@ -78,6 +79,7 @@ class PullRequestFacts(Model):
     from_fork: bool
     url: str
     created_at: str  # ISO 8601
+    updated_at: str = ""  # the last thing that happened to it, by GitHub's clock
     closed_at: str | None = None
     merge_commit: str | None = None  # by which it was merged: also where it was squashed or rebased
 

@@ -37,6 +37,13 @@ class SignalRun(Model):
     actor: str | None = None
 
 
+class GiveTurn(Model):
+    """Tell a challenger that the apply before it has ended."""
+
+    kind: Literal["give-turn"] = "give-turn"
+    run_id: str
+
+
 class ReleaseAllLocks(Model):
     kind: Literal["release-locks"] = "release-locks"
 
@@ -62,4 +69,24 @@ class JudgeRules(Model):
     kind: Literal["judge-rules"] = "judge-rules"
 
 
-Action = Sign | Reply | StartRun | CancelRun | SignalRun | ReleaseAllLocks | FoldComments | Announce | JudgeRules
+class FoldForgotten(Model):
+    """Mark the comments of plans outdated that a workflow before this one has made, and nobody remembers."""
+
+    kind: Literal["fold-forgotten"] = "fold-forgotten"
+    before: str  # by GitHub's clock
+    reason: str
+
+
+Action = (
+    Sign
+    | Reply
+    | StartRun
+    | CancelRun
+    | SignalRun
+    | ReleaseAllLocks
+    | FoldComments
+    | Announce
+    | JudgeRules
+    | FoldForgotten
+    | GiveTurn
+)

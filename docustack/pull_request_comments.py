@@ -1,12 +1,17 @@
 """What a comment on a pull request says to us, and what follows from it."""
 
+from datetime import datetime
+
 from docustack.commands import Command, CommandKind, Misunderstood, parse
 from docustack.events import EventKind, PullRequestEvent
 from docustack.pull_request_actions import Action, Reply, Sign
-from docustack.pull_request_replies import help_reply, no_push_access_reply
+from docustack.pull_request_replies import closed_reply, help_reply, no_push_access_reply, written_before_reply
 from docustack.pull_request_state import PullRequestState, RunToStart
 from docustack.pull_request_turns import take_command
 from docustack.runs import Operation
+
+ANSWERED_LIMIT = 2_000
+"""Comments remembered as taken; older ones are known by the sign that they got."""
 
 
 def asks_for_a_run(state: PullRequestState, event: PullRequestEvent, bot_login: str) -> bool:
@@ -15,31 +20,43 @@ def asks_for_a_run(state: PullRequestState, event: PullRequestEvent, bot_login: 
     return isinstance(command, Command) and command.kind is not CommandKind.HELP
 
 
+def wants_an_answer(state: PullRequestState, event: PullRequestEvent, bot_login: str) -> bool:
+    """Is it a comment to us? Then it is answered once, however often and however late it is delivered."""
+    return event.comment_id not in state.answered and read_comment(state, event, bot_login) is not None
+
+
 def read_comment(state: PullRequestState, event: PullRequestEvent, bot_login: str) -> Command | Misunderstood | None:
     """What a comment says to us; what we have said ourselves says nothing."""
-    if event.known_kind is not EventKind.COMMENT_CREATED or event.sender_is_bot or event.sender == bot_login:
+    if event.known_kind is not EventKind.COMMENT_CREATED or event.comment_id is None:
+        return None
+    if event.sender_is_bot or event.sender == bot_login:
         return None
     return parse(event.comment_body or "", state.comment_prefixes, bot_login)
 
 
 def take_comment(
-    state: PullRequestState, event: PullRequestEvent, bot_login: str, *, may_command: bool
+    state: PullRequestState, event: PullRequestEvent, bot_login: str, *, may_command: bool, answered: bool = False
 ) -> list[Action]:
+    """What follows from a comment; `answered`: a sign of ours is at it, so it was taken before, in another life."""
     command = read_comment(state, event, bot_login)
-    key = f"reply-{event.comment_id}"
-    if command is None or event.comment_id is None:
+    if command is None or event.comment_id is None or answered or event.comment_id in state.answered:
         return []
+    state.answered = [*state.answered[-ANSWERED_LIMIT + 1 :], event.comment_id]
+    key = f"reply-{event.comment_id}"
     if isinstance(command, Misunderstood):
-        return [Sign(comment_id=event.comment_id, content="confused"), Reply(key=key, body=command.reply)]
+        return _answer(event, "confused", command.reply)
     if command.kind is CommandKind.HELP:
-        prefix = state.comment_prefixes[0]
-        return [Sign(comment_id=event.comment_id, content="eyes"), Reply(key=key, body=help_reply(prefix))]
+        return _answer(event, "eyes", help_reply(state.comment_prefixes[0]))
+    if not state.is_open:
+        return _answer(event, "-1", closed_reply(command))
+    operation = Operation(command.kind.value)
     if not may_command:
-        refusal = no_push_access_reply(event.sender, Operation(command.kind.value))
-        return [Sign(comment_id=event.comment_id, content="-1"), Reply(key=key, body=refusal)]
+        return _answer(event, "-1", no_push_access_reply(event.sender, operation))
     assert state.facts is not None
+    if operation is Operation.APPLY and _is_before(event.comment_created_at, state.head_since):
+        return _answer(event, "-1", written_before_reply(state.facts.head_commit))
     run = RunToStart(
-        operation=Operation(command.kind.value),
+        operation=operation,
         actor=event.sender,
         directories=command.directories,
         comment_id=event.comment_id,
@@ -47,3 +64,16 @@ def take_comment(
         destroy=command.destroy,
     )
     return [Sign(comment_id=event.comment_id, content="eyes"), *take_command(state, run, key)]
+
+
+def _answer(event: PullRequestEvent, sign: str, body: str) -> list[Action]:
+    assert event.comment_id is not None
+    return [Sign(comment_id=event.comment_id, content=sign), Reply(key=f"reply-{event.comment_id}", body=body)]
+
+
+def _is_before(written: str | None, moment: str) -> bool:
+    """Whether a comment is older than a moment; where GitHub tells none, nobody can say so."""
+    try:
+        return bool(written and moment) and datetime.fromisoformat(written or "") < datetime.fromisoformat(moment)
+    except (ValueError, TypeError):
+        return False

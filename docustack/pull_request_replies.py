@@ -6,6 +6,7 @@ from docustack.run_comments import refusal_comment
 from docustack.runs import Operation
 
 OUTDATED_BY_PUSH = "the pull request has changed since"
+OUTDATED_BY_REOPENING = "the pull request is planned anew"
 OUTDATED_BY_PLAN = "planned again since"
 SUPERSEDED_BY_PUSH = "superseded by a push"
 SUPERSEDED_BY_PLAN = "superseded by a later command"
@@ -39,11 +40,27 @@ def queued_reply(wanted: Operation, running: Operation, run_id: str, position: i
     )
 
 
+def ended_reply(command: str, by: str, applier: str, run_id: str) -> str:
+    """A command has ended an apply of somebody that waited: both read who did what."""
+    return (
+        f"`{command}` by @{by} has ended the apply of @{applier} that was waiting here (`{run_id}`). Nothing more of "
+        "it is applied; comment `terrateam apply` to ask for it again."
+    )
+
+
 def moved_reply(asked_at: str, head: str) -> str:
     """An apply that waited in line while the head moved on is not carried out."""
     return (
         f"Your `apply` was for `{asked_at[:7]}`, and the head is now `{head[:7]}`, which nobody had seen planned when "
         "you asked. Nothing was applied; look at the new plan and comment `terrateam apply` again."
+    )
+
+
+def written_before_reply(head: str) -> str:
+    """An apply from before the present head, which was delivered late: it was not meant for what is there now."""
+    return (
+        f"This `apply` is older than `{head[:7]}`, the present head, so it can't be meant for its plans. Nothing was "
+        "applied; look at the plan and comment `terrateam apply` again."
     )
 
 

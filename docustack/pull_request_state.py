@@ -22,6 +22,7 @@ class RunToStart(Model):
     comment_id: int | None = None
     head_commit: str = ""  # the head when it was asked for
     destroy: bool = False
+    challenges: str = ""  # the id of a waiting apply that it ends, once it is sure that it may begin
 
 
 class ActiveRun(Model):
@@ -34,6 +35,20 @@ class ActiveRun(Model):
     directories: tuple[str, ...] = ()
     waiting: bool = False  # at its gate: nothing is being changed
     destroy: bool = False
+    comment_id: int | None = None
+
+
+class Challenger(Model):
+    """A run that was started beside an apply that only waits; it ends that apply if it may begin itself."""
+
+    run_id: str
+    run: RunToStart
+
+
+class RunMayBegin(Model):
+    """A challenger has found nothing that forbids it what was asked."""
+
+    run_id: str
 
 
 class PastRun(Model):
@@ -72,6 +87,7 @@ class InboxEntry(Model):
     event: PullRequestEvent | None = None
     ended: RunResult | None = None
     waits: RunWaits | None = None
+    may_begin: RunMayBegin | None = None
     lost: str | None = None  # the id of a run that is no more, and has not told how it ended
     unknown_signal: str | None = None  # its name
 
@@ -83,8 +99,11 @@ class PullRequestState(State):
     seen: list[str] = []
     facts: PullRequestFacts | None = None
     known_head: str = ""  # the head that plans and deferred units belong to
+    head_since: str = ""  # when it was known at the latest, by GitHub's clock
+    answered: list[int] = []  # comments that were taken: a comment counts once, by whichever delivery it comes
     planned_head: str = ""  # the head that was last planned whole, or is being planned
     active: ActiveRun | None = None
+    challenger: Challenger | None = None
     superseded: list[str] = []  # runs cancelled whose end is still to come
     queue: list[RunToStart] = []
     plan_again: bool = False
@@ -98,6 +117,7 @@ class PullRequestState(State):
     applied: dict[str, str] = {}  # unit -> head commit it was applied at
     applied_by: dict[str, AppliedUnit] = {}  # unit -> the last run that applied it
     plan_comments: list[int] = []
+    comment_units: Packed[dict[int, tuple[str, ...]]] = {}  # of each of them the units that no newer one shows
     runs: list[PastRun] = []
     comment_prefixes: tuple[str, ...] = DEFAULT_PREFIXES
     bot_login: str = ""

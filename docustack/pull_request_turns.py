@@ -1,10 +1,10 @@
 """Whose turn it is in a pull request: which run begins, waits in line, is superseded, or is woken at its gate."""
 
-from docustack.pull_request_actions import Action, CancelRun, FoldComments, Reply, SignalRun, StartRun
+from docustack.pull_request_actions import Action, CancelRun, Reply, SignalRun, StartRun
+from docustack.pull_request_plans import fold_all
 from docustack.pull_request_replies import (
     OUTDATED_BY_PUSH,
     SUPERSEDED_BY_PLAN,
-    SUPERSEDED_BY_UNLOCK,
     moved_reply,
     queued_reply,
 )
@@ -17,7 +17,7 @@ def plan_head(state: PullRequestState) -> list[Action]:
     run = RunToStart(
         operation=Operation.PLAN, actor=state.facts.author, automatic=True, head_commit=state.facts.head_commit
     )
-    return [*fold_old(state, OUTDATED_BY_PUSH), StartRun(run=run)]
+    return [*fold_all(state, OUTDATED_BY_PUSH), StartRun(run=run)]
 
 
 def take_command(state: PullRequestState, run: RunToStart, key: str) -> list[Action]:
@@ -28,9 +28,9 @@ def take_command(state: PullRequestState, run: RunToStart, key: str) -> list[Act
     if active.operation is Operation.APPLY and active.waiting:
         if _is_the_same_apply(active, run):
             return [SignalRun(run_id=active.run_id, actor=run.actor)]
-        reason = SUPERSEDED_BY_UNLOCK if run.operation is Operation.UNLOCK else SUPERSEDED_BY_PLAN
-        return [*supersede(state, reason), StartRun(run=run)]
-    if active.operation is Operation.PLAN and run.operation is Operation.PLAN and not run.directories:
+        if state.challenger is None:
+            return [StartRun(run=run.model_copy(update={"challenges": active.run_id}))]
+    elif active.operation is Operation.PLAN and run.operation is Operation.PLAN and not run.directories:
         return [*supersede(state, SUPERSEDED_BY_PLAN), StartRun(run=run)]
     state.queue.append(run)
     waits = Reply(key=key, body=queued_reply(run.operation, active.operation, active.run_id, len(state.queue)))
@@ -63,9 +63,4 @@ def supersede(state: PullRequestState, reason: str) -> list[Action]:
     run_id = state.active.run_id
     state.superseded.append(run_id)
     state.active = None
-    return [CancelRun(run_id=run_id, reason=reason), *fold_old(state, reason)]
-
-
-def fold_old(state: PullRequestState, reason: str) -> list[Action]:
-    old, state.plan_comments = tuple(state.plan_comments), []
-    return [FoldComments(comment_ids=old, reason=reason)] if old else []
+    return [CancelRun(run_id=run_id, reason=reason)]

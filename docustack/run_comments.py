@@ -9,6 +9,7 @@ from typing import Protocol
 
 from docustack.comment_limits import BODY_LIMIT, closed, head_of, size
 from docustack.comment_text import code_list, counted, fold, inline_code, moment, person, prose
+from docustack.left_over import without_plan
 from docustack.locks import Grant
 from docustack.plans import Change
 from docustack.runs import RunInput
@@ -120,16 +121,36 @@ def locks_held_comment(blocked_by: Sequence[Grant], now: datetime, prefix: str =
 
 def nothing_to_apply_comment(selected: Sequence[str], start: RunInput) -> str:
     """An apply for which there is no plan with changes."""
-    applied = [unit for unit in selected if unit in start.applied]
     if not selected:
         return "Nothing to apply: this pull request changes no unit."
-    if len(applied) == len(selected):
+    unplanned = without_plan(selected, start)
+    if len(unplanned) == len(selected):
+        return f"Nothing to apply: {no_plan_text(unplanned, start)}"
+    applied = [unit for unit in selected if unit in start.applied]
+    unchanged = [unit for unit in selected if unit not in applied and unit not in unplanned]
+    parts = []
+    if applied:
         are = "is" if len(applied) == 1 else "are"
-        return f"Nothing to apply: {code_list(applied)} {are} applied already, at this commit."
-    if start.plans:
-        return f"Nothing to apply: the plans of {code_list(tuple(selected))} have no changes."
+        parts.append(f"{code_list(applied)} {are} applied already, at this commit.")
+    if unchanged:
+        plans = "plan" if len(unchanged) == 1 else "plans"
+        parts.append(f"The {plans} of {code_list(unchanged)} {'has' if len(unchanged) == 1 else 'have'} no changes.")
+    if unplanned:
+        parts.append(no_plan_text(unplanned, start))
+    return "Nothing to apply: " + " ".join(parts)
+
+
+def no_plan_text(units: Sequence[str], start: RunInput) -> str:
+    """Units that can't be applied, since none of their plans counts: why, and what to do."""
     head = inline_code(start.pull_request.head_commit[:7])
-    return f"Nothing to apply: there is no plan of {head} yet. Comment `terrateam plan`, look at the plans, then apply."
+    if not start.plans and not start.deferred and not start.applied:
+        return f"there is no plan of {head} yet. Comment `terrateam plan`, look at the plans, then apply."
+    have = "has" if len(units) == 1 else "have"
+    plan = inline_code(f"terrateam plan {units[0]}") if len(units) == 1 else "`terrateam plan`"
+    return (
+        f"{code_list(tuple(units))} {have} no plan at {head} that could be applied: it was not planned, or its last "
+        f"plan failed. Comment {plan} if you may plan there, look at the plan, then apply."
+    )
 
 
 def unlock_comment(units: Sequence[str], found: Mapping[str, FreedLock]) -> str:

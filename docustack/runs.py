@@ -80,6 +80,7 @@ class RunInput(Model):
     directories: tuple[str, ...] = ()  # directories and globs of the command; empty: all changed units
     plans: Packed[tuple[PlanRecord, ...]] = ()  # for an apply: the plans of the head commit
     comment_id: int | None = None  # the command's comment, to answer to
+    challenges: str = ""  # the id of a waiting apply, whose place it takes once it is sure that it may begin
     deferred: tuple[str, ...] = ()  # for an apply: units whose plan waits for a dependency's first apply
     applied: tuple[str, ...] = ()  # for an apply: units that were applied at this head already
     draft: bool = False
@@ -102,6 +103,8 @@ class RunResult(Model):
     outcomes: Packed[tuple[UnitOutcome, ...]] = ()
     message: str = ""
     comments: tuple[int, ...] = ()  # plan comments posted, to be marked outdated later
+    comment_units: Packed[dict[int, tuple[str, ...]]] = {}  # the units whose plans each of them shows
+    left_out: tuple[str, ...] = ()  # units that the actor may not plan: nothing new is known of them
     comment_prefixes: tuple[str, ...] = ()  # as docustack.yaml on the base branch has them
     rules: RulesGuard | None = None  # where the pull request changes the rules
     deleted: Packed[tuple[DeletedUnit, ...] | None] = None  # what becomes of deleted units; None: nobody has looked

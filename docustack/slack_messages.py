@@ -64,8 +64,9 @@ def apply_started(units: Sequence[str]) -> str:
     return f"Apply started for {units_text(units)}"
 
 
-def apply_completed() -> str:
-    return "Apply completed successfully"
+def apply_completed(left: Sequence[str] = ()) -> str:
+    """`left` are units of the pull request that still wait for their apply."""
+    return "Apply completed successfully" + (f"; not applied yet: {units_text(left)}" if left else "")
 
 
 def apply_failed(message: str) -> str:

@@ -131,6 +131,7 @@ class _Comment(_Body):
     id: _Id
     body: str | None = None
     html_url: str | None = None
+    created_at: str | None = None
 
 
 class _Event(_Body):
@@ -248,6 +249,7 @@ def _read_comment(envelope: _Envelope) -> PullRequestEvent | Ignored:
             "comment_id": event.comment.id,
             "comment_body": (event.comment.body or "")[:COMMENT_LIMIT],
             "comment_url": event.comment.html_url,
+            "comment_created_at": event.comment.created_at,
         }
     )
 

@@ -143,6 +143,8 @@ def _control_activities(
         units.discover,
         github.post_comment,
         github.mark_outdated,
+        github.mark_forgotten,
+        github.ask_answered,
         github.react,
         github.set_check,
         github.read_person,

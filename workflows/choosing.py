@@ -11,9 +11,11 @@ with workflow.unsafe.imports_passed_through():
     from docustack.checks import apply_check, plan_only_check
     from docustack.deletion_texts import deletion_remark
     from docustack.destroy_order import destroy_waves
+    from docustack.left_over import left_to_apply, left_to_plan, without_plan
     from docustack.modes import is_plan_only, plan_only_refusal, plan_only_remark
     from docustack.repository import UnitStatus
     from docustack.run_comments import (
+        no_plan_text,
         nothing_to_apply_comment,
         notice_comment,
         refusal_comment,
@@ -77,7 +79,10 @@ def choose_what_to_apply(run: Run, report: Report) -> None:
     wanted = [unit for unit in state.selected if unit in start.to_apply]
     never = _plan_only(run, wanted)
     elsewhere = _of_other_branches(run, [unit for unit in wanted if unit not in never])
+    unplanned = without_plan(state.selected, start)
     reasons = list(dict.fromkeys([*never.values(), *elsewhere.values()]))
+    if unplanned and wanted:
+        reasons.append(no_plan_text(unplanned, start))
     told = "\n\n".join(reasons)
     chosen = [unit for unit in wanted if unit not in never and unit not in elsewhere]
     chosen, standing = choose_destructions(run, chosen)
@@ -85,7 +90,8 @@ def choose_what_to_apply(run: Run, report: Report) -> None:
         check = None if elsewhere else apply_check((), not_destroyed=undestroyed(run))
         raise Refused("\n\n".join([*reasons, *standing]), on_check=bool(elsewhere), check=check)
     if not chosen:
-        check = plan_only_check(told) if never and not elsewhere and state.new_rules is None else None
+        only_plans = bool(never) and not elsewhere and not unplanned and state.new_rules is None
+        check = plan_only_check(told) if only_plans else None
         raise Refused(told or nothing_to_apply_comment(state.selected, start), on_check=bool(reasons), check=check)
     if reasons:
         report.say("left-out", refusal_comment(told))
@@ -108,19 +114,17 @@ def _of_other_branches(run: Run, units: list[str]) -> dict[str, str]:
     return {unit: decision.message for unit, decision in decisions.items() if not decision.allowed}
 
 
-def left_to_plan(run: Run) -> list[str]:
+def not_planned_yet(run: Run) -> list[str]:
     """Changed units of the pull request that neither this run nor an earlier one has planned."""
-    start = run.start
-    known = {plan.unit for plan in start.plans} | set(start.deferred) | set(start.applied)
-    return sorted(set(workable_units(run)) - set(run.state.outcomes) - known)
+    return left_to_plan(workable_units(run), run.start, run.state.outcomes)
 
 
-def left_to_apply(run: Run) -> list[str]:
-    """Changed units of the pull request that have a plan, and that neither this run nor an earlier one applied.
+def not_applied_yet(run: Run) -> list[str]:
+    """Units of the pull request that neither this run nor an earlier one applied.
 
     What is plan-only is not left over: it is never applied. Nor are deleted units: `undestroyed` has them.
     """
-    start = run.start
-    destroyed = {plan.unit for plan in start.plans if plan.destroy}
-    left = start.to_apply - destroyed - set(run.state.outcomes) - set(start.applied)
-    return sorted(unit for unit in left if not is_plan_only(run.configuration, unit))
+    destroyed = {plan.unit for plan in run.start.plans if plan.destroy}
+    left = left_to_apply(workable_units(run), run.start, run.state.outcomes)
+    left = [unit for unit in left if unit not in destroyed and not run.destroys(unit)]
+    return [unit for unit in left if not is_plan_only(run.configuration, unit)]

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from temporalio import workflow
 
-from workflows.choosing import left_to_apply, left_to_plan
+from workflows.choosing import not_applied_yet, not_planned_yet
 from workflows.deletions import undestroyed
 from workflows.reporting import Report
 from workflows.rules import with_new_rules
@@ -34,17 +34,19 @@ def conclude(run: Run, report: Report) -> None:
         case Operation.PLAN:
             _conclude_plan(run, report, outcomes, why)
         case Operation.APPLY:
-            check = apply_check(outcomes, left=left_to_apply(run), not_destroyed=undestroyed(run))
+            left = not_applied_yet(run)
+            check = apply_check(outcomes, left=left, not_destroyed=undestroyed(run))
             report.check(_with_plan_only(run, check, run.start.to_apply))
-            report.slack(apply_failed(why) if failed else apply_completed())
+            report.slack(apply_failed(why) if failed else apply_completed(left))
             report.react("confused" if failed else "rocket")
         case Operation.UNLOCK:
             report.react("+1")
 
 
 def _conclude_plan(run: Run, report: Report, outcomes: tuple[UnitOutcome, ...], why: str) -> None:
-    left = left_to_plan(run)
+    left = not_planned_yet(run)
     report.check(with_new_rules(run, _with_plan_only(run, plan_check(outcomes, left=left), run.state.outcomes)))
+    report.react("confused" if why else "+1")
     if not run.start.directories and not left and run.state.new_rules is None:
         _conclude_what_is_never_applied(run, report, outcomes)
     summaries = [outcome.plan.summary for outcome in outcomes if outcome.plan]
@@ -55,6 +57,7 @@ def _conclude_plan(run: Run, report: Report, outcomes: tuple[UnitOutcome, ...], 
 def _conclude_what_is_never_applied(run: Run, report: Report, outcomes: tuple[UnitOutcome, ...]) -> None:
     """Nothing has changes but what is plan-only or only deleted: maybe no apply will come and set the other check."""
     to_apply = [outcome.unit for outcome in outcomes if outcome.phase is not UnitPhase.NO_CHANGES]
+    to_apply += [unit for unit in run.state.left_out if unit in run.start.to_apply]
     if all(run.destroys(unit) for unit in to_apply):
         report.check_of_apply(apply_check((), not_destroyed=to_apply))
     elif all(is_plan_only(run.configuration, unit) for unit in to_apply):

@@ -52,6 +52,17 @@ async def pass_gate(run: Run, report: Report, environments: list[str]) -> None:
         await _woken(run, seen, asked, message)
 
 
+async def refuse_at_once(run: Run, environments: list[str]) -> None:
+    """What no waiting would change.
+
+    Raises:
+        Refused: as the gate itself would.
+    """
+    facts = await read_facts(run)
+    refuse_what_can_not_be_applied(run, facts)
+    refuse_access(run, facts, environments)
+
+
 async def pass_unit_gate(run: Run, report: Report, outcome: UnitOutcome, beyond: tuple[Change, ...]) -> str:
     """A new plan does more than was approved: it wants a yes of its own, given after it was shown.
 

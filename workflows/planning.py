@@ -24,7 +24,8 @@ async def drop_what_may_not_be_planned(run: Run) -> None:
     person = await read_person(run, run.start.actor)
     decisions = {name: decide_access(run.configuration, name, Operation.PLAN, person) for name in run.environments()}
     refusals = {name: decision for name, decision in decisions.items() if not decision.allowed}
-    run.state.selected = [unit for unit in run.state.selected if run.environment_of(unit) not in refusals]
+    run.state.left_out = [unit for unit in run.state.selected if run.environment_of(unit) in refusals]
+    run.state.selected = [unit for unit in run.state.selected if unit not in run.state.left_out]
     if not refusals:
         return
     told = [not_planned_remark(decision, automatic=run.start.automatic) for decision in refusals.values()]

@@ -64,6 +64,9 @@ LOCKS = ActivityConfig(
     retry_policy=_PATIENT,
 )
 
+TURN = timedelta(minutes=10)
+"""In which the workflow of a pull request ends the apply that waits; it is busy for seconds, or gone."""
+
 HOST_ANSWERS_WITHIN = timedelta(minutes=3)
 """How long work waits for the host that holds a run before it counts as gone."""
 

@@ -10,14 +10,24 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 from workflows import policies, search_attributes
 from workflows.calls import call
 from workflows.judging import Judging
-from workflows.run import LookAgain, RunWorkflow
+from workflows.run import LookAgain, RunWorkflow, YourTurn
 from workflows.run_state import RunStart
 from workflows.telling import tell_locks
 
 with workflow.unsafe.imports_passed_through():
     from activities.github import GitHub
     from activities.installation import Surroundings
-    from activities.messages import MarkOutdated, Nothing, PostComment, PostMessage, React, ReadPerson, ReadPullRequest
+    from activities.messages import (
+        AskAnswered,
+        MarkForgotten,
+        MarkOutdated,
+        Nothing,
+        PostComment,
+        PostMessage,
+        React,
+        ReadPerson,
+        ReadPullRequest,
+    )
     from activities.slack import Slack
     from docustack.events import PullRequestEvent, pull_request_workflow_id
     from docustack.locks import ReleaseLocks
@@ -26,6 +36,8 @@ with workflow.unsafe.imports_passed_through():
         Announce,
         CancelRun,
         FoldComments,
+        FoldForgotten,
+        GiveTurn,
         JudgeRules,
         ReleaseAllLocks,
         Reply,
@@ -33,11 +45,13 @@ with workflow.unsafe.imports_passed_through():
         SignalRun,
         StartRun,
     )
-    from docustack.pull_request_comments import asks_for_a_run
+    from docustack.pull_request_challenges import take_may_begin
+    from docustack.pull_request_comments import asks_for_a_run, wants_an_answer
     from docustack.pull_request_state import (
         InboxEntry,
         PullRequestStart,
         PullRequestState,
+        RunMayBegin,
         RunToStart,
         RunWaits,
     )
@@ -103,6 +117,10 @@ class PullRequestWorkflow:
     def run_waits(self, waits: RunWaits) -> None:
         hear_waits(self._state, waits)
 
+    @workflow.signal
+    def run_may_begin(self, message: RunMayBegin) -> None:
+        self._state.inbox.append(InboxEntry(may_begin=message))
+
     @workflow.signal(dynamic=True)
     def from_temporal(self, name: str, payloads: Sequence[RawValue]) -> None:
         """What somebody sends from Temporal's own UI or CLI under a name that is none."""
@@ -123,12 +141,17 @@ class PullRequestWorkflow:
         actions: list[Action] = []
         if entry.event is not None:
             if await self._read_facts():
-                may_command = await self._may_command(entry.event)
-                actions = take_event(self._state, entry.event, self._state.bot_login, may_command=may_command)
+                answered = await self._was_answered(entry.event)
+                may_command = not answered and await self._may_command(entry.event)
+                actions = take_event(
+                    self._state, entry.event, self._state.bot_login, may_command=may_command, answered=answered
+                )
         elif entry.ended is not None:
             actions = take_run_end(self._state, entry.ended)
         elif entry.waits is not None:
             actions = take_run_waits(self._state, entry.waits)
+        elif entry.may_begin is not None:
+            actions = take_may_begin(self._state, entry.may_begin)
         elif entry.lost is not None:
             actions = take_run_lost(self._state, entry.lost)
         elif entry.unknown_signal is not None:
@@ -152,6 +175,19 @@ class PullRequestWorkflow:
             return False
         return True
 
+    async def _was_answered(self, event: PullRequestEvent) -> bool:
+        """Our sign at a comment is older than this workflow: GitHub may deliver again what one before it has done."""
+        if not wants_an_answer(self._state, event, self._state.bot_login):
+            return False
+        assert event.comment_id is not None
+        question = AskAnswered(repository=self._repository, comment_id=event.comment_id)
+        try:
+            answer = await call(GitHub.ask_answered, question, summary=str(event.comment_id), policy=policies.GITHUB)
+        except ActivityError as error:
+            workflow.logger.error("the signs at comment %s could not be read: %s", event.comment_id, error.cause)
+            return False
+        return answer.answered
+
     async def _may_command(self, event: PullRequestEvent) -> bool:
         """Has who commands a run push access? Asked before anything of the pull request is looked at."""
         if not asks_for_a_run(self._state, event, self._state.bot_login):
@@ -172,10 +208,8 @@ class PullRequestWorkflow:
         match action:
             case StartRun(run=run):
                 await self._start(run)
-            case CancelRun(run_id=run_id):
-                await self._reach_run(run_id, None)
-            case SignalRun(run_id=run_id, actor=actor):
-                await self._reach_run(run_id, LookAgain(actor=actor))
+            case CancelRun() | SignalRun() | GiveTurn():
+                await self._reach_run(action)
             case ReleaseAllLocks():
                 await self._release_locks()
             case Sign(comment_id=comment_id, content=content):
@@ -188,6 +222,8 @@ class PullRequestWorkflow:
                 self._tell(self._judging.judge())
             case FoldComments(comment_ids=comment_ids, reason=reason):
                 self._tell(self._fold(comment_ids, reason))
+            case FoldForgotten(before=before, reason=reason):
+                self._tell(self._fold_forgotten(before, reason))
 
     async def _start(self, run: RunToStart) -> None:
         """A run outlives this workflow's continue-as-new: it is abandoned to itself and tells its end by a signal."""
@@ -220,6 +256,7 @@ class PullRequestWorkflow:
                         deferred=tuple(state.deferred),
                         applied=applied,
                         comment_id=run.comment_id,
+                        challenges=run.challenges,
                         draft=facts.draft,
                         destroy=run.destroy,
                     )
@@ -235,14 +272,17 @@ class PullRequestWorkflow:
             for action in not_started(state, run, str(error)):
                 await self._do(action)
 
-    async def _reach_run(self, run_id: str, message: LookAgain | None) -> None:
-        """Tell a run to look again, or, without a message, cancel it."""
+    async def _reach_run(self, action: CancelRun | SignalRun | GiveTurn) -> None:
+        run_id = action.run_id
         handle = workflow.get_external_workflow_handle_for(RunWorkflow.run, f"run:{run_id}")
         try:
-            if message is None:
-                await handle.cancel()
-            else:
-                await handle.signal(RunWorkflow.look_again, message)
+            match action:
+                case CancelRun():
+                    await handle.cancel()
+                case SignalRun(actor=actor):
+                    await handle.signal(RunWorkflow.look_again, LookAgain(actor=actor))
+                case GiveTurn():
+                    await handle.signal(RunWorkflow.your_turn, YourTurn())
         except Exception as error:
             workflow.logger.info("run %s has ended meanwhile: %s", run_id, error)
             miss_run(self._state, run_id)
@@ -301,6 +341,10 @@ class PullRequestWorkflow:
                 policy=policies.GITHUB,
             )
         )
+
+    async def _fold_forgotten(self, before: str, reason: str) -> None:
+        order = MarkForgotten(repository=self._repository, pull_request=self._number, before=before, reason=reason)
+        await self._carefully(call(GitHub.mark_forgotten, order, summary=reason, policy=policies.GITHUB))
 
     async def _carefully(self, work: Awaitable[object]) -> None:
         try:

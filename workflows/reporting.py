@@ -92,7 +92,7 @@ class Report:
     async def ask(self, outcome: UnitOutcome, question: str, *, key: str) -> str:
         """Show a new plan that wants a yes of its own, and say what it does beyond the approved one; since when."""
         body = plan_comment(outcome, links=self.links, next_steps=(question,), prefix=self._prefix)
-        return await self._comment_of_plan(key, body, [])
+        return await self._comment_of_plan(key, body, [outcome.unit])
 
     def applied(self, outcome: UnitOutcome, *, planned_again: bool) -> None:
         self._keep(outcome)
@@ -149,14 +149,16 @@ class Report:
         try:
             posted = await self._post(key, body)
             self._run.state.comments.append(posted.comment_id)
+            self._run.state.comment_units[posted.comment_id] = tuple(units)
             shown_at = posted.updated_at or shown_at
         except ActivityError as error:
             workflow.logger.error("a plan could not be shown: %s", error.cause)
         outcomes = self._run.state.outcomes
         for unit in units:
-            if (plan := outcomes[unit].plan) is not None:
-                shown = plan.model_copy(update={"shown_at": shown_at})
-                outcomes[unit] = outcomes[unit].model_copy(update={"plan": shown})
+            outcome = outcomes.get(unit)
+            if outcome is not None and outcome.plan is not None:
+                shown = outcome.plan.model_copy(update={"shown_at": shown_at})
+                outcomes[unit] = outcome.model_copy(update={"plan": shown})
         return shown_at
 
     async def _post(self, key: str, body: str, comment_id: int | None = None) -> PostedComment:

@@ -2,7 +2,7 @@
 
 from temporalio import workflow
 
-from workflows.choosing import left_to_plan
+from workflows.choosing import not_planned_yet
 from workflows.reporting import Report
 from workflows.run_state import Run
 
@@ -53,7 +53,7 @@ def rules_guard(run: Run) -> RulesGuard | None:
     owners = run.configuration.rules_owners
     unapplied = {unit for unit, outcome in state.outcomes.items() if outcome.phase not in _DONE}
     if start.operation is Operation.PLAN:
-        unapplied |= set(left_to_plan(run))
+        unapplied |= set(not_planned_yet(run))
     ended = state.status in (RunStatus.SUCCEEDED, RunStatus.FAILED)
     return RulesGuard(
         head_commit=start.pull_request.head_commit,

@@ -25,6 +25,7 @@ from workflows.reporting import ONE_COMMENT_EACH, Report
 from workflows.rules import mark_new_rules, rules_guard
 from workflows.run_state import Refused, Run, RunStart, RunState, RunView
 from workflows.telling import tell_pull_request
+from workflows.turns import take_turn
 from workflows.unlocking import unlock
 
 with workflow.unsafe.imports_passed_through():
@@ -56,6 +57,10 @@ class LookAgain(Model):
     """Something that the gate decides on may have changed; `actor` commanded the apply anew, if somebody did."""
 
     actor: str | None = None
+
+
+class YourTurn(Model):
+    """The apply that waited has ended: a challenger may begin."""
 
 
 @workflow.defn(name="RunWorkflow")
@@ -92,6 +97,10 @@ class RunWorkflow:
         if message.actor:
             self._run.commanded.append((message.actor, workflow.now()))
         self._run.wakes += 1
+
+    @workflow.signal
+    def your_turn(self, message: YourTurn) -> None:
+        self._run.state.has_turn = True
 
     @workflow.signal
     def lock_answer(self, answer: LockAnswer) -> None:
@@ -173,6 +182,7 @@ class RunWorkflow:
         run, report = self._run, self._report
         if not run.state.outcomes:
             await drop_what_may_not_be_planned(run)  # who is refused leaves the check as it was
+            await take_turn(run)
             report.check(running_check(Operation.PLAN, len(run.state.selected)))
             if run.state.selected:
                 report.slack(plan_started(run.state.selected))
@@ -191,6 +201,9 @@ class RunWorkflow:
         if not run.state.gate_passed:
             choose_what_to_apply(run, report)
             await refuse_what_is_behind(run)
+            if run.start.challenges:
+                await gate.refuse_at_once(run, run.environments())
+                await take_turn(run)
             await gate.pass_gate(run, report, run.environments())
             await take_locks(run, self._locks)
             await refuse_what_others_applied_meanwhile(run)
@@ -291,6 +304,8 @@ class RunWorkflow:
             outcomes=outcomes,
             message=state.message,
             comments=tuple(state.comments),
+            comment_units=state.comment_units,
+            left_out=tuple(state.left_out),
             comment_prefixes=tuple(run.configuration.comment_prefixes)
             if state.loaded and state.loaded.configuration
             else (),

@@ -48,6 +48,8 @@ class RunState(State):
     outcomes: Packed[dict[str, UnitOutcome]] = {}
     texts: dict[str, str] = {}  # of a run over many units: each one's share of its one comment
     comments: list[int] = []
+    comment_units: Packed[dict[int, tuple[str, ...]]] = {}  # the units whose plans each of them shows
+    left_out: list[str] = []  # units that the actor may not plan
     check_run_id: int | None = None
     slack_thread: str | None = None
     slack_queue: list[SlackMessage] = []  # oldest first
@@ -58,6 +60,7 @@ class RunState(State):
     decisions_forgotten: int = 0  # those that didn't count and made room
     nonces: list[str] = []  # of signed decisions: each counts once
     standing_comments: dict[str, int] = {}  # comments that are rewritten in place
+    has_turn: bool = False  # of a challenger: the apply before it has ended
 
 
 class RunStart(Model):

@@ -10,6 +10,7 @@ from workflows.failures import message_of
 from workflows.reporting import Report
 from workflows.run_state import Refused, Run
 from workflows.telling import tell_locks
+from workflows.turns import take_turn
 from workflows.unit_calls import free_state_lock
 
 with workflow.unsafe.imports_passed_through():
@@ -25,6 +26,7 @@ with workflow.unsafe.imports_passed_through():
 async def unlock(run: Run, report: Report) -> None:
     """Guide, "State Lock Issues": by the holder's side (its author) or by whoever may apply there."""
     await _refuse_strangers(run)
+    await take_turn(run)
     units = run.state.selected
     answers = await asyncio.gather(*(_free(run, unit) for unit in units))
     holder = pull_request_workflow_id(run.start.repository, run.start.pull_request.number)

@@ -20,7 +20,9 @@ from temporalio.testing import ActivityEnvironment
 from activities.github import MERGEABLE_ATTEMPTS, GitHub
 from activities.github_checks import SUMMARY_LIMIT, TITLE_LIMIT, cut
 from activities.messages import (
+    AskAnswered,
     ListPullRequests,
+    MarkForgotten,
     MarkOutdated,
     PostComment,
     React,
@@ -175,6 +177,42 @@ async def test_a_comment_on_a_pull_request_that_is_not_there_says_so(github: Git
     error = await failing(on_attempt(1), github.post_comment, plan_comment(99_999))
     assert (error.type, error.non_retryable) == ("not-found", True)
     assert f"{LIVE.full_name}#99999" in error.message
+
+
+async def test_comments_of_plans_that_nobody_remembers_are_folded_by_their_keys(
+    stand_in: GitHubStandIn, github: GitHub
+) -> None:
+    number = opened(stand_in)
+    keys = ("r1:dev/a:plan", "r1:plans", "r1:dev/a:again:2", "r1:dev/a:apply", "r1:refused")
+    for key in keys:
+        await on_attempt(1).run(github.post_comment, plan_comment(number, key, key=key))
+    comment_by(stand_in, "developer", number, f"copied\n\n{marker('r1:plans')}")
+    order = MarkForgotten(repository=LIVE, pull_request=number, before="2999-01-01T00:00:00Z", reason="planned anew")
+    await on_attempt(1).run(github.mark_forgotten, order.model_copy(update={"before": "2020-01-01T00:00:00Z"}))
+    assert not any(is_outdated(body) for body in comments_on(stand_in, number))
+    for attempt in (1, 2):
+        await on_attempt(attempt).run(github.mark_forgotten, order)
+        assert [is_outdated(body) for body in comments_on(stand_in, number)] == [True, True, True, False, False, False]
+
+
+async def test_a_comment_counts_as_answered_by_a_sign_of_ours_and_by_nobody_elses(
+    stand_in: GitHubStandIn, github: GitHub
+) -> None:
+    number = opened(stand_in)
+    comment = comment_by(stand_in, "developer", number, "terrateam apply")
+    question = AskAnswered(repository=LIVE, comment_id=comment)
+    await on_attempt(1).run(as_bot(stand_in).react, React(repository=LIVE, comment_id=comment, content="eyes"))
+    other = comment_by(stand_in, "developer", number, "terrateam plan")
+    stand_in.client("lead").rest.reactions.create_for_issue_comment(OWNER, REPOSITORY, other, content="eyes")
+    assert (await on_attempt(1).run(github.ask_answered, question)).answered
+    unanswered = AskAnswered(repository=LIVE, comment_id=other)
+    assert not (await on_attempt(1).run(github.ask_answered, unanswered)).answered
+
+
+async def test_a_comment_that_is_gone_can_not_be_answered_any_more(stand_in: GitHubStandIn, github: GitHub) -> None:
+    comment = comment_by(stand_in, "developer", opened(stand_in), "terrateam apply")
+    stand_in.client("developer").rest.issues.delete_comment(OWNER, REPOSITORY, comment)
+    assert (await on_attempt(1).run(github.ask_answered, AskAnswered(repository=LIVE, comment_id=comment))).answered
 
 
 async def test_old_comments_are_folded_away_once_and_keep_their_text(stand_in: GitHubStandIn, github: GitHub) -> None:

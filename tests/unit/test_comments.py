@@ -706,9 +706,12 @@ def test_nothing_to_apply_says_why() -> None:
         pull_request=PullRequestRef(number=1, author="a", head_commit=COMMIT, base_ref="main"), applied=("dev/a",),
     )  # fmt: skip
     assert "applied already" in nothing_to_apply_comment(["dev/a"], start)
-    assert "no plan of `0123456`" in nothing_to_apply_comment(["dev/b"], start)
+    assert "`dev/b` has no plan at `0123456`" in nothing_to_apply_comment(["dev/a", "dev/b"], start)
+    nothing = start.model_copy(update={"applied": ()})
+    assert "no plan of `0123456` yet" in nothing_to_apply_comment(["dev/b"], nothing)
     assert "changes no unit" in nothing_to_apply_comment([], start)
-    assert "have no changes" in nothing_to_apply_comment(["dev/b"], start.model_copy(update={"plans": (record(),)}))
+    empty = record().model_copy(update={"unit": "dev/b"})
+    assert "has no changes" in nothing_to_apply_comment(["dev/b"], start.model_copy(update={"plans": (empty,)}))
 
 
 class Lock:

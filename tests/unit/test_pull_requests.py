@@ -12,14 +12,18 @@ from docustack.pull_request_actions import (
     Action,
     CancelRun,
     FoldComments,
+    FoldForgotten,
+    GiveTurn,
     ReleaseAllLocks,
     Reply,
     Sign,
     SignalRun,
     StartRun,
 )
-from docustack.pull_request_comments import asks_for_a_run
-from docustack.pull_request_state import InboxEntry, PullRequestState, RunToStart, RunWaits
+from docustack.pull_request_challenges import take_may_begin
+from docustack.pull_request_comments import asks_for_a_run, wants_an_answer
+from docustack.pull_request_replies import SUPERSEDED_BY_PLAN
+from docustack.pull_request_state import InboxEntry, PullRequestState, RunMayBegin, RunToStart, RunWaits
 from docustack.pull_requests import (
     hear_waits,
     miss_run,
@@ -127,6 +131,11 @@ class Life:
         assert self.state.active is not None
         return self.act(take_run_waits(self.state, RunWaits(run_id=self.state.active.run_id, waiting=waiting)))
 
+    def may_begin(self) -> list[Action]:
+        """The run that was started beside the waiting apply finds nothing that forbids it."""
+        assert self.state.challenger is not None
+        return self.act(take_may_begin(self.state, RunMayBegin(run_id=self.state.challenger.run_id)))
+
     def end(
         self,
         *outcomes: UnitOutcome,
@@ -135,6 +144,7 @@ class Life:
         comments: tuple[int, ...] = (),
         head: str = "",
         operation: Operation | None = None,
+        **more: object,
     ) -> list[Action]:
         active = self.state.active
         result = RunResult(
@@ -145,7 +155,7 @@ class Life:
             outcomes=outcomes,
             comments=comments,
         )
-        return self.act(take_run_end(self.state, result))
+        return self.act(take_run_end(self.state, RunResult.model_validate({**dict(result), **more})))
 
     def opened_and_planned(self, *units: str) -> None:
         self.event(EventKind.OPENED)
@@ -502,30 +512,107 @@ def test_apply_at_the_gate_wakes_the_run_and_names_who_said_so(life: Life, comma
     assert len(life.runs) == 2
 
 
-@pytest.mark.parametrize("command", ["plan", f"plan {VPC}", "unlock"])
-def test_plan_and_unlock_supersede_an_apply_that_only_waits(life: Life, command: str) -> None:
-    run_id = life.applying(at_gate=True)
-    actions = life.comment(f"terrateam {command}")
-    assert only(actions, CancelRun).run_id == run_id
-    assert only(actions, StartRun).run.operation.value == command.split(maxsplit=1)[0]
+ENDING = ["plan", f"plan {VPC}", "unlock", f"apply {RDS}"]
 
 
-def test_apply_of_other_units_supersedes_an_apply_that_waits_for_some(life: Life) -> None:
+@pytest.mark.parametrize("command", ENDING)
+def test_a_command_ends_an_apply_that_only_waits_once_its_own_run_may_begin(life: Life, command: str) -> None:
     life.opened_and_planned(VPC, RDS)
-    life.comment(f"terrateam apply {VPC}")
+    life.comment(f"terrateam apply {VPC}", sender="lead")
     life.waits()
-    actions = life.comment(f"terrateam apply {RDS}")
-    assert "cancel-run" in kinds(actions)
-    assert only(actions, StartRun).run.directories == (RDS,)
+    waiting, asked = life.run_id, life.comments
+    actions = life.comment(f"terrateam {command}")
+    assert kinds(actions) == ["react", "start-run"]
+    assert only(actions, StartRun).run.challenges == waiting
+    assert life.state.active is not None
+    assert life.state.active.run_id == waiting
+    actions = life.may_begin()
+    assert only(actions, CancelRun).run_id == waiting
+    assert only(actions, GiveTurn).run_id == life.run_id == life.state.active.run_id
+    assert only(actions, Sign) == Sign(comment_id=asked, content="-1")
+    told = only(actions, Reply).body
+    assert f"`terrateam {command}` by @infra-member" in told
+    assert "apply of @lead" in told
+    assert life.state.challenger is None
+
+
+@pytest.mark.parametrize("command", ENDING)
+@pytest.mark.parametrize("status", [RunStatus.REFUSED, RunStatus.FAILED, RunStatus.CANCELLED])
+def test_a_command_that_is_refused_leaves_the_apply_waiting(life: Life, command: str, status: RunStatus) -> None:
+    life.opened_and_planned(VPC, RDS)
+    life.comment(f"terrateam apply {VPC}", sender="lead")
+    life.waits()
+    before = life.state.model_copy(deep=True)
+    life.comment(f"terrateam {command}", sender="developer")
+    refused = life.run_id
+    assert life.end(run_id=refused, status=status, operation=life.runs[-1].operation, head=HEAD) == []
+    assert life.state.active == before.active
+    assert life.state.plans == before.plans
+    assert life.state.challenger is None
+    assert life.state.runs[-1].run_id == refused
+
+
+def test_an_apply_that_passes_its_gate_meanwhile_is_not_ended_any_more(life: Life) -> None:
+    life.applying(at_gate=True)
+    life.comment("terrateam unlock")
+    challenger = life.run_id
+    life.waits(waiting=False)
+    actions = life.may_begin()
+    assert only(actions, CancelRun).run_id == challenger
+    assert "is next" in only(actions, Reply).body
+    assert only(life.end(), StartRun).run.operation is Operation.UNLOCK
+    assert life.runs[-1].challenges == ""
+
+
+def test_a_command_whose_apply_ends_by_itself_meanwhile_begins_anew(life: Life) -> None:
+    life.applying(at_gate=True)
+    life.comment("terrateam unlock")
+    challenger = life.run_id
+    actions = life.end()
+    assert only(actions, CancelRun).run_id == challenger
+    assert only(actions, StartRun).run.challenges == ""
+    assert life.act(take_may_begin(life.state, RunMayBegin(run_id=challenger))) == []
+    life.end(run_id=challenger, status=RunStatus.CANCELLED)
+    assert life.state.superseded == []
+
+
+def test_one_command_at_a_time_asks_whether_it_may_end_an_apply(life: Life) -> None:
+    run_id = life.applying(at_gate=True)
+    life.comment("terrateam unlock", sender="developer")
+    refused = life.run_id
+    life.comment("terrateam plan")
+    assert len(life.state.queue) == 1
+    actions = life.end(run_id=refused, status=RunStatus.REFUSED, operation=Operation.UNLOCK, head=HEAD)
+    assert only(actions, StartRun).run.challenges == run_id
+
+
+def test_a_close_ends_who_asks_whether_it_may_end_an_apply(life: Life) -> None:
+    run_id = life.applying(at_gate=True)
+    life.comment("terrateam unlock")
+    challenger = life.run_id
+    assert life.close() == [CancelRun(run_id=challenger, reason=SUPERSEDED_BY_PLAN), SignalRun(run_id=run_id)]
+    assert life.state.challenger is None
+    assert life.end() == [ReleaseAllLocks()]
+
+
+def test_a_terminated_run_that_asked_whether_it_may_end_an_apply_is_told_of(life: Life) -> None:
+    run_id = life.applying(at_gate=True)
+    life.comment("terrateam unlock")
+    challenger = life.run_id
+    miss_run(life.state, challenger)
+    assert challenger in only(life.act(take_run_lost(life.state, challenger)), Reply).body
+    assert life.state.active is not None
+    assert life.state.active.run_id == run_id
+    assert life.state.challenger is None
 
 
 def test_a_plan_that_was_in_line_begins_once_the_apply_only_waits(life: Life) -> None:
     run_id = life.applying()
     life.comment("terrateam plan")
     actions = life.waits()
-    assert only(actions, CancelRun).run_id == run_id
     assert only(actions, StartRun).run.operation is Operation.PLAN
     assert life.state.queue == []
+    assert only(life.may_begin(), CancelRun).run_id == run_id
 
 
 def test_an_apply_in_line_stays_there_while_the_one_before_it_waits(life: Life) -> None:
@@ -573,6 +660,7 @@ def test_a_superseded_apply_that_had_passed_its_gate_leaves_no_plan_that_it_has_
     life.waits()
     old = life.run_id
     life.comment("terrateam unlock")
+    life.may_begin()
     life.end(
         ended(VPC, UnitPhase.APPLIED, plans[VPC]),
         ended(RDS, UnitPhase.UNKNOWN, plans[RDS].model_copy(update={"spent": True})),
@@ -592,6 +680,7 @@ def test_a_superseded_apply_spoils_no_plan_that_was_made_since(life: Life) -> No
     life.waits()
     old = life.run_id
     life.comment("terrateam plan")
+    life.may_begin()
     life.end(planned(VPC, run_id="new"))
     life.end(ended(VPC, UnitPhase.APPLIED, begun), run_id=old, operation=Operation.APPLY, head=HEAD)
     assert life.state.plans[VPC].run_id == "new"
@@ -682,7 +771,7 @@ def test_without_push_access_a_command_starts_and_supersedes_nothing(life: Life,
     )
     assert asks_for_a_run(life.state, event, BOT)
     assert kinds(life.act(take_event(life.state, event, BOT, may_command=False))) == ["react", "reply"]
-    assert life.state == before
+    assert life.state == before.model_copy(update={"answered": life.state.answered})
 
 
 @pytest.mark.parametrize("body", ["terrateam help", "hello", "terrateam aply"])
@@ -842,6 +931,7 @@ STEPS: dict[str, Callable[[Life], object]] = {
     "apply": lambda life: life.comment("terrateam apply"),
     "unlock": lambda life: life.comment("terrateam unlock"),
     "gate": lambda life: life.waits() if life.state.active else None,
+    "may-begin": lambda life: life.may_begin() if life.state.challenger else None,
     "end": lambda life: life.end() if life.state.active else None,
     "close": Life.close,
     "reopen": Life.reopen,
@@ -860,6 +950,8 @@ def _ends_well(steps: tuple[str, ...]) -> None:
         STEPS[step](life)
         assert life.state.active is not None or not life.state.queue, steps
     for _ in range(20):
+        if challenger := life.state.challenger:
+            life.end(run_id=challenger.run_id, head=HEAD)
         for old in list(life.state.superseded):
             life.end(run_id=old, head=HEAD)
         if life.state.active is None:
@@ -867,8 +959,87 @@ def _ends_well(steps: tuple[str, ...]) -> None:
         life.end()
     state = life.state
     assert (state.active, state.queue, state.superseded, state.plan_again) == (None, [], [], False), steps
+    assert state.challenger is None, steps
     assert state.facts is not None
     if state.is_open:
         assert state.planned_head == state.facts.head_commit, steps
     else:
         assert "release-locks" in kinds(life.close())
+
+
+# ---- comments that come again, or late -------------------------------------------------------------------------------
+
+
+def test_a_comment_counts_once_by_whichever_delivery_it_comes(life: Life) -> None:
+    life.opened_and_planned()
+    life.comment("terrateam apply", delivery_id="organization-hook")
+    life.end(ended(VPC, UnitPhase.APPLIED))
+    life.comments -= 1
+    assert life.comment("terrateam apply", delivery_id="repository-hook") == []
+
+
+@pytest.mark.parametrize("body", ["terrateam apply", "terrateam aply", "terrateam help"])
+def test_a_comment_that_a_life_before_has_answered_does_nothing(life: Life, body: str) -> None:
+    life.opened_and_planned()
+    event = PullRequestEvent.model_validate(
+        {"kind": "comment_created", "sender": "infra-member", "comment_id": 99, "comment_body": body}
+    )
+    assert wants_an_answer(life.state, event, BOT)
+    assert take_event(life.state, event, BOT, answered=True) == []
+
+
+WRITTEN, PUSHED, LATER = "2026-01-01T10:00:00Z", "2026-01-01T11:00:00Z", "2026-01-01T12:00:00Z"
+
+
+def test_an_apply_that_is_older_than_the_head_is_not_carried_out_however_late_it_comes(life: Life) -> None:
+    life.change(updated_at=PUSHED)
+    life.opened_and_planned()
+    actions = life.comment("terrateam apply", comment_created_at=WRITTEN)
+    assert only(actions, Sign).content == "-1"
+    assert HEAD[:7] in only(actions, Reply).body
+    assert "start-run" in kinds(life.comment("terrateam apply", comment_created_at=LATER))
+
+
+@pytest.mark.parametrize("written", [PUSHED, LATER, None, "", "yesterday", "2026-01-01T10:00:00"])
+def test_an_apply_of_which_it_can_not_be_said_that_it_is_older_is_carried_out(life: Life, written: str | None) -> None:
+    life.change(updated_at=PUSHED)
+    life.opened_and_planned()
+    assert "start-run" in kinds(life.comment("terrateam apply", comment_created_at=written))
+
+
+def test_an_old_plan_or_unlock_harms_nobody(life: Life) -> None:
+    life.change(updated_at=PUSHED)
+    life.opened_and_planned()
+    assert "start-run" in kinds(life.comment("terrateam unlock", comment_created_at=WRITTEN))
+
+
+def test_what_comes_again_after_a_reopening_is_not_planned_twice(life: Life) -> None:
+    life.opened_and_planned()
+    life.close()
+    life.reopen()
+    life.end(planned(VPC))
+    for kind in (EventKind.OPENED, EventKind.REOPENED, EventKind.SYNCHRONIZE):
+        assert life.event(kind) == []
+
+
+def test_reopened_in_a_new_life_the_comments_of_forgotten_plans_are_marked_outdated_once(life: Life) -> None:
+    life.change(updated_at=PUSHED)
+    actions = life.event(EventKind.REOPENED)
+    assert only(actions, FoldForgotten).before == PUSHED
+    life.end(planned(VPC))
+    assert "fold-forgotten" not in kinds(life.push())
+
+
+def test_a_new_pull_request_has_no_forgotten_plans(life: Life) -> None:
+    assert "fold-forgotten" not in kinds(life.event(EventKind.OPENED))
+
+
+def test_nothing_is_marked_outdated_on_a_closed_pull_request(life: Life) -> None:
+    life.change(state="closed", merged=True)
+    assert kinds(life.comment("terrateam apply")) == ["react", "reply", "release-locks"]
+
+
+def test_a_typo_on_a_closed_pull_request_is_answered(life: Life) -> None:
+    life.change(state="closed")
+    assert "terrateam apply" in only(life.comment("terrateam aply"), Reply).body
+    assert only(life.did, Sign).content == "confused"

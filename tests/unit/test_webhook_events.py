@@ -32,7 +32,12 @@ ISSUE: dict[str, Any] = {
     "draft": False,
     "pull_request": {"url": "https://api.github.com/repos/docustack/live/pulls/7"},
 }
-COMMENT = {"id": 11, "body": "terrateam apply", "html_url": "https://github.com/docustack/live/pull/7#issuecomment-11"}
+COMMENT = {
+    "id": 11,
+    "body": "terrateam apply",
+    "html_url": "https://github.com/docustack/live/pull/7#issuecomment-11",
+    "created_at": "2026-01-01T00:00:00Z",
+}
 
 
 def pull_request_event(action: str, **changes: object) -> dict[str, Any]:
@@ -181,6 +186,7 @@ def test_a_comment_tells_its_text_but_no_commit() -> None:
     event = accepted(read("issue_comment", comment_event()))
     assert (event.kind, event.comment_id, event.comment_body) == ("comment_created", 11, "terrateam apply")
     assert event.comment_url == COMMENT["html_url"]
+    assert event.comment_created_at == "2026-01-01T00:00:00Z"
     assert (event.head_commit, event.base_ref, event.merged) == (None, None, None)
 
 

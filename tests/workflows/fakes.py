@@ -14,8 +14,10 @@ from temporalio.exceptions import ApplicationError
 from activities.approvals import Approvals
 from activities.locks import Locks
 from activities.messages import (
+    Answered,
     ApplyAnswer,
     ApplyRequest,
+    AskAnswered,
     CheckedOut,
     CheckOut,
     CheckRun,
@@ -27,6 +29,7 @@ from activities.messages import (
     Installation,
     LoadConfiguration,
     LoadedConfiguration,
+    MarkForgotten,
     MarkOutdated,
     Nothing,
     OutputsAnswer,
@@ -126,6 +129,7 @@ class World:
         self.comments: list[PostComment] = []
         self.texts_now: dict[str, str] = {}  # of comments, by their key: some are rewritten
         self.outdated: list[int] = []
+        self.forgotten: list[MarkForgotten] = []
         self.reactions: list[tuple[int, str]] = []
         self.checks: list[SetCheck] = []
         self.slack: list[PostMessage] = []
@@ -342,6 +346,15 @@ class World:
         return Nothing()
 
     @activity.defn
+    async def mark_forgotten(self, question: MarkForgotten) -> Nothing:
+        self.forgotten.append(question)
+        return Nothing()
+
+    @activity.defn
+    async def ask_answered(self, question: AskAnswered) -> Answered:
+        return Answered(answered=any(comment == question.comment_id for comment, _ in self.reactions))
+
+    @activity.defn
     async def react(self, question: React) -> Nothing:
         self.reactions.append((question.comment_id, question.content))
         return Nothing()
@@ -413,6 +426,8 @@ class World:
             self.free_state_lock,
             self.post_comment,
             self.mark_outdated,
+            self.mark_forgotten,
+            self.ask_answered,
             self.react,
             self.set_check,
             self.read_person,

@@ -10,6 +10,7 @@ VPC = "dev/us-east-1/vpc"
 CLUSTER = "dev/us-east-1/ecs-cluster"
 RDS = "dev/us-east-1/rds"
 SERVICE = "dev/us-east-1/new-service"
+PROD = "prod/us-east-1/vpc"
 
 
 async def planned(stage: Stage, units: dict[str, Unit]) -> None:
@@ -204,3 +205,36 @@ async def test_slack_down_holds_up_no_apply(stage: Stage) -> None:
     await applied(stage)
     assert stage.world.applied == [VPC]
     assert stage.world.slack == []
+
+
+async def test_a_unit_that_its_planner_may_not_plan_keeps_its_plan_and_is_told_where_it_has_none(stage: Stage) -> None:
+    units = {VPC: Unit(), PROD: Unit()}
+    await planned(stage, units)  # by a developer, who may not plan prod
+    await applied(stage)
+    check = stage.world.check("docustack/apply")
+    assert check is not None
+    assert (check.conclusion, check.title) == ("action_required", "1 of 2 units applied")
+    assert stage.world.texts(f"`{PROD}` has no plan")
+    await applied(stage, "terrateam plan")
+    await applied(stage, "terrateam plan", sender="developer")
+    assert set((await stage.state()).plans) >= {PROD}
+    check = stage.world.check("docustack/plan")
+    assert check is not None
+    assert check.conclusion == "success"
+    assert units[PROD].plans == 1
+
+
+async def test_no_check_is_green_over_a_unit_whose_last_plan_failed(stage: Stage) -> None:
+    units = {VPC: Unit(), RDS: Unit()}
+    await planned(stage, units)
+    units[VPC].plan_error = ErrorType.CONFIGURATION
+    await applied(stage, f"terrateam plan {VPC}")
+    await applied(stage, f"terrateam plan {RDS}")
+    plan = stage.world.check("docustack/plan")
+    assert plan is not None
+    assert (plan.conclusion, plan.title) == ("action_required", "1 of 2 units planned")
+    await applied(stage)
+    assert stage.world.applied == [RDS]
+    apply = stage.world.check("docustack/apply")
+    assert apply is not None
+    assert (apply.conclusion, apply.title) == ("action_required", "1 of 2 units applied")

@@ -265,3 +265,22 @@ async def test_without_push_access_a_command_evaluates_nothing_of_the_pull_reque
     assert set(state.plans) == {VPC}
     assert len(stage.world.checks) == checks
     assert stage.world.outdated == []
+
+
+async def test_an_apply_that_github_delivers_again_after_a_reopening_and_a_push_applies_nothing(stage: Stage) -> None:
+    world = stage.world
+    await planned(stage, {VPC: Unit()})
+    await applied(stage)
+    await stage.close(merged=False)
+    await asyncio.wait_for(stage.handle().result(), 20)
+    world.change(state="open", head_commit=NEW_HEAD, updated_at="2026-01-02T00:00:00Z")
+    await stage.send("reopened")
+    await stage.until_ended(1)
+    assert [order.before for order in world.forgotten] == ["2026-01-02T00:00:00Z"]
+    await stage.send("comment_created", sender="infra-member", comment_id=1, comment_body="terrateam apply")
+    stage.comments = 1
+    await stage.comment("terrateam help")
+    await stage.until(lambda: bool(world.texts("terrateam unlock")), "what came after")
+    state = await stage.until_idle()
+    assert len(state.runs) == 1
+    assert world.applied == [VPC]

@@ -172,3 +172,29 @@ async def test_an_approval_falls_with_a_plan_made_again_that_says_something_else
     await _planned_again_after_an_approval(stage, Unit(later_changes=later))
     await stage.until(lambda: bool(stage.world.texts(f"before the plan of `{PROD}` could be read")))
     assert stage.world.applied == []
+
+
+async def test_a_command_that_is_refused_ends_nobodys_apply_and_one_that_is_allowed_says_that_it_did(
+    stage: Stage,
+) -> None:
+    world = stage.world
+    await planned(stage, {PROD: Unit()})
+    await stage.comment("terrateam plan", sender="infra-member")
+    await stage.until_ended(2)
+    await stage.comment("terrateam apply", sender="lead")
+    await stage.until(lambda: bool(world.texts("Waiting for approval")))
+    for command, sender in (("unlock", "infra-member"), ("plan", "developer")):
+        await stage.comment(f"terrateam {command}", sender=sender)
+        await stage.until(lambda: (stage.comments, "-1") in world.reactions, f"the refusal of {command}")
+    state = await stage.state()
+    assert state.active is not None
+    assert state.active.actor == "lead"
+    assert world.outdated == []
+
+    await stage.comment("terrateam plan", sender="infra-member")
+    await stage.until(lambda: bool(world.texts("`terrateam plan` by @infra-member has ended the apply of @lead")))
+    state = await stage.until_idle()
+    assert (2, "-1") in world.reactions
+    await stage.until(lambda: (stage.comments, "+1") in world.reactions, "the sign of the plan's end")
+    assert world.applied == []
+    assert PROD in state.plans

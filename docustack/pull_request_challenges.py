@@ -1,0 +1,82 @@
+"""How a command ends an apply that only waits: its run begins beside it, and takes its place.
+
+A command that is refused, for whichever reason of its own run, leaves the apply waiting.
+"""
+
+from docustack.commands import Command, CommandKind
+from docustack.pull_request_actions import Action, CancelRun, GiveTurn, Reply, Sign
+from docustack.pull_request_replies import SUPERSEDED_BY_PLAN, SUPERSEDED_BY_UNLOCK, ended_reply, queued_reply
+from docustack.pull_request_state import ActiveRun, Challenger, PullRequestState, RunMayBegin, RunToStart
+from docustack.pull_request_turns import supersede, take_command
+from docustack.runs import Operation
+
+
+def take_may_begin(state: PullRequestState, message: RunMayBegin) -> list[Action]:
+    """A challenger may begin: the apply that waits ends, and everybody reads by whom; else it waits its turn."""
+    challenger, active = state.challenger, state.active
+    if challenger is None or challenger.run_id != message.run_id or active is None:
+        return []
+    run = challenger.run
+    if not active.waiting:
+        cancelled = withdraw_challenger(state)
+        waits = queued_reply(run.operation, active.operation, active.run_id, 1)
+        return [*cancelled, Reply(key=f"reply-{run.comment_id}", body=waits)]
+    told = _tell_of_the_end(state, active, run)
+    reason = SUPERSEDED_BY_UNLOCK if run.operation is Operation.UNLOCK else SUPERSEDED_BY_PLAN
+    ended = supersede(state, reason)
+    state.challenger = None
+    begin(state, challenger.run_id, run)
+    return [*told, *ended, GiveTurn(run_id=challenger.run_id)]
+
+
+def begin(state: PullRequestState, run_id: str, run: RunToStart) -> None:
+    """This run counts from now on."""
+    assert state.facts is not None, "a run starts only once the pull request is known"
+    state.active = ActiveRun(
+        run_id=run_id,
+        operation=run.operation,
+        head_commit=state.facts.head_commit,
+        actor=run.actor,
+        directories=run.directories,
+        destroy=run.destroy,
+        comment_id=run.comment_id,
+    )
+    if run.operation is Operation.PLAN and not run.directories:
+        state.planned_head, state.plan_again = state.facts.head_commit, False
+        if run.automatic:  # head or base are others now; a commanded plan takes the old ones' place once it is made
+            state.plans, state.deferred = {}, []
+
+
+def stand_beside(state: PullRequestState, run_id: str, run: RunToStart) -> None:
+    """This run looks whether it may begin, and changes nothing before it has its turn."""
+    state.challenger = Challenger(run_id=run_id, run=run)
+
+
+def withdraw_challenger(state: PullRequestState, *, asked_again: bool = True) -> list[Action]:
+    """What was challenged has ended or goes on: the command waits its turn like any other, and looks anew then."""
+    challenger, state.challenger = state.challenger, None
+    if challenger is None:
+        return []
+    state.superseded.append(challenger.run_id)
+    if asked_again:
+        state.queue.insert(0, challenger.run.model_copy(update={"challenges": ""}))
+    return [CancelRun(run_id=challenger.run_id, reason=SUPERSEDED_BY_PLAN)]
+
+
+def challenge_from_line(state: PullRequestState) -> list[Action]:
+    """Of those in line, a plan or an unlock need not wait for an apply that only waits."""
+    waits = state.active is not None and state.active.waiting and state.challenger is None
+    ready = next((run for run in state.queue if run.operation is not Operation.APPLY), None)
+    if not waits or ready is None:
+        return []
+    state.queue.remove(ready)
+    return take_command(state, ready, key=f"reply-{ready.comment_id}")
+
+
+def _tell_of_the_end(state: PullRequestState, active: ActiveRun, run: RunToStart) -> list[Action]:
+    command = Command(kind=CommandKind(run.operation.value), directories=run.directories, destroy=run.destroy)
+    body = ended_reply(command.written(state.comment_prefixes[0]), run.actor, active.actor, active.run_id)
+    told: list[Action] = [Reply(key=f"ended-{active.run_id}", body=body)]
+    if active.comment_id is not None:
+        told.append(Sign(comment_id=active.comment_id, content="-1"))
+    return told
