@@ -1,5 +1,6 @@
 """The check runs `docustack/plan` and `docustack/apply`: green only when every unit they speak of succeeded."""
 
+import re
 from collections.abc import Collection, Sequence
 
 from docustack.comment_limits import closed, head_of, size
@@ -57,7 +58,7 @@ def plan_check(outcomes: Sequence[UnitOutcome], left: Collection[str] = (), link
     table = _table(outcomes, links) if outcomes else ""
     waiting = f"Not planned yet: {code_list(sorted(left), 50)}." if left else ""
     summary = "\n\n".join(part for part in (waiting, table) if part)
-    if bad := _bad_end(outcomes, "planned"):
+    if bad := _bad_end(outcomes, left, "planned"):
         return _completed(*bad, summary)
     if left:
         title = f"{len(outcomes):,} of {counted(len(outcomes) + len(left), 'unit')} planned"
@@ -87,7 +88,7 @@ def apply_check(
     waiting = f"Not applied yet: {code_list(sorted(left), 50)}." if left else ""
     standing = f"Deleted here and not destroyed: {code_list(sorted(not_destroyed), 50)}." if not_destroyed else ""
     summary = "\n\n".join(part for part in (waiting, standing, table) if part)
-    if bad := _bad_end(outcomes, "applied"):
+    if bad := _bad_end(outcomes, left, "applied"):
         return _completed(*bad, summary)
     done = [outcome for outcome in outcomes if outcome.phase in (UnitPhase.APPLIED, UnitPhase.NO_CHANGES)]
     everything = len(outcomes) + len(left)
@@ -115,16 +116,20 @@ def noted(check: Check, notes: Sequence[str], mark: str) -> Check:
     return check.model_copy(update={"title": title, "summary": _cut(f"{told}\n\n{check.summary}")})
 
 
-def _bad_end(outcomes: Sequence[UnitOutcome], done: str) -> tuple[str, str] | None:
-    """Conclusion and title where some unit did not end well; a failure outweighs a cancellation."""
+def _bad_end(outcomes: Sequence[UnitOutcome], left: Collection[str], done: str) -> tuple[str, str] | None:
+    """Conclusion and title where some unit did not end well; a failure outweighs a cancellation.
+
+    What is left counts as not done here as well: all titles count the same units.
+    """
     bad = [outcome for outcome in outcomes if outcome.phase not in _ENDED_WELL]
     if not bad:
         return None
+    everything = counted(len(outcomes) + len(left), "unit")
     cancelled = [outcome for outcome in bad if outcome.error_type == ErrorType.CANCELLED]
     if len(cancelled) == len(bad):
-        return "cancelled", f"Cancelled: {len(outcomes) - len(bad):,} of {counted(len(outcomes), 'unit')} {done}"
-    named = f": {one_line(bad[0].unit, 120)}" if len(bad) == 1 else ""
-    return "failure", f"{len(bad):,} of {counted(len(outcomes), 'unit')} not {done}{named}"
+        return "cancelled", f"Cancelled: {len(outcomes) - len(bad):,} of {everything} {done}"
+    named = f": {one_line(bad[0].unit, 120)}" if len(bad) + len(left) == 1 else ""
+    return "failure", f"{len(bad) + len(left):,} of {everything} not {done}{named}"
 
 
 def _table(outcomes: Sequence[UnitOutcome], links: Links) -> str:
@@ -147,5 +152,6 @@ def _cut(summary: str, limit: int = SUMMARY_LIMIT) -> str:
 
 
 def _plain(message: str) -> str:
-    """The first line of a message for a title, where markdown means nothing."""
-    return message.strip().partition("\n")[0].replace("`", "").rstrip(".:")
+    """What a message says first, as a phrase for a title, where markdown means nothing; the summary has all of it."""
+    first_line = message.strip().partition("\n")[0].replace("`", "")
+    return re.split(r"[.:;] | \(|, so ", first_line, maxsplit=1)[0].rstrip(".:;")

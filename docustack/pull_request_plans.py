@@ -77,6 +77,7 @@ def _keep(state: PullRequestState, outcome: UnitOutcome, result: RunResult) -> N
             state.shown[unit] = shown_plan(plan)
     if result.operation is Operation.PLAN and outcome.phase in _SAYS_ANEW:
         state.applied.pop(unit, None)
+        state.applied_by.pop(unit, None)
         if outcome.plan is None:
             state.plans.pop(unit, None)
     if outcome.phase is UnitPhase.DEFERRED:

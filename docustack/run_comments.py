@@ -3,7 +3,7 @@
 The texts are for `prose`: inline code and plain words. `refusal_comment` makes a comment of one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from docustack.left_over import without_plan
 from docustack.locks import Grant
 from docustack.plans import Change
 from docustack.runs import RunInput
+from docustack.units import UnknownDirectory
 
 _SHOWN = 30
 
@@ -57,14 +58,22 @@ def configuration_problem_comment(problems: Sequence[str]) -> str:
     return "\n".join([head, "", *listed, "", "`docustack config check` shows the same on your machine."])
 
 
-def unknown_directory_comment(directory: str, changed: Sequence[str]) -> str:
-    """A command named a directory in which nothing changes."""
+def unknown_directory_comment(unknown: UnknownDirectory, units: Collection[str]) -> str:
+    """A command named a directory in which nothing changes; `units` are all that there are."""
+    directory, changed = unknown.directory, unknown.changed
     if not changed:
         return f"Nothing was started: this pull request changes no unit, so there is none in {inline_code(directory)}."
     listed = [f"- {inline_code(unit)}" for unit in changed[:_SHOWN]]
     if len(changed) > _SHOWN:
         listed.append(f"- and {len(changed) - _SHOWN:,} more")
-    head = f"Nothing was started: {inline_code(directory)} is not a unit that this pull request changes. It changes:"
+    meant = f" Did you mean {inline_code(unknown.nearest)}?" if unknown.nearest else ""
+    if directory in units:
+        is_there = "is a unit that this pull request doesn't change."
+    elif unknown.is_in(units):
+        is_there = "holds units, but none that this pull request changes."
+    else:
+        is_there = "is no unit of this repository."
+    head = f"Nothing was started: {inline_code(directory)} {is_there}{meant} It changes:"
     return "\n".join([head, "", *listed])
 
 

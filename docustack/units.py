@@ -36,6 +36,10 @@ class UnknownDirectory(DocuStackError):
         listed = ", ".join(f"`{unit}`" for unit in changed) or "no unit"
         super().__init__(f"`{directory}` is not a unit that this pull request changes.{meant} It changes {listed}.")
 
+    def is_in(self, units: Iterable[str]) -> bool:
+        """Whether it names any of these."""
+        return any(covers(_plain(self.directory), unit) for unit in units)
+
 
 def select(changed: Iterable[str], directories: Iterable[str]) -> tuple[str, ...]:
     """The changed units that a command names: by path, by a directory above them, or by a glob; none named is all.

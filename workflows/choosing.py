@@ -65,7 +65,7 @@ def _no_such_directory(run: Run, unknown: UnknownDirectory) -> str:
     try:
         kept = select(run.deleted, [unknown.directory])
     except UnknownDirectory:
-        return unknown_directory_comment(unknown.directory, unknown.changed)
+        return unknown_directory_comment(unknown, run.discovery.dependencies)
     return "\n\n".join(deletion_remark(run.deleted[unit]) for unit in kept)
 
 

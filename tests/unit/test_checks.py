@@ -46,6 +46,21 @@ def test_one_failed_plan_turns_the_check_red_and_is_named() -> None:
     assert "advice" not in check.summary
 
 
+def test_titles_count_what_is_left_beside_what_failed() -> None:
+    outcomes = [*units(UnitPhase.PLANNED), unit("dev/bad", UnitPhase.FAILED)]
+    assert plan_check(outcomes, left=["prod/a", "prod/b"]).title == "3 of 4 units not planned"
+    assert plan_check(units(UnitPhase.PLANNED), left=["prod/a"]).title == "1 of 2 units planned"
+
+
+def test_the_title_of_a_refusal_is_a_phrase_and_its_summary_has_all() -> None:
+    message = "@dev may not apply `prod`: that takes a member of `leads`, and @dev is none (rule `x`).\n\nNothing."
+    check = refused_check(message)
+    assert check.title == "@dev may not apply prod"
+    assert "that takes a member of" in check.summary
+    gone = "`a1b2c3d` is no longer the head of this pull request (`b1b2c3d` is), so its plans are not applied."
+    assert refused_check(gone, cancelled=True).title == "Cancelled: a1b2c3d is no longer the head of this pull request"
+
+
 def test_a_deferred_plan_is_neither_green_nor_a_failure() -> None:
     check = plan_check(units(UnitPhase.PLANNED, UnitPhase.DEFERRED))
     assert check.conclusion == "neutral"

@@ -37,6 +37,7 @@ from docustack.run_comments import (
 from docustack.run_remarks import deferred_message, not_planned_remark, remarks, remarks_comment
 from docustack.runs import Operation, PullRequestRef, RunInput, UnitOutcome, UnitPhase
 from docustack.summary_comments import applies_summary_comment, plans_summary_comment
+from docustack.units import UnknownDirectory
 from docustack.unknown_signals import unknown_signal_reply
 
 UNIT = "dev/us-east-1/new-service"
@@ -564,7 +565,7 @@ TEXTS_WITH_NAMES: list[Callable[[str], str]] = [
         [planned(record(name), unit=name), ended(UnitPhase.DEFERRED, name, message=name)]
     ),
     lambda name: applies_summary_comment([ended(UnitPhase.SKIPPED, name, message=name, text=name)]),
-    lambda name: refusal_comment(unknown_directory_comment(name, [name])),
+    lambda name: refusal_comment(unknown_directory_comment(UnknownDirectory(name, (name,)), [name])),
     lambda name: refusal_comment(configuration_problem_comment([name])),
     lambda name: refusal_comment(merge_conflict_comment(name)),
     lambda name: refusal_comment(locks_held_comment([_grant(name)], NOW)),
@@ -660,10 +661,21 @@ def test_a_held_lock_is_told_with_its_holder_and_since_when() -> None:
 
 
 def test_an_unknown_directory_is_answered_with_those_that_changed() -> None:
-    body = unknown_directory_comment("dev/nope", ["dev/a", "dev/b"])
-    assert "`dev/nope` is not a unit that this pull request changes" in body
+    body = unknown_directory_comment(UnknownDirectory("dev/nope", ("dev/a", "dev/b")), ["dev/a", "dev/b"])
+    assert "`dev/nope` is no unit of this repository" in body
     assert "- `dev/a`\n- `dev/b`" in body
-    assert len(unknown_directory_comment("x", [f"dev/{n}" for n in range(5_000)])) < 2_000
+    assert len(unknown_directory_comment(UnknownDirectory("x", tuple(f"dev/{n}" for n in range(5_000))), [])) < 2_000
+
+
+def test_a_directory_that_is_no_unit_is_told_from_one_that_is_not_changed_and_the_nearest_is_named() -> None:
+    there = ("dev/vpc", "dev/rds", "lab/x")
+
+    def told(directory: str) -> str:
+        return unknown_directory_comment(UnknownDirectory(directory, ("dev/vpc",)), there)
+
+    assert "`dev/vcp` is no unit of this repository. Did you mean `dev/vpc`?" in told("dev/vcp")
+    assert "`dev/rds` is a unit that this pull request doesn't change." in told("dev/rds")
+    assert "`lab` holds units, but none that this pull request changes." in told("lab")
 
 
 def test_remarks_name_every_thing_that_a_person_should_know() -> None:

@@ -24,7 +24,7 @@ def test_a_typo_is_answered_with_the_nearest_command(change: Change) -> None:
 
 def test_a_directory_that_is_not_changed_is_answered_with_those_that_are(change: Change) -> None:
     assert change.ended("terrateam plan dev/commands/two") == "-1"
-    told = change.wait_said("`dev/commands/two` is not a unit that this pull request changes")
+    told = change.wait_said("`dev/commands/two` is no unit of this repository")
     assert "- `dev/commands/one`" in told.replace("\\-", "-")
 
 
