@@ -11,6 +11,7 @@ OPTIONS_REPLY = (
 SCHEDULE_REPLY = (
     "An apply can't be scheduled from a comment, so nothing was started. Comment `terrateam apply` when it is time."
 )
+ONE_COMMAND_REPLY = "One command a comment, please: this line holds two, so nothing was started."
 TAG_QUERY_REPLY = (
     "Tag queries are not supported, so nothing was started. Name directories or globs instead, such as "
     "`terrateam plan dev/us-east-1/vpc` or `terrateam plan dev/**`."

@@ -1,5 +1,6 @@
 """The words of comment commands: near misses, commands of others, and what gives a sentence away."""
 
+import re
 from collections.abc import Sequence
 
 ACTIONS = ("plan", "apply", "unlock", "help")
@@ -64,8 +65,30 @@ FILLERS = frozenset({"again", "all", "everything", "now", "please", "pls", "plz"
 """Words that people put behind a command to be polite or clear: a command was meant, so they get an answer."""
 
 
+_ALONE = frozenset({"a", "an", "the", "me"})
+
+
+def split_fillers(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """What may be directories, and what is surely none: polite words, signs, emoji, and all behind a `#`."""
+    comment = next((index for index, word in enumerate(words) if word.startswith("#")), len(words))
+    fillers = [word for word in words[:comment] if word.lower() in FILLERS or not re.search(r"[\w*./]", word)]
+    return [word for word in words[:comment] if word not in fillers], [*fillers, *words[comment:]]
+
+
+def misspelt_prefix(word: str, prefixes: Sequence[str]) -> str | None:
+    """The long name that a word is one or two slips away from; its plural is another word."""
+    lowered = word.lower().rstrip(":,")
+    for prefix in prefixes:
+        known = prefix.lower()
+        if len(known) > 6 and lowered not in (known, f"{known}s") and lowered.isalpha() and _slips(lowered, known) <= 2:
+            return known
+    return None
+
+
 def is_prose(words: Sequence[str]) -> bool:
-    """Whether words are a sentence rather than directories."""
+    """Whether words are a sentence rather than directories; none is an article alone, but a unit may be `a`."""
+    if len(words) == 1 and words[0] in _ALONE:
+        return False
     return any(word.lower().strip(".,;:!?\"'()") in _SENTENCE_WORDS for word in words)
 
 

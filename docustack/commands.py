@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from docustack.command_lines import own_lines
 from docustack.command_replies import (
+    ONE_COMMAND_REPLY,
     OPTIONS_REPLY,
     SCHEDULE_REPLY,
     TAG_QUERY_REPLY,
@@ -20,13 +21,14 @@ from docustack.command_replies import (
 from docustack.command_words import (
     ACTIONS,
     DESTROY_OPTION,
-    FILLERS,
     UNSUPPORTED,
     is_misspelt_destroy,
     is_option,
     is_prose,
     looks_like_directory,
+    misspelt_prefix,
     nearest_action,
+    split_fillers,
 )
 from docustack.comment_text import without_control
 from docustack.model import Model
@@ -79,6 +81,12 @@ def parse(
         return None
     trigger = _trigger(prefixes, bot_login)
     lines[0] = _without_backticks(lines[0])
+    if len(lines) == 1 and (corrected := _with_prefix(lines[0], prefixes)):
+        meant = _read(corrected, trigger, prefixes, alone=True)
+        if not isinstance(meant, Command):
+            return None
+        suggestion, typed = meant.written(corrected.split()[0]), lines[0].split()[0]
+        return Misunderstood(text=lines[0], nearest=suggestion, reply=misspelt_reply(typed, suggestion))
     read = [_read(line, trigger, prefixes, alone=len(lines) == 1) for line in lines]
     answers = [result for result in read if isinstance(result, Misunderstood)]
     found = list(dict.fromkeys(result for result in read if isinstance(result, Command)))
@@ -88,6 +96,13 @@ def parse(
         written = [command.written(prefixes[0] if prefixes else "terrateam") for command in found]
         return Misunderstood(text="\n".join(written), nearest=written[0], reply=several_commands_reply(written))
     return found[0] if found else None
+
+
+def _with_prefix(line: str, prefixes: Sequence[str]) -> str | None:
+    """A comment of one line in which our name is misspelt and the rest is a command."""
+    words = line.split()
+    known = misspelt_prefix(words[0], prefixes) if words[1:] and words[1].lower() in ACTIONS else None
+    return " ".join((known, *words[1:])) if known else None
 
 
 def normalize_directory(text: str) -> str:
@@ -128,10 +143,10 @@ def _read(
     prefix = prefixes[0] if flawless_only or addressed["word"].startswith("@") else addressed["word"].lower()
     if not words:
         return Command(kind=CommandKind.HELP) if alone and not flawless_only else None
-    action = words[0].lower()
+    action = words[0].lower().rstrip(",")
     arguments = _arguments(addressed["rest"].strip()[len(words[0]) :])
     if action in ("help", "-h", "--help"):
-        return Command(kind=CommandKind.HELP) if not is_prose(arguments) else None
+        return Command(kind=CommandKind.HELP) if not is_prose(split_fillers(arguments)[0]) else None
     if action in ACTIONS:
         result = _command(CommandKind(action), arguments, line, prefix)
     else:
@@ -155,9 +170,10 @@ def _command(kind: CommandKind, arguments: tuple[str, ...], line: str, prefix: s
         return Misunderstood(text=line, nearest=wrong.nearest, reply=wrong.reply)
     if reply := _wrong_argument(kind, arguments):
         return Misunderstood(text=line, nearest=f"{prefix} {kind}", reply=reply)
+    if prefix in map(str.lower, arguments):
+        return Misunderstood(text=line, nearest=f"{prefix} {kind}", reply=ONE_COMMAND_REPLY)
     words = tuple(word.removeprefix("dir:") for word in arguments if word.lower() != "or")
-    fillers = [word for word in words if word.lower() in FILLERS]
-    directories = [word for word in words if word not in fillers]
+    directories, fillers = split_fillers(words)
     if is_prose(directories):
         return None
     named = tuple(dict.fromkeys(map(normalize_directory, directories)))
@@ -200,7 +216,9 @@ def _not_a_command(
     line: str, action: str, arguments: tuple[str, ...], prefix: str, *, alone: bool
 ) -> Misunderstood | None:
     """Answer what was likely meant as a command; leave a sentence that merely begins with our name alone."""
-    paths = all(looks_like_directory(word) for word in arguments)
+    arguments = tuple(split_fillers(arguments)[0])
+    short = alone and len(arguments) <= 2 and not is_prose((action, *arguments)) and nearest_action(action) is not None
+    paths = short or all(looks_like_directory(word) for word in arguments)
     if action in UNSUPPORTED and not is_prose(arguments):
         return Misunderstood(text=line, nearest=None, reply=unsupported_reply(action, UNSUPPORTED[action]))
     if not paths:
