@@ -475,7 +475,7 @@ def test_a_run_that_has_ended_is_watched_with_the_time_that_it_took() -> None:
 
 def test_world_is_not_built_on_a_live_repository_with_wrong_rules(tmp_path: Path) -> None:
     (tmp_path / "docustack.yaml").write_text(
-        "version: 1\nteams: {infra: infra}\n"
+        "version: 1\nteams: {infra: infra, leads: leads}\n"
         "environments:\n  dev: {path: dev, account_id: '111111111111', apply: [infr]}\n"
     )
     with pytest.raises(CommandFailed) as refused:
