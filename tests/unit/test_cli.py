@@ -485,7 +485,8 @@ def test_world_is_not_built_on_a_live_repository_with_wrong_rules(tmp_path: Path
 
 
 def test_rules_are_those_that_are_committed(tmp_path: Path) -> None:
-    good = "version: 1\nenvironments:\n  dev: {path: dev, account_id: '111111111111', apply: anyone}\n"
+    environments = "environments:\n  dev: {path: dev, account_id: '111111111111', apply: anyone}\n"
+    good = f"version: 1\nteams: {{leads: leads}}\n{environments}"
     (tmp_path / "docustack.yaml").write_text(good)
     for command in ("init -q", "add .", "-c user.name=a -c user.email=a@b commit -qm a"):
         subprocess.run(["git", *command.split()], cwd=tmp_path, check=True)
