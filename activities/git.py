@@ -3,7 +3,7 @@
 import asyncio
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from temporalio import activity
@@ -95,11 +95,13 @@ class Git:
     @activity.defn
     @heartbeats
     async def remove_work_tree(self, question: RemoveWorkTree) -> Nothing:
-        """Drop a run's work tree; it may be gone already."""
+        """Drop all work trees of a run; they may be gone already."""
         mirror = self.mirror(question.repository)
         async with mirror.exclusive() as lock:
-            await self._remove(mirror, question.run_id, lock)
-            await git(mirror.path, "update-ref", "-d", _kept_ref(question.run_id), lock=lock)
+            await self._remove(mirror, self._work_trees_of(question.run_id), lock)
+            _, kept = await git(mirror.path, "for-each-ref", "--format=%(refname)", _kept_ref(question.run_id, "*"))
+            for ref in kept.decode().split():
+                await git(mirror.path, "update-ref", "-d", ref, lock=lock)
         return Nothing()
 
     async def ensure(self, tree: WorkTree) -> Path:
@@ -108,14 +110,14 @@ class Git:
         One that a killed process left half made is made anew; in a ready one nothing is touched, whatever Terragrunt
         has written there.
         """
-        path = self.work_tree_path(tree.folder)
+        path = self.work_tree_path(tree.folder, tree.tree_commit)
         if _is_ready(path, tree.tree_commit):
             return path
         mirror = self.mirror(tree.repository)
         async with mirror.exclusive() as lock:
             if not _is_ready(path, tree.tree_commit):
                 await self._bring_commits(mirror, tree, lock)
-                await self._remove(mirror, tree.folder, lock)
+                await self._remove(mirror, [path], lock)
                 await self._add(mirror, tree, path, lock)
         return path
 
@@ -123,8 +125,12 @@ class Git:
         path = self._data_dir / "mirrors" / f"{_safe(repository.owner)}+{_safe(repository.name)}.git"
         return Mirror(path, repository, self._clone_url(repository), self._token)
 
-    def work_tree_path(self, folder: str) -> Path:
-        return self._data_dir / "worktrees" / _safe(folder)
+    def work_tree_path(self, folder: str, commit: str) -> Path:
+        """A run that follows its base branch gets a tree for each commit: nothing is pulled from under what works."""
+        return self._data_dir / "worktrees" / _kept_name(folder, commit)
+
+    def _work_trees_of(self, folder: str) -> list[Path]:
+        return list((self._data_dir / "worktrees").glob(_kept_name(folder, "*")))
 
     async def _bring_commits(self, mirror: Mirror, tree: WorkTree, lock: int) -> None:
         """On another host than the one that checked out first, the commits come again and the merge is made again."""
@@ -142,15 +148,16 @@ class Git:
     async def _add(self, mirror: Mirror, tree: WorkTree, path: Path, lock: int) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         # The ref keeps the commits from being collected as garbage for as long as the run may ask for them.
-        await git(mirror.path, "update-ref", _kept_ref(tree.folder), tree.tree_commit, lock=lock)
+        await git(mirror.path, "update-ref", _kept_ref(tree.folder, tree.tree_commit), tree.tree_commit, lock=lock)
         command = ("worktree", "add", "--quiet", "--force", "--detach", str(path), tree.tree_commit)
         await git(mirror.path, *command, lock=lock)
         directory = _git_directory(path)
         assert directory is not None
         (directory / _READY).write_text(tree.tree_commit)
 
-    async def _remove(self, mirror: Mirror, run_id: str, lock: int) -> None:
-        await asyncio.to_thread(shutil.rmtree, self.work_tree_path(run_id), ignore_errors=True)
+    async def _remove(self, mirror: Mirror, paths: Iterable[Path], lock: int) -> None:
+        for path in paths:
+            await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
         await git(mirror.path, "worktree", "prune", "--expire", "now", lock=lock)
 
 
@@ -184,8 +191,13 @@ def _git_directory(path: Path) -> Path | None:
         return None
 
 
-def _kept_ref(run_id: str) -> str:
-    return f"refs/docustack/runs/{_safe(run_id)}"
+def _kept_ref(folder: str, commit: str) -> str:
+    return f"refs/docustack/runs/{_kept_name(folder, commit)}"
+
+
+def _kept_name(folder: str, commit: str) -> str:
+    """Of a run's tree and a commit; no safe name has a plus, so none begins with another's."""
+    return f"{_safe(folder)}+{commit[:12]}"
 
 
 def _safe(name: str) -> str:

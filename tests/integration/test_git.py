@@ -278,6 +278,19 @@ async def test_two_runs_have_two_trees(trees: Git, origin: Origin) -> None:
     ).read_text()
 
 
+async def test_run_that_follows_its_base_branch_keeps_what_works_in_its_old_tree(trees: Git, origin: Origin) -> None:
+    head = origin.on("feature").commit({"new.txt": "new"})
+    before = await check_out(trees, head)
+    origin.on("main").commit({"others.txt": "others"})
+    after = await check_out(trees, head)
+    old, new = await trees.ensure(before.tree), await trees.ensure(after.tree)
+    assert not (old / "others.txt").exists()
+    assert (new / "others.txt").exists()
+    await trees.remove_work_tree(RemoveWorkTree(repository=REPOSITORY, run_id="run:1"))
+    assert not old.exists()
+    assert not new.exists()
+
+
 async def test_commits_of_a_run_survive_the_collection_of_garbage(trees: Git, origin: Origin) -> None:
     head = origin.on("feature").commit({"new.txt": "new"})
     origin.on("main").commit({"others.txt": "others"})
@@ -302,7 +315,7 @@ async def test_removal_may_come_twice_and_before_anything_was_made(trees: Git, o
 
 @pytest.mark.parametrize("run_id", ["../../etc", "..", "a/b", "run:1 x"])
 async def test_run_id_never_leads_out_of_the_folder(trees: Git, tmp_path: Path, run_id: str) -> None:
-    assert trees.work_tree_path(run_id).parent == tmp_path / "data" / "worktrees"
+    assert trees.work_tree_path(run_id, "c" * 40).parent == tmp_path / "data" / "worktrees"
 
 
 async def test_lock_files_of_a_dead_git_are_no_obstacle(trees: Git, origin: Origin) -> None:
