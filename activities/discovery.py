@@ -11,16 +11,17 @@ from temporalio import activity
 
 from activities.failures import failure
 from activities.git import MAX_LISTED_FILES, Git
-from activities.messages import Discover
+from activities.messages import Discover, MovedInputsAnswer, MovedSince
 from activities.processes import run_process
 from activities.terragrunt_command import TerragruntCommand, child_environment
 from activities.unit_work import heartbeats
+from docustack.base_moves import MovedInputs
 from docustack.changed_units import changed_units
 from docustack.deletions import find_deletions, may_have_taken_over
 from docustack.errors import ErrorType
 from docustack.repository import ChangedFile, Discovery, UnitStatus, WorkTree
 from docustack.unit_graph import FoundUnit, UnitGraph, UnreadableGraph, parse_find, parse_graph_dependencies
-from docustack.unit_inputs import unit_inputs
+from docustack.unit_inputs import moved_inputs, unit_inputs
 from docustack.unit_reads import SCANNED_SUFFIXES, UNIT_FILES, Tree, static_dependencies
 
 _FIND_SINCE = (0, 75, 0)
@@ -83,6 +84,24 @@ class Units:
                 "inputs": {**discovery.inputs, **inputs},
             }
         )
+
+    @activity.defn
+    @heartbeats
+    async def find_moved_inputs(self, question: MovedSince) -> MovedInputsAnswer:
+        """What a move of the base branch changes of what units read: the reason to plan them again."""
+        root = await self._work_trees.ensure(question.tree)
+        mirror = self._work_trees.mirror(question.tree.repository)
+        tree = await self._read_tree(question.tree, await mirror.list_files(question.tree.tree_commit))
+        graph, _ = _with_lost_units(await self.graph(root), tree)
+        found: list[MovedInputs] = []
+        for commit in dict.fromkeys(question.since.values()):
+            if not await mirror.has(commit):  # the branch was pushed over, and this host has never seen it as it was
+                continue
+            units = [unit for unit, since in question.since.items() if since == commit]
+            moved = await mirror.changed_files(commit, question.tree.base_commit)
+            paths = {path for file in moved for path in (file.path, file.previous_path) if path}
+            found += await asyncio.to_thread(moved_inputs, graph, tree, paths, units)
+        return MovedInputsAnswer(units=tuple(found))
 
     async def graph(self, root: Path) -> UnitGraph:
         """The units of a folder, by Terragrunt's own account."""

@@ -4,6 +4,7 @@ from docustack.access import GateFacts as GateFacts  # noqa: PLC0414 - named her
 from docustack.access import Person as Person  # noqa: PLC0414 - named here too, beside the questions
 from docustack.access import Review as Review  # noqa: PLC0414 - named here too, beside the questions
 from docustack.apply_order import UnitOrder
+from docustack.base_moves import MovedInputs
 from docustack.configuration import Configuration, Environment
 from docustack.events import PullRequestFacts
 from docustack.locks import ConfirmGrants, LockRequest
@@ -67,6 +68,17 @@ class Discover(Model):
     changed_files: tuple[ChangedFile, ...]
     configuration: Configuration
     terrateam: TerrateamConfiguration
+
+
+class MovedSince(Model):
+    """Which files that units read have moved with the base branch, since the commit of it that is given for each?"""
+
+    tree: WorkTree
+    since: dict[str, str]
+
+
+class MovedInputsAnswer(Model):
+    units: tuple[MovedInputs, ...]
 
 
 class RemoveWorkTree(Model):

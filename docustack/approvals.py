@@ -22,6 +22,7 @@ class ShownPlan(Model):
     number: int = 0  # the how manieth that a run has shown: what else it is told is counted by this, not by clocks
     preview: bool = False
     summary: PlanSummary = PlanSummary()
+    inputs: Digest = ""  # of the files that it was made from
 
 
 def shown_plan(plan: PlanRecord, number: int = 0) -> ShownPlan:
@@ -33,17 +34,22 @@ def shown_plan(plan: PlanRecord, number: int = 0) -> ShownPlan:
         number=number,
         preview=plan.is_preview,
         summary=plan.summary,
+        inputs=plan.inputs,
     )
 
 
 def says_the_same(one: ShownPlan, other: ShownPlan) -> bool:
-    """Whether who has read one plan has read the other."""
-    return (one.unit, one.commit, one.digest, one.preview) == (other.unit, other.commit, other.digest, other.preview)
+    """Whether who has read one plan has read the other: it does the same, and is made from the same files."""
+    return all(
+        getattr(one, field) == getattr(other, field) for field in ("unit", "commit", "digest", "preview", "inputs")
+    )
 
 
 def digest_of(shown: Iterable[ShownPlan]) -> Digest:
     """Of all plans together: the same exactly where each of them says the same."""
-    lines = sorted(f"{plan.unit} {plan.commit} {plan.digest} {'preview' if plan.preview else ''}" for plan in shown)
+    lines = sorted(
+        f"{plan.unit} {plan.commit} {plan.digest} {plan.inputs} {'preview' if plan.preview else ''}" for plan in shown
+    )
     return "sha256:" + hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 

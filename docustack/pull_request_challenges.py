@@ -38,11 +38,13 @@ def begin(state: PullRequestState, run_id: str, run: RunToStart) -> None:
         head_commit=state.facts.head_commit,
         actor=run.actor,
         directories=run.directories,
+        only_outdated=run.only_outdated,
         destroy=run.destroy,
         comment_id=run.comment_id,
     )
-    if run.operation is Operation.PLAN and not run.directories:
+    if run.plans_everything:
         state.planned_head, state.plan_again = state.facts.head_commit, False
+        state.base_has_moved = False  # it is made from the base as it is now
         if run.automatic:  # head or base are others now; a commanded plan takes the old ones' place once it is made
             state.plans, state.deferred = {}, []
 

@@ -16,7 +16,7 @@ def keep_result(state: PullRequestState, ended: ActiveRun, result: RunResult) ->
     A plan of everything takes the place of all plans, also of units that are not changed any more; only what the actor
     may not plan, and the run left out, stays as it was.
     """
-    whole = ended.operation is Operation.PLAN and not ended.directories and result.status in _ENDED_BY_ITSELF
+    whole = ended.plans_everything and result.status in _ENDED_BY_ITSELF
     if whole:
         state.plans = {unit: plan for unit, plan in state.plans.items() if unit in result.left_out}
         state.deferred = [unit for unit in state.deferred if unit in result.left_out]

@@ -1,6 +1,7 @@
 """All that the workflow of a pull request knows, and what comes into its inbox."""
 
 from docustack.approvals import ShownPlan
+from docustack.base_moves import BaseMoved
 from docustack.commands import DEFAULT_PREFIXES
 from docustack.deleted_units import DeletedUnit
 from docustack.events import PullRequestEvent, PullRequestFacts
@@ -19,10 +20,16 @@ class RunToStart(Model):
     actor: str
     directories: tuple[str, ...] = ()
     automatic: bool = False
+    only_outdated: bool = False  # plan again what the base branch has outdated
     comment_id: int | None = None
     head_commit: str = ""  # the head when it was asked for
     destroy: bool = False
     challenges: str = ""  # the id of a waiting apply that it ends, once it is sure that it may begin
+
+    @property
+    def plans_everything(self) -> bool:
+        """Its plans take the place of all plans before."""
+        return self.operation is Operation.PLAN and not self.directories and not self.only_outdated
 
 
 class ActiveRun(Model):
@@ -33,9 +40,15 @@ class ActiveRun(Model):
     head_commit: str
     actor: str
     directories: tuple[str, ...] = ()
+    only_outdated: bool = False
     waiting: bool = False  # at its gate: nothing is being changed
     destroy: bool = False
     comment_id: int | None = None
+
+    @property
+    def plans_everything(self) -> bool:
+        """Its plans take the place of all plans before."""
+        return self.operation is Operation.PLAN and not self.directories and not self.only_outdated
 
 
 class Challenger(Model):
@@ -88,6 +101,7 @@ class InboxEntry(Model):
     ended: RunResult | None = None
     waits: RunWaits | None = None
     may_begin: RunMayBegin | None = None
+    base_moved: BaseMoved | None = None
     lost: str | None = None  # the id of a run that is no more, and has not told how it ended
     unknown_signal: str | None = None  # its name
 
@@ -107,6 +121,7 @@ class PullRequestState(State):
     superseded: list[str] = []  # runs cancelled whose end is still to come
     queue: list[RunToStart] = []
     plan_again: bool = False
+    base_has_moved: bool = False  # while something ran: whether that outdates plans is looked at once nothing does
     plans: Packed[dict[str, PlanRecord]] = {}  # of the current head
     shown: Packed[dict[str, ShownPlan]] = {}  # the last plan of each unit that people could read, of the current head
     deferred: list[str] = []

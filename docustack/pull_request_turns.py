@@ -1,6 +1,7 @@
 """Whose turn it is in a pull request: which run begins, waits in line, is superseded, or is woken at its gate."""
 
 from docustack.pull_request_actions import Action, CancelRun, Reply, SignalRun, StartRun
+from docustack.pull_request_base import look_at_base
 from docustack.pull_request_plans import fold_all
 from docustack.pull_request_replies import (
     OUTDATED_BY_PUSH,
@@ -55,7 +56,7 @@ def next_run(state: PullRequestState) -> list[Action]:
             key = f"moved-{run.comment_id}"
             return [Reply(key=key, body=moved_reply(run.head_commit, state.facts.head_commit)), *next_run(state)]
         return [StartRun(run=run)]
-    return []
+    return look_at_base(state)
 
 
 def supersede(state: PullRequestState, reason: str) -> list[Action]:

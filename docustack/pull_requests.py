@@ -11,6 +11,7 @@ from docustack.pull_request_actions import (
     SignalRun,
     StartRun,
 )
+from docustack.pull_request_base import keep_renewed, look_at_base
 from docustack.pull_request_challenges import begin, challenge_from_line, stand_beside, withdraw_challenger
 from docustack.pull_request_comments import take_comment
 from docustack.pull_request_plans import forget_other_heads, keep_result, keep_what_was_touched
@@ -98,17 +99,19 @@ def take_run_end(state: PullRequestState, result: RunResult) -> list[Action]:
     if state.active is None or state.active.run_id != result.run_id:
         if result.run_id in state.superseded:
             state.superseded.remove(result.run_id)
+            keep_renewed(state, result)
             keep_what_was_touched(state, result)
         old = result.comments
-        return [FoldComments(comment_ids=old, reason=OUTDATED_BY_PUSH)] if old else []
+        folded = [FoldComments(comment_ids=old, reason=OUTDATED_BY_PUSH)] if old else []
+        return [*folded, *look_at_base(state)]
     ended, state.active = state.active, None
     outdated = keep_result(state, ended, result)
+    keep_renewed(state, result)
     _remember_run(state, ended, result)
     outdated += withdraw_challenger(state, asked_again=state.is_open)
     if not state.is_open:
         return [*outdated, *tell_orphans(state), ReleaseAllLocks()]
-    whole = ended.operation is Operation.PLAN and not ended.directories
-    return [*outdated, *take_rules(state, result, whole=whole), *next_run(state)]
+    return [*outdated, *take_rules(state, result, whole=ended.plans_everything), *next_run(state)]
 
 
 def _challenger_ended(state: PullRequestState, challenger: Challenger, result: RunResult) -> list[Action]:
@@ -196,7 +199,7 @@ def not_started(state: PullRequestState, run: RunToStart, reason: str) -> list[A
         state.challenger = None
     else:
         state.active = None
-        if run.operation is Operation.PLAN and not run.directories:
+        if run.plans_everything:
             state.planned_head = ""
     told = Reply(key=f"not-started-{run.comment_id or run.head_commit}", body=not_started_reply(run.operation, reason))
     return [told, *_go_on(state)]

@@ -85,6 +85,7 @@ class RunInput(Model):
     applied: tuple[str, ...] = ()  # for an apply: units that were applied at this head already
     draft: bool = False
     destroy: bool = False  # an apply by the words `apply --destroy`
+    only_outdated: bool = False  # plan only what the base branch has outdated, and say nothing if that is nothing
 
     @property
     def to_apply(self) -> set[str]:
@@ -105,6 +106,7 @@ class RunResult(Model):
     comments: tuple[int, ...] = ()  # plan comments posted, to be marked outdated later
     comment_units: Packed[dict[int, tuple[str, ...]]] = {}  # the units whose plans each of them shows
     left_out: tuple[str, ...] = ()  # units that the actor may not plan: nothing new is known of them
+    renewed: Packed[tuple[PlanRecord, ...]] = ()  # plans made again at the gate of an apply, and not applied by it
     comment_prefixes: tuple[str, ...] = ()  # as docustack.yaml on the base branch has them
     rules: RulesGuard | None = None  # where the pull request changes the rules
     deleted: Packed[tuple[DeletedUnit, ...] | None] = None  # what becomes of deleted units; None: nobody has looked

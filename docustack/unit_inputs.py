@@ -1,12 +1,15 @@
 """Digests of what units are made from: every file of the tree that a unit reads, by git's own names of its content."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
+from docustack.base_moves import MovedInputs
 from docustack.plans import Digest
 from docustack.terrateam import TerrateamConfiguration
 from docustack.unit_graph import UnitGraph
 from docustack.unit_reads import Tree, UnitReads
+
+_MOST_FILES = 20
 
 
 def unit_inputs(
@@ -29,6 +32,17 @@ def unit_inputs(
         files.update(path for path in tied if terrateam.adds_unit(path, name))
         digests[name] = _digest(files, blobs)
     return digests
+
+
+def moved_inputs(graph: UnitGraph, tree: Tree, moved: Collection[str], units: Iterable[str]) -> list[MovedInputs]:
+    """Which of the files that have moved the units read; also those that are no longer there."""
+    reads = UnitReads(tree, graph, moved)
+    found = []
+    for name in units:
+        if name in graph.units:
+            files = sorted(reads.own(name) | reads.of(graph.units[name]))
+            found.append(MovedInputs(unit=name, files=tuple(files[:_MOST_FILES]), count=len(files)))
+    return found
 
 
 def _digest(files: Iterable[str], blobs: Mapping[str, str]) -> Digest:

@@ -141,6 +141,7 @@ def _control_activities(
         git.load_configuration,
         git.check_out,
         units.discover,
+        units.find_moved_inputs,
         github.post_comment,
         github.mark_outdated,
         github.mark_forgotten,

@@ -20,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from docustack.apply_order import OutOfOrder, Standing, UnitOrder, out_of_order, pull_requests_to_ask
     from docustack.apply_order_comments import behind_comment
     from docustack.events import PullRequestFacts
+    from docustack.repository import WorkTree
     from docustack.runs import UnitOutcome, UnitPhase
 
 RECORDED = (UnitPhase.APPLIED, UnitPhase.UNKNOWN)
@@ -103,7 +104,7 @@ async def _ask_github(run: Run, numbers: Sequence[int]) -> dict[int, PullRequest
     return {facts.number: facts for facts in found}
 
 
-async def record_apply(run: Run, outcome: UnitOutcome) -> UnitOutcome:
+async def record_apply(run: Run, outcome: UnitOutcome, tree: WorkTree) -> UnitOutcome:
     """Put an apply on record while the unit's lock is still held; what can't be recorded is said with the outcome."""
     if outcome.phase not in RECORDED:
         return outcome
@@ -116,11 +117,11 @@ async def record_apply(run: Run, outcome: UnitOutcome) -> UnitOutcome:
         at=workflow.now(),
         outcome=outcome.phase,
         pull_request=run.start.pull_request.number,
-        base_ref=run.tree.base_ref,
-        base_commit=run.tree.base_commit,
-        head_commit=run.tree.head_commit,
-        tree_commit=run.tree.tree_commit,
-        inputs=run.discovery.inputs.get(outcome.unit, ""),
+        base_ref=tree.base_ref,
+        base_commit=tree.base_commit,
+        head_commit=tree.head_commit,
+        tree_commit=tree.tree_commit,
+        inputs=outcome.plan.inputs if outcome.plan else "",
         plan_digest=outcome.plan.digest if outcome.plan else "",
     )
     try:

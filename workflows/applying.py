@@ -10,6 +10,7 @@ from workflows.apply_order import record_apply
 from workflows.calls import call
 from workflows.deletions import refuse_destruction, with_what_remains
 from workflows.failures import error_type_of, failed_outcome, was_told
+from workflows.following import follow_base, is_of_another_base
 from workflows.reporting import Report
 from workflows.run_state import Refused, Run
 from workflows.together import together
@@ -71,6 +72,7 @@ async def apply_wave(run: Run, report: Report, wave: list[str], *, first: bool) 
     if not first:
         try:
             await gate.check_again(run, [environment])
+            await follow_base(run)
         except Refused as refused:
             for unit in wave:
                 _skip(run, report, unit, refused.message)
@@ -128,6 +130,8 @@ class UnitApply:
         self._approved = _approved(run, unit)
         self._plan = self._approved
         self._planned_again = False
+        self._is_new = False  # the plan was made a moment ago
+        self._tree = run.tree  # in which it is applied
         self._begun = False  # an apply has begun, so state may be half written
 
     async def carry_out(self) -> None:
@@ -154,7 +158,7 @@ class UnitApply:
         await self._ended(outcome)
 
     async def _ended(self, outcome: UnitOutcome) -> None:
-        outcome = await record_apply(self._run, outcome)
+        outcome = await record_apply(self._run, outcome, self._tree)
         self._report.applied(outcome, planned_again=self._planned_again)
 
     async def _apply(self) -> UnitOutcome:
@@ -180,7 +184,7 @@ class UnitApply:
                 left_by_us = error_type is ErrorType.STATE_LOCKED and await self._is_free_now()
                 if error_type not in _PLAN_AGAIN and not left_by_us:
                     raise
-                self._plan = self._spent()
+                self._plan, self._is_new = self._spent(), False
                 if error_type is ErrorType.INTERRUPTED:
                     self._begun = True
                     await self._after_interruption(error)
@@ -191,21 +195,34 @@ class UnitApply:
         )
 
     async def _make_sure_of_plan(self) -> UnitOutcome | None:
-        """Plan again unless the plan was made from what the dependencies give now; None when it may be applied."""
-        destroys = self._run.destroys(self._unit)
-        if self._plan is not None and not self._plan.spent and self._plan.destroy is destroys:
-            if not self._plan.dependencies:
-                return None
-            present = await self._present_outputs()
-            if judge_plan(self._plan, present.dependencies) is PlanVerdict.APPLY:
-                return None
+        """Plan again unless the plan was made from what is there now; None when it may be applied."""
+        while not await self._plan_is_of_now():
+            refusal = await self._plan_again()
+            if refusal is not None:
+                return refusal
+        return None
+
+    async def _plan_is_of_now(self) -> bool:
+        """Of the files with the present base, and of the outputs that the dependencies have now."""
+        plan = self._plan
+        if plan is None or plan.spent or plan.destroy is not self._run.destroys(self._unit):
+            return False
+        if is_of_another_base(self._run, plan):
+            return False
+        if self._is_new or not plan.dependencies:
+            return True
+        present = await self._present_outputs()
+        return judge_plan(plan, present.dependencies) is PlanVerdict.APPLY
+
+    async def _plan_again(self) -> UnitOutcome | None:
+        """A new plan, that the approval covers or that was said yes to; an outcome where there can be none."""
         answer = await plan_unit(self._run, self._unit)
         if answer.record is None or answer.record.is_preview:
             waits_for = answer.waits_for or tuple(
                 dependency.unit for dependency in (answer.record.dependencies if answer.record else ())
             )
             names = ", ".join(f"`{unit}`" for unit in waits_for)
-            if destroys:
+            if self._run.destroys(self._unit):
                 message = no_outputs_to_destroy_with(waits_for)
                 return self._outcome(UnitPhase.FAILED, message=message, error_type=ErrorType.NO_OUTPUTS)
             return self._outcome(
@@ -216,7 +233,7 @@ class UnitApply:
                 ),
                 error_type=ErrorType.NO_OUTPUTS,
             )
-        self._planned_again = True
+        self._planned_again = self._is_new = True
         await self._cover(answer.record)
         return None
 
@@ -243,10 +260,13 @@ class UnitApply:
         )
         self._report.phase(self._unit, UnitPhase.WAITING)
         shown_at = await gate.pass_unit_gate(self._run, self._report, outcome, beyond)
+        await follow_base(self._run)
+        self._is_new = False  # it has waited for people: what it was made from may be another by now
         self._report.phase(self._unit, UnitPhase.APPLYING)
         self._plan = self._approved = record.model_copy(update={"shown_at": shown_at})
 
     async def _apply_plan(self, plan: PlanRecord) -> UnitOutcome:
+        self._tree = self._run.tree
         request = ApplyRequest(**dict(plan_request(self._run, self._unit)), plan=plan)
         request = request.model_copy(update={"timeout_minutes": self._run.configuration.apply.timeout_minutes})
         queue = policies.environment_queue(self._environment)

@@ -45,9 +45,11 @@ def conclude(run: Run, report: Report) -> None:
 
 def _conclude_plan(run: Run, report: Report, outcomes: tuple[UnitOutcome, ...], why: str) -> None:
     left = not_planned_yet(run)
-    report.check(with_new_rules(run, _with_plan_only(run, plan_check(outcomes, left=left), run.state.outcomes)))
+    check = noted(plan_check(outcomes, left=left), list(run.state.reasons.values()), "planned again")
+    report.check(with_new_rules(run, _with_plan_only(run, check, run.state.outcomes)))
     report.react("confused" if why else "+1")
-    if not run.start.directories and not left and run.state.new_rules is None:
+    partial = run.start.directories or run.start.only_outdated
+    if not partial and not left and run.state.new_rules is None:
         _conclude_what_is_never_applied(run, report, outcomes)
     summaries = [outcome.plan.summary for outcome in outcomes if outcome.plan]
     if outcomes:

@@ -7,6 +7,8 @@ from temporalio import workflow
 from workflows import policies
 from workflows.calls import call
 from workflows.decisions import approvals_of, rejection_of
+from workflows.following import follow_base
+from workflows.renewing import leave_out_gone, renew_outdated_plans
 from workflows.reporting import Report
 from workflows.rules import missing_rules_approval
 from workflows.run_state import Refused, Run
@@ -16,12 +18,13 @@ with workflow.unsafe.imports_passed_through():
     from activities.github import GitHub
     from activities.messages import ReadGate, ReadPerson
     from docustack.access import Door, GateFacts, Person, count_approvals, decide_access
+    from docustack.base_moves import wants_another_command
     from docustack.checks import waiting_check
     from docustack.decisions import as_review
     from docustack.plans import Change
     from docustack.pull_request_state import RunWaits
     from docustack.run_comments import more_than_approved, waiting_for_approval_comment
-    from docustack.runs import Operation, RunStatus, UnitOutcome
+    from docustack.runs import Operation, RunStatus, UnitOutcome, UnitPhase
 
 
 async def pass_gate(run: Run, report: Report, environments: list[str]) -> None:
@@ -32,14 +35,20 @@ async def pass_gate(run: Run, report: Report, environments: list[str]) -> None:
     """
     told: str | None = None
     asked = workflow.now()
+    has_waited = False
     while True:
         run.stop_if_cancelled()
         seen = run.wakes
         facts = await read_facts(run)
         refuse_what_was_rejected(run)
         refuse_what_can_not_be_applied(run, facts)
+        if has_waited:
+            await follow_base(run)
+            leave_out_gone(run, report)
+            environments = run.environments()
         refuse_access(run, facts, environments)
-        missing = missing_approvals(run, facts, environments)
+        await renew_outdated_plans(run, report)
+        missing = [*missing_approvals(run, facts, environments), *await _missing_commands(run, facts)]
         if not missing:
             await _goes_on(run, report)
             return
@@ -47,9 +56,12 @@ async def pass_gate(run: Run, report: Report, environments: list[str]) -> None:
         await _waits(run, report, message)  # the pull request knows before the person can answer
         if message != told:
             server_takes_it = run.start.run_id if run.state.installation.takes_approvals else ""
+            if told is not None:
+                report.check(waiting_check(message))
             report.say(f"gate:{seen}", waiting_for_approval_comment(missing, server_takes_it))
             told = message
         await _woken(run, seen, asked, message)
+        has_waited = True
 
 
 async def refuse_at_once(run: Run, environments: list[str]) -> None:
@@ -213,6 +225,18 @@ async def _said_yes(run: Run, facts: GateFacts, outcome: UnitOutcome, asked: dat
         if decide_access(run.configuration, environment, Operation.APPLY, person).allowed:
             return True
     return False
+
+
+async def _missing_commands(run: Run, facts: GateFacts) -> list[str]:
+    """Where no approval is asked for, who commanded the apply has to see a plan that was made again since."""
+    unseen = []
+    for unit, asked in run.renewed_at.items():
+        environment = run.environment_of(unit)
+        outcome = UnitOutcome(unit=unit, environment=environment, phase=UnitPhase.WAITING)
+        needs_command = not run.configuration.environments[environment].approvals.minimum
+        if needs_command and not await _said_yes(run, facts, outcome, asked):
+            unseen.append(unit)
+    return [wants_another_command(unseen, run.configuration.comment_prefixes[0])] if unseen else []
 
 
 async def _woken(run: Run, seen: int, asked: datetime, message: str) -> None:

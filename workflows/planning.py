@@ -9,18 +9,21 @@ from workflows.gate import read_person
 from workflows.reporting import Report
 from workflows.run_state import Refused, Run
 from workflows.together import together
-from workflows.unit_calls import plan_unit
+from workflows.unit_calls import plan_unit, planned_outcome
 
 with workflow.unsafe.imports_passed_through():
-    from activities.messages import PlanAnswer
     from docustack.access import decide_access
-    from docustack.deletion_texts import destroy_message, no_outputs_to_destroy_with
-    from docustack.run_remarks import deferred_message, not_planned_remark
-    from docustack.runs import Operation, UnitOutcome, UnitPhase
+    from docustack.run_remarks import not_planned_remark
+    from docustack.runs import Operation, UnitPhase
 
 
 async def drop_what_may_not_be_planned(run: Run) -> None:
-    """The automatic plan counts as its author's; what the actor may not plan is left out, and the reason told."""
+    """The automatic plan counts as its author's; what the actor may not plan is left out, and the reason told.
+
+    A plan that is only made again, of the same head, was commanded by somebody who may.
+    """
+    if run.start.only_outdated:
+        return
     person = await read_person(run, run.start.actor)
     decisions = {name: decide_access(run.configuration, name, Operation.PLAN, person) for name in run.environments()}
     refusals = {name: decision for name, decision in decisions.items() if not decision.allowed}
@@ -50,22 +53,3 @@ async def plan_units(run: Run, report: Report, units: list[str]) -> None:
             report.planned(outcome)
 
     await together(plan_one(unit) for unit in units)
-
-
-def planned_outcome(run: Run, unit: str, answer: PlanAnswer) -> UnitOutcome:
-    """A plan, a plan of nothing, or a unit that waits for its dependency's first apply."""
-    environment = run.environment_of(unit)
-    record = answer.record
-    if record is None and run.destroys(unit):
-        message = no_outputs_to_destroy_with(answer.waits_for)
-        return UnitOutcome(unit=unit, environment=environment, phase=UnitPhase.FAILED, message=message)
-    if record is None:
-        message = deferred_message(answer.waits_for)
-        return UnitOutcome(unit=unit, environment=environment, phase=UnitPhase.DEFERRED, message=message)
-    nothing_to_do = record.summary.is_empty and not record.is_preview
-    phase = UnitPhase.NO_CHANGES if nothing_to_do else UnitPhase.PLANNED
-    message = ""
-    if record.destroy:
-        rules, prefix = run.configuration.environments[environment], run.configuration.comment_prefixes[0]
-        message = destroy_message(run.deleted[unit], rules, prefix)
-    return UnitOutcome(unit=unit, environment=environment, phase=phase, plan=record, log=record.log, message=message)

@@ -10,7 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.discovery import Units
     from activities.git import Git
     from activities.installation import Surroundings
-    from activities.messages import CheckOut, Discover, LoadConfiguration, Nothing
+    from activities.messages import CheckOut, Discover, LoadConfiguration, LoadedConfiguration, Nothing
     from docustack.run_comments import configuration_problem_comment
 
 
@@ -20,14 +20,24 @@ async def read_rules(run: Run) -> None:
     state.installation = await call(
         Surroundings.read_installation, Nothing(), policy=policies.on(policies.CONTROL_QUEUE)
     )
-    state.loaded = await call(
+    state.loaded = await load_rules(run)
+
+
+async def load_rules(run: Run) -> LoadedConfiguration:
+    """As they are at the tip of the base branch.
+
+    Raises:
+        Refused: they can't be read.
+    """
+    loaded = await call(
         Git.load_configuration,
         LoadConfiguration(repository=run.start.repository, ref=run.start.pull_request.base_ref),
         summary=f"docustack.yaml of {run.start.pull_request.base_ref}",
         policy=policies.GIT,
     )
-    if state.loaded.configuration is None:
-        raise Refused(configuration_problem_comment(state.loaded.problems), on_check=True)
+    if loaded.configuration is None:
+        raise Refused(configuration_problem_comment(loaded.problems), on_check=True)
+    return loaded
 
 
 async def find_units(run: Run) -> None:

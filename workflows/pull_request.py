@@ -29,6 +29,7 @@ with workflow.unsafe.imports_passed_through():
         ReadPullRequest,
     )
     from activities.slack import Slack
+    from docustack.base_moves import BaseMoved
     from docustack.events import PullRequestEvent, pull_request_workflow_id
     from docustack.locks import ReleaseLocks
     from docustack.pull_request_actions import (
@@ -45,6 +46,7 @@ with workflow.unsafe.imports_passed_through():
         SignalRun,
         StartRun,
     )
+    from docustack.pull_request_base import take_base_moved
     from docustack.pull_request_challenges import take_may_begin
     from docustack.pull_request_comments import asks_for_a_run, wants_an_answer
     from docustack.pull_request_state import (
@@ -121,6 +123,10 @@ class PullRequestWorkflow:
     def run_may_begin(self, message: RunMayBegin) -> None:
         self._state.inbox.append(InboxEntry(may_begin=message))
 
+    @workflow.signal
+    def base_moved(self, moved: BaseMoved) -> None:
+        self._state.inbox.append(InboxEntry(base_moved=moved))
+
     @workflow.signal(dynamic=True)
     def from_temporal(self, name: str, payloads: Sequence[RawValue]) -> None:
         """What somebody sends from Temporal's own UI or CLI under a name that is none."""
@@ -148,6 +154,8 @@ class PullRequestWorkflow:
                 )
         elif entry.ended is not None:
             actions = take_run_end(self._state, entry.ended)
+        elif entry.base_moved is not None:
+            actions = take_base_moved(self._state, entry.base_moved)
         elif entry.waits is not None:
             actions = take_run_waits(self._state, entry.waits)
         elif entry.may_begin is not None:
@@ -255,6 +263,7 @@ class PullRequestWorkflow:
                         plans=plans,
                         deferred=tuple(state.deferred),
                         applied=applied,
+                        only_outdated=run.only_outdated,
                         comment_id=run.comment_id,
                         challenges=run.challenges,
                         draft=facts.draft,

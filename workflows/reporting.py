@@ -84,7 +84,8 @@ class Report:
     def planned(self, outcome: UnitOutcome) -> None:
         self._keep(outcome)
         if len(self._run.state.selected) <= ONE_COMMENT_EACH:
-            body = plan_comment(outcome, links=self.links, prefix=self._prefix)
+            reason = self._run.state.reasons.get(outcome.unit)
+            body = plan_comment(outcome, links=self.links, next_steps=(reason,) if reason else (), prefix=self._prefix)
             self._later(self._comment_of_plan(f"{outcome.unit}:plan", body, [outcome.unit]))
         else:
             self._keep_text(outcome, outcome.plan.text_preview if outcome.plan else outcome.text)
@@ -93,6 +94,13 @@ class Report:
         """Show a new plan that wants a yes of its own, and say what it does beyond the approved one; since when."""
         body = plan_comment(outcome, links=self.links, next_steps=(question,), prefix=self._prefix)
         return await self._comment_of_plan(key, body, [outcome.unit])
+
+    async def ask_of_many(self, outcomes: Sequence[UnitOutcome], *, key: str) -> str:
+        """The same for more new plans than get a comment of their own."""
+        room = COMMENT_ROOM // max(1, len(outcomes))
+        shown = [with_text(each, each.plan.text_preview[:room]) if each.plan else each for each in outcomes]
+        body = plans_summary_comment(shown, links=self.links, prefix=self._prefix)
+        return await self._comment_of_plan(key, body, [])
 
     def applied(self, outcome: UnitOutcome, *, planned_again: bool) -> None:
         self._keep(outcome)

@@ -21,7 +21,7 @@ _DONE = (UnitPhase.APPLIED, UnitPhase.NO_CHANGES)
 def mark_new_rules(run: Run, report: Report) -> None:
     """Beside the plans: what the pull request changes of the rules, and whose approval that needs."""
     new = run.state.new_rules
-    if new is not None and not run.start.directories:
+    if new is not None and not run.start.directories and not run.start.only_outdated:
         owners, base_ref = run.configuration.rules_owners, run.start.pull_request.base_ref
         report.say_with_plans("rules", rules_comment(new, base_ref=base_ref, owners=owners))
 

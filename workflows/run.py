@@ -21,6 +21,7 @@ from workflows.failures import message_of
 from workflows.locking import LockAnswers, take_locks
 from workflows.planning import drop_what_may_not_be_planned, plan_units
 from workflows.preparing import base_tree_id, find_units, read_rules
+from workflows.renewing import choose_outdated, end_quietly
 from workflows.reporting import ONE_COMMENT_EACH, Report
 from workflows.rules import mark_new_rules, rules_guard
 from workflows.run_state import Refused, Run, RunStart, RunState, RunView
@@ -75,6 +76,7 @@ class RunWorkflow:
         self._locks = LockAnswers()
         self._decisions = Decisions(self._run, self._report)
         if state.started_at is None:
+            state.quiet = start.input.only_outdated
             state.started_at = workflow.info().start_time
 
     @workflow.run
@@ -164,7 +166,7 @@ class RunWorkflow:
         report.speak()
         if run.state.tree is None:
             await read_rules(run)
-            if run.start.draft and run.start.automatic and not run.configuration.pull_requests.plan_drafts:
+            if run.is_unwanted_draft:
                 raise Refused("This pull request is a draft; it is planned once it is ready for review.", on_check=True)
             await find_units(run)
             if run.start.operation is not Operation.UNLOCK:
@@ -180,13 +182,16 @@ class RunWorkflow:
 
     async def _plan(self) -> None:
         run, report = self._run, self._report
+        if run.state.quiet and not await choose_outdated(run, report):
+            return
         if not run.state.outcomes:
             await drop_what_may_not_be_planned(run)  # who is refused leaves the check as it was
             await take_turn(run)
             report.check(running_check(Operation.PLAN, len(run.state.selected)))
             if run.state.selected:
                 report.slack(plan_started(run.state.selected))
-            if body := remarks_comment(run.discovery, run.state.remarks):
+            body = remarks_comment(run.discovery, run.state.remarks)
+            if body and not run.start.only_outdated:  # else it has been said with the plans before
                 report.say("remarks", body)
             mark_new_rules(run, report)
         report.status()
@@ -306,6 +311,7 @@ class RunWorkflow:
             comments=tuple(state.comments),
             comment_units=state.comment_units,
             left_out=tuple(state.left_out),
+            renewed=run.renewed_plans(),
             comment_prefixes=tuple(run.configuration.comment_prefixes)
             if state.loaded and state.loaded.configuration
             else (),
@@ -318,7 +324,9 @@ class RunWorkflow:
         return result
 
     def _say_how_it_ended(self, problem: BaseException | None) -> None:
-        if isinstance(problem, Refused):
+        if self._run.state.quiet:
+            end_quietly(self._run, problem)
+        elif isinstance(problem, Refused):
             self._refused(problem)
         elif problem is not None:
             self._broken(problem)

@@ -61,6 +61,9 @@ class RunState(State):
     nonces: list[str] = []  # of signed decisions: each counts once
     standing_comments: dict[str, int] = {}  # comments that are rewritten in place
     has_turn: bool = False  # of a challenger: the apply before it has ended
+    renewed: list[str] = []  # units whose plan was made again since the base branch had moved
+    reasons: dict[str, str] = {}  # why units are planned again, to be said beside their plans
+    quiet: bool = False  # nothing is said of this run as long as it has found nothing to do
 
 
 class RunStart(Model):
@@ -114,6 +117,8 @@ class Run:
         self.wakes = 0  # grows with every signal that says: look again
         self.commanded: list[tuple[str, datetime]] = []  # who commanded the apply anew, and when
 
+        self.renewed_at: dict[str, datetime] = {}  # at the gate: since when a new plan asks for a yes of its own
+
     def stop_if_cancelled(self) -> None:
         """Begin nothing after a cancellation, even where what was waited for ended well in spite of it.
 
@@ -122,6 +127,13 @@ class Run:
         """
         if workflow.cancellation_reason() is not None:
             raise asyncio.CancelledError
+
+    @property
+    def is_unwanted_draft(self) -> bool:
+        """A draft that nobody asked to plan; one that has plans, since somebody did ask, keeps them up to date."""
+        start = self.start
+        unasked = start.automatic and not start.only_outdated
+        return start.draft and unasked and not self.configuration.pull_requests.plan_drafts
 
     @property
     def configuration(self) -> Configuration:
@@ -142,6 +154,27 @@ class Run:
     def plan_only(self, units: Iterable[str]) -> tuple[PlanOnly, ...]:
         """Those of the units that are never applied, with where that is set."""
         return plan_only(self.configuration, units, self.state.loaded.lines if self.state.loaded else {})
+
+    def renew(self, unit: str, plan: PlanRecord | None, shown_at: str, asked: datetime) -> None:
+        """Take a new plan in the place of the one that was to be applied; None where there can be none yet."""
+        plans = [known for known in self.start.plans if known.unit != unit]
+        deferred = {*self.start.deferred} - {unit}
+        self.state.shown.pop(unit, None)
+        if plan is None:
+            deferred.add(unit)
+        else:
+            plans.append(plan.without_text().model_copy(update={"shown_at": shown_at}))
+            self.state.renewed = sorted({*self.state.renewed, unit})
+        self.start = self.start.model_copy(update={"plans": tuple(plans), "deferred": tuple(sorted(deferred))})
+        if plan is not None and (not plan.summary.is_empty or plan.is_preview):
+            self.show_plan(plans[-1])
+            self.renewed_at[unit] = asked
+
+    def renewed_plans(self) -> tuple[PlanRecord, ...]:
+        """Those of them that it has not begun to apply: the pull request keeps them."""
+        ended = {unit for unit, outcome in self.state.outcomes.items() if outcome.plan is not None}
+        left = [unit for unit in self.state.renewed if unit not in ended]
+        return tuple(plan for plan in self.start.plans if plan.unit in left)
 
     def show_plan(self, plan: PlanRecord) -> None:
         """From now on this is the unit's plan that an approval has to be of; one that says the same changes nothing."""

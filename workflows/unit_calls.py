@@ -11,6 +11,9 @@ from workflows.run_state import Run
 with workflow.unsafe.imports_passed_through():
     from activities.messages import FreeStateLock, PlanAnswer, PlanRequest, StateLockAnswer, UnitRequest
     from activities.terragrunt import Terragrunt
+    from docustack.deletion_texts import destroy_message, no_outputs_to_destroy_with
+    from docustack.run_remarks import deferred_message
+    from docustack.runs import UnitOutcome, UnitPhase
 
 
 def unit_policy(run: Run, environment: str) -> ActivityConfig:
@@ -40,6 +43,7 @@ def plan_request(run: Run, unit: str) -> PlanRequest:
 
 async def plan_unit(run: Run, unit: str) -> PlanAnswer:
     """One plan; its record says what it was made from."""
+    made_from = {"inputs": run.discovery.inputs.get(unit, ""), "base_commit": run.tree.base_commit}
     answer = await call(
         Terragrunt.plan_unit,
         plan_request(run, unit),
@@ -48,7 +52,6 @@ async def plan_unit(run: Run, unit: str) -> PlanAnswer:
     )
     if answer.record is None:
         return answer
-    made_from = {"inputs": run.discovery.inputs.get(unit, ""), "base_commit": run.tree.base_commit}
     return answer.model_copy(update={"record": answer.record.model_copy(update=made_from)})
 
 
@@ -60,3 +63,22 @@ async def free_state_lock(run: Run, unit: str) -> StateLockAnswer:
         summary=unit,
         policy=unit_policy(run, run.environment_of(unit)),
     )
+
+
+def planned_outcome(run: Run, unit: str, answer: PlanAnswer) -> UnitOutcome:
+    """A plan, a plan of nothing, or a unit that waits for its dependency's first apply."""
+    environment = run.environment_of(unit)
+    record = answer.record
+    if record is None and run.destroys(unit):
+        message = no_outputs_to_destroy_with(answer.waits_for)
+        return UnitOutcome(unit=unit, environment=environment, phase=UnitPhase.FAILED, message=message)
+    if record is None:
+        message = deferred_message(answer.waits_for)
+        return UnitOutcome(unit=unit, environment=environment, phase=UnitPhase.DEFERRED, message=message)
+    nothing_to_do = record.summary.is_empty and not record.is_preview
+    phase = UnitPhase.NO_CHANGES if nothing_to_do else UnitPhase.PLANNED
+    message = ""
+    if record.destroy:
+        rules, prefix = run.configuration.environments[environment], run.configuration.comment_prefixes[0]
+        message = destroy_message(run.deleted[unit], rules, prefix)
+    return UnitOutcome(unit=unit, environment=environment, phase=phase, plan=record, log=record.log, message=message)

@@ -11,7 +11,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.discovery import Units
 from activities.git import MAX_LISTED_FILES, Git
-from activities.messages import CheckedOut, CheckOut, Discover
+from activities.messages import CheckedOut, CheckOut, Discover, MovedSince
 from activities.terragrunt_command import TerragruntCommand
 from docustack.configuration import Configuration
 from docustack.errors import ErrorType
@@ -207,6 +207,24 @@ async def test_dependants_are_also_affected(trees: Git, origin: Origin) -> None:
     assert [unit.unit for unit in discovery.changed] == ["dev/a"]
     assert discovery.also_affected == ("dev/b", "dev/c")
     assert waves(discovery.dependencies, discovery.dependencies) == [["dev/a", "prod/a"], ["dev/b"], ["dev/c"]]
+
+
+async def test_inputs_follow_the_base_branch_only_where_it_changes_what_a_unit_reads(
+    trees: Git, origin: Origin
+) -> None:
+    head = origin.on("feature").commit({"dev/a/note.txt": "changed", "prod/a/note.txt": "new"})
+    before, first = await found(trees, head)
+    origin.on("main").commit({"dev/env.hcl": 'locals { name = "d" }\n', "README.md": "changed"})
+    after, second = await found(trees, head)
+    assert {unit for unit, digest in second.inputs.items() if digest != first.inputs[unit]} == {
+        "dev/a",
+        "dev/b",
+        "dev/c",
+    }
+    units = Units(work_trees=trees, command=await TerragruntCommand.find())
+    since = {"dev/a": before.tree.base_commit, "prod/a": before.tree.base_commit, "dev/b": "d" * 40}
+    moved = await units.find_moved_inputs(MovedSince(tree=after.tree, since=since))
+    assert {unit.unit: unit.files for unit in moved.units} == {"dev/a": ("dev/env.hcl",), "prod/a": ()}
 
 
 async def test_file_that_no_unit_reads_is_named(trees: Git, origin: Origin) -> None:

@@ -1,10 +1,18 @@
-"""The commits of the world in memory: what was applied, and what of it others contain."""
+"""The commits of the world in memory: the base branch, what units read there, what was applied and who contains it."""
+
+from collections.abc import Iterable
 
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
-from activities.messages import CompareOrder, Nothing, OrderAnswer
+from activities.messages import CheckOut, CompareOrder, MovedInputsAnswer, MovedSince, Nothing, OrderAnswer
 from docustack.apply_audit import AuditedApply
 from docustack.apply_order import Commit, UnitOrder
+from docustack.base_moves import MovedInputs
+from docustack.errors import ErrorType
+from docustack.repository import WorkTree
+
+FIRST = "b" * 40
 
 
 class Commits:
@@ -13,6 +21,44 @@ class Commits:
     def __init__(self) -> None:
         self.audit: list[AuditedApply] = []
         self.lacked: set[str] = set()  # commits that only their own pull request has
+        self.tip = FIRST  # of every base branch
+        self.inputs: dict[str, str] = {}  # of units that read something else than they did at first
+        self.moved_files: dict[str, tuple[str, ...]] = {}
+        self.conflict = False
+
+    def move_base(self, tip: str, inputs: dict[str, str] | None = None) -> None:
+        """Somebody else's pull request was merged; `inputs` names the units that read what it changed."""
+        self.tip = tip
+        self.inputs.update(inputs or {})
+        self.moved_files.update(dict.fromkeys(inputs or {}, ("root.hcl",)))
+
+    def tree(self, question: CheckOut) -> WorkTree:
+        if self.conflict:
+            raise ApplicationError(
+                f"The branch doesn't merge into `{question.base_ref}`.",
+                type=ErrorType.MERGE_CONFLICT,
+                non_retryable=True,
+            )
+        return WorkTree(
+            repository=question.repository,
+            run_id=question.run_id,
+            base_ref=question.base_ref,
+            base_commit=self.tip,
+            head_commit=question.head_commit,
+            merge_base=FIRST,
+            tree_commit=f"{self.tip[:20]}{question.head_commit[:20]}",
+        )
+
+    def inputs_of(self, units: Iterable[str]) -> dict[str, str]:
+        return {unit: self.inputs.get(unit, f"sha256:{unit}") for unit in units}
+
+    @activity.defn
+    async def find_moved_inputs(self, question: MovedSince) -> MovedInputsAnswer:
+        moved = [
+            MovedInputs(unit=unit, files=self.moved_files.get(unit, ()), count=len(self.moved_files.get(unit, ())))
+            for unit in question.since
+        ]
+        return MovedInputsAnswer(units=tuple(moved))
 
     def last(self, unit: str) -> AuditedApply | None:
         return next((record for record in reversed(self.audit) if record.unit == unit), None)

@@ -138,6 +138,8 @@ class World:
         self.people = dict(PEOPLE)
         self.applied: list[str] = []
         self.applied_plans: list[PlanRecord] = []
+        self.applied_in: list[WorkTree] = []
+        self.others: dict[str, Unit] = {}  # units that no pull request here changes
         self.statuses: dict[str, UnitStatus] = {}
         self.depended: dict[str, tuple[str, ...]] = {}  # deleted unit -> units that depended on it and stay
         self.needed_by: dict[str, tuple[str, ...]] = {}  # deleted unit -> units that still depend on it
@@ -202,7 +204,7 @@ class World:
     @activity.defn
     async def load_configuration(self, question: LoadConfiguration) -> LoadedConfiguration:
         return LoadedConfiguration(
-            commit="b" * 40,
+            commit=self.commits.tip,
             configuration=self.configuration,
             terrateam=TerrateamConfiguration(),
             problems=self.problems,
@@ -211,15 +213,7 @@ class World:
 
     @activity.defn
     async def check_out(self, question: CheckOut) -> CheckedOut:
-        tree = WorkTree(
-            repository=question.repository,
-            run_id=question.run_id,
-            base_ref=question.base_ref,
-            base_commit="b" * 40,
-            head_commit=question.head_commit,
-            merge_base="b" * 40,
-            tree_commit="c" * 40,
-        )
+        tree = self.commits.tree(question)
         return CheckedOut(tree=tree, changed_files=(), host="here", new_rules=self.new_rules)
 
     @activity.defn
@@ -245,6 +239,7 @@ class World:
             dependencies=stays,
             deletions=deletions,
             may_have_taken_over=added if deletions else (),
+            inputs=self.commits.inputs_of(self.units),
         )
 
     def _is_deleted(self, name: str) -> bool:
@@ -326,6 +321,7 @@ class World:
         unit.outputs = unit.outputs_after_apply
         self.applied.append(request.unit)
         self.applied_plans.append(request.plan)
+        self.applied_in.append(request.tree)
         return ApplyAnswer(summary=unit.summary, text=f"Apply complete! {request.unit}", log="log")
 
     @activity.defn
@@ -401,7 +397,8 @@ class World:
     def _outputs(self, unit: Unit) -> tuple[DependencyOutputs, ...]:
         answers = []
         for name in unit.dependencies:
-            outputs = self.units[name].outputs if name in self.units else "sha256:elsewhere"
+            known = self.units.get(name) or self.others.get(name)
+            outputs = known.outputs if known else "sha256:elsewhere"
             if outputs is not None:
                 answers.append(DependencyOutputs(unit=name, kind=OutputsKind.REAL, digest=outputs))
             else:
@@ -437,6 +434,7 @@ class World:
             self.commits.record_apply,
             self.commits.compare_order,
             Approvals([SecretStr(APPROVAL_KEY)]).check_signature,
+            self.commits.find_moved_inputs,
             locks.request_locks,
             locks.confirm_locks,
         ]

@@ -1,0 +1,40 @@
+"""How a run follows its base branch: rules, work tree and units are those of the branch as it is now."""
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+from workflows.deletions import look_at_deletions
+from workflows.failures import error_type_of, message_of
+from workflows.preparing import find_units, load_rules
+from workflows.run_state import Refused, Run
+
+with workflow.unsafe.imports_passed_through():
+    from docustack.base_moves import is_outdated
+    from docustack.errors import ErrorType
+    from docustack.plans import PlanRecord
+
+
+async def follow_base(run: Run) -> None:
+    """Go over to the present tip of the base branch, where it is another than the run has worked with.
+
+    What works in the old tree at this moment keeps it; what begins from now on gets the new one.
+
+    Raises:
+        Refused: the rules of the branch can't be read any more, or the pull request no longer merges into it.
+    """
+    loaded = await load_rules(run)
+    if loaded.commit == run.tree.base_commit:
+        return
+    run.state.loaded = loaded
+    try:
+        await find_units(run)
+        await look_at_deletions(run)
+    except ActivityError as error:
+        if error_type_of(error) is ErrorType.MERGE_CONFLICT:
+            raise Refused(message_of(error), on_check=True) from None
+        raise
+
+
+def is_of_another_base(run: Run, plan: PlanRecord) -> bool:
+    """Was a plan made from other files than its unit reads now?"""
+    return is_outdated(plan, run.discovery.inputs, run.tree.tree_commit)
