@@ -39,6 +39,7 @@ class WorldState(BaseModel):
     settings: dict[str, str] = {}  # DOCUSTACK_… variables of the person who made it
     webhook_secret: str = Field(default_factory=lambda: secrets.token_hex(24))
     artifact_key: str = Field(default_factory=_artifact_key)
+    approval_key: str = Field(default_factory=lambda: secrets.token_hex(32))
     processes: dict[str, Process] = {}
 
     def url(self, part: str) -> str:

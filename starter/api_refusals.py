@@ -2,6 +2,8 @@
 
 from starlette.responses import JSONResponse
 
+from starter.api_messages import RefusalAnswer
+
 _HEADERS_OF = {
     401: {"WWW-Authenticate": 'Bearer realm="GitHub token"'},
     503: {"Retry-After": "30"},
@@ -14,14 +16,14 @@ _HEADERS_OF = {
 class ApiRefused(Exception):
     """An answer other than 200: who asked reads `error` and `what_to_do`, a program the status."""
 
-    def __init__(self, status: int, error: str, what_to_do: str = "") -> None:
+    def __init__(self, status: int, error: str, what_to_do: str = "", refusal: str = "") -> None:
         super().__init__(error)
         self.status = status
         self.error = error
         self.what_to_do = what_to_do
+        self.refusal = refusal
 
     def answer(self) -> JSONResponse:
-        """The same three things, as every refusal of the API has them."""
-        return JSONResponse(
-            {"error": self.error, "what_to_do": self.what_to_do}, self.status, _HEADERS_OF.get(self.status)
-        )
+        """As every refusal of the API is."""
+        content = RefusalAnswer(error=self.error, what_to_do=self.what_to_do, refusal=self.refusal)
+        return JSONResponse(content.model_dump(), self.status, _HEADERS_OF.get(self.status))

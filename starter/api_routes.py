@@ -2,14 +2,9 @@
 
 from starlette.routing import BaseRoute, Route
 
-from docustack.model import Model
 from starter.api import Call, Nothing, api_route, no_such_endpoint
-
-
-class PersonAnswer(Model):
-    """Whose token it is."""
-
-    login: str
+from starter.api_messages import ApproveOrder, PersonAnswer, RejectOrder
+from starter.approval_endpoints import approve, reject, show_run
 
 
 async def show_person(call: Call, _: Nothing) -> PersonAnswer:
@@ -21,5 +16,8 @@ def api_routes() -> list[BaseRoute]:
     """In the order in which they are tried; everything else under `/api` is answered in JSON too."""
     return [
         api_route("GET", "/api/person", Nothing, show_person),
+        api_route("GET", "/api/runs/{run_id}", Nothing, show_run),
+        api_route("POST", "/api/runs/{run_id}/approve", ApproveOrder, approve),
+        api_route("POST", "/api/runs/{run_id}/reject", RejectOrder, reject),
         Route("/api/{rest:path}", no_such_endpoint, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
     ]

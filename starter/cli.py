@@ -11,6 +11,7 @@ import typer
 from docustack.errors import ConfigurationError, DocuStackError
 from local.state import WorldError
 from starter import (
+    approval_commands,
     config_commands,
     local_commands,
     lock_commands,
@@ -44,6 +45,8 @@ for commands in (
     local_commands,
 ):
     app.add_typer(commands.app)
+app.command()(approval_commands.approve)
+app.command()(approval_commands.reject)
 app.command()(process_commands.worker)
 app.command()(process_commands.serve)
 app.command()(tool_commands.version)

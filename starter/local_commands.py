@@ -107,6 +107,26 @@ def status(
 
 
 @app.command()
+def token(
+    login: Annotated[str, typer.Argument(help="One of the people of the local world, as `lead`.")],
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+) -> None:
+    """Print the GitHub token of one of its people, for commands that ask who you are.
+
+    DOCUSTACK_GITHUB_USER_TOKEN=$(docustack local token lead) docustack approve RUN
+    """
+    try:
+        tokens = World(data_dir).status().github.tokens
+    except WorldError as error:
+        raise CommandFailed(str(error), code=ExitCode.NOT_FOUND) from error
+    if login not in tokens:
+        raise CommandFailed(
+            f"There is nobody called {login!r}.", f"There are {', '.join(sorted(tokens))}.", code=ExitCode.NOT_FOUND
+        )
+    sys.stdout.write(f"{tokens[login]}\n")
+
+
+@app.command()
 def restart(
     name: Annotated[str, typer.Argument(help=f"One of {', '.join(PARTS)}.")],
     data_dir: DataDir = DEFAULT_DATA_DIR,

@@ -107,7 +107,7 @@ def run_detail(
         base_ref=start.pull_request.base_ref,
         waves=waves,
         units=units,
-        decisions=tuple(_decision_line(decision) for decision in decisions),
+        decisions=tuple(decision_line(decision) for decision in decisions),
         operator_signals=tuple(
             OperatorLine(decision=given.verdict, actor=given.login, reason=given.reason, received_at=given.received_at)
             for given in decisions
@@ -117,7 +117,7 @@ def run_detail(
     )
 
 
-def _decision_line(given: GivenDecision) -> DecisionLine:
+def decision_line(given: GivenDecision) -> DecisionLine:
     return DecisionLine(
         door=given.door,
         decision=given.verdict,

@@ -78,7 +78,7 @@ async def test_everybody_is_who_github_says(server: httpx.AsyncClient, github: G
 async def test_who_is_not_known_is_told_what_to_send(server: httpx.AsyncClient, headers: dict[str, str]) -> None:
     response = await server.get("/api/person", headers=headers)
     assert response.status_code == 401
-    assert response.json().keys() == {"error", "what_to_do"}
+    assert response.json().keys() == {"error", "what_to_do", "refusal"}
     assert "www-authenticate" in response.headers
 
 
@@ -113,7 +113,7 @@ async def test_what_is_not_there_is_told_in_json_too(server: httpx.AsyncClient) 
     for method, path in (("GET", "/api/nothing"), ("POST", "/api/person"), ("DELETE", "/api/")):
         response = await server.request(method, path)
         assert response.status_code == 404
-        assert response.json().keys() == {"error", "what_to_do"}
+        assert response.json().keys() == {"error", "what_to_do", "refusal"}
 
 
 # ---- what every endpoint gets from `api_route` -----------------------------------------------------------------------
@@ -164,7 +164,7 @@ async def test_a_body_of_another_shape_is_told_what_is_wrong(
 ) -> None:
     response = await changing.post("/api/change/dev", content=body, headers=as_(github, "lead"))
     assert response.status_code == 422
-    assert response.json().keys() == {"error", "what_to_do"}
+    assert response.json().keys() == {"error", "what_to_do", "refusal"}
 
 
 async def test_a_body_that_is_too_large_is_refused(changing: httpx.AsyncClient, github: GitHubStandIn) -> None:

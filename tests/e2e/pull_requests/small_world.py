@@ -61,6 +61,22 @@ class SmallWorld:
         assert done.returncode == 0, f"{' '.join(command)} ends with {done.returncode}:\n{done.stdout}{done.stderr}"
         return done.stdout
 
+    def docustack(self, *arguments: str, login: str) -> "subprocess.CompletedProcess[str]":
+        """A command as one of its people gives it, in a folder that knows this world."""
+        here = self.folder / ".local"
+        if not here.exists():
+            here.symlink_to(self.data)
+        token = self._local("token", login).strip()
+        return subprocess.run(
+            [str(DOCUSTACK), *arguments],
+            cwd=self.folder,
+            env=os.environ | {"DOCUSTACK_GITHUB_USER_TOKEN": token},
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
+        )
+
     # ---- looks -------------------------------------------------------------------------------------------------------
 
     @property

@@ -1,0 +1,100 @@
+"""`docustack approve` and `docustack reject`: yes or no to a run that waits, with the answer at once."""
+
+import sys
+from collections.abc import Callable
+from typing import Annotated
+from urllib.parse import quote
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from docustack.runs import RunStatus
+from starter.api_messages import ApproveOrder, DecisionAnswer, RejectOrder, RunToApprove
+from starter.console import errors, output, print_json
+from starter.exit_codes import CommandFailed, ExitCode
+from starter.options import JsonOption
+from starter.run_display import plain_table, status_text
+from starter.server_client import ServerRefused, connect_server
+
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, or its first characters.")]
+
+
+def approve(
+    run_id: RunId,
+    plans: Annotated[
+        str | None,
+        typer.Option("--plans", metavar="DIGEST", help="Only if these are the plans: `runs show --json` tells them."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask, though somebody sits at the terminal.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Approve the plans that a run waits with, as the owner of your GitHub token.
+
+    Exit codes: 0 it counts, 1 it doesn't (and why), 2 no server or token is known, 3 the server or a worker doesn't
+    answer, 4 there is no such run.
+    """
+    server = connect_server()
+
+    def decide() -> DecisionAnswer:
+        run = server.get(_path(run_id), RunToApprove)
+        if plans is not None and plans != run.plans:
+            raise CommandFailed(f"The run shows other plans by now: {run.plans}.", "Look at them first.")
+        if not as_json:
+            errors().print(_title(run), _units(run))
+            if run.status == RunStatus.WAITING and not yes and sys.stdin.isatty() and sys.stdout.isatty():
+                typer.confirm("Approve this?", abort=True, err=True)
+        order = ApproveOrder(commit=run.commit, plans=run.plans)
+        return server.post(f"{_path(run.run_id)}/approve", order, DecisionAnswer)
+
+    _tell(decide, as_json=as_json)
+
+
+def reject(
+    run_id: RunId,
+    reason: Annotated[str, typer.Option("--reason", "-r", help="Why; it is told in the pull request.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Reject what a run waits with: it ends, and applies nothing more.
+
+    Exit codes: 0 it ends, 1 your no doesn't count (and why), 2 no server or token is known, 3 the server or a worker
+    doesn't answer, 4 there is no such run.
+    """
+    if not reason.strip():
+        raise CommandFailed("A rejection says why.", "--reason 'it drops the database'", code=ExitCode.USAGE)
+    order = RejectOrder(reason=reason.strip()[:1_000])
+    server = connect_server()
+    _tell(lambda: server.post(f"{_path(run_id)}/reject", order, DecisionAnswer), as_json=as_json)
+
+
+def _tell(decide: Callable[[], DecisionAnswer], *, as_json: bool) -> None:
+    """The answer on standard output; a no of the run's is an answer too, though the exit code says that it is a no."""
+    try:
+        answer = decide()
+    except ServerRefused as refused:
+        if not as_json or not refused.refusal:
+            raise
+        told = {"accepted": False, "refusal": refused.refusal, "message": refused.message}
+        print_json(told | {"what_to_do": " ".join(refused.advice)})
+        raise typer.Exit(refused.code) from None
+    if as_json:
+        print_json(answer.model_dump(mode="json") | {"refusal": ""})
+    else:
+        output().print(Text(answer.message, "green"))
+
+
+def _path(run_id: str) -> str:
+    return f"/runs/{quote(run_id, safe='')}"
+
+
+def _title(run: RunToApprove) -> Text:
+    what = f"{run.operation.value} {run.run_id} of {run.repository}#{run.pull_request}, by {run.actor}, "
+    return Text.assemble((what, "bold"), f"commit {run.commit[:7]}, ", status_text(run.status))
+
+
+def _units(run: RunToApprove) -> Table:
+    table = plain_table("UNIT", "PLAN")
+    for unit in run.units:
+        changes = f"+{unit.summary.add} ~{unit.summary.change} -{unit.summary.destroy}"
+        table.add_row(unit.unit, changes + (" (preview)" if unit.preview else ""))
+    return table

@@ -1,0 +1,152 @@
+"""The server's door for approvals: the person is verified, what they say is signed, the run answers at once."""
+
+import secrets
+from datetime import timedelta
+from typing import Any
+
+from temporalio.client import (
+    WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
+    WorkflowHandle,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from docustack.signed_approvals import Approval, ApprovalAnswer, Refusal, Verdict, sign
+from starter.api import Call, Nothing
+from starter.api_messages import ApproveOrder, DecisionAnswer, PlanToApprove, RejectOrder, RunToApprove
+from starter.api_refusals import ApiRefused
+from starter.client import ANSWER_WITHIN
+from starter.exit_codes import CommandFailed
+from starter.found_runs import find_run
+from starter.run_lines import decision_line, shown_status
+from starter.times import now
+from workflows.run_state import RunView
+
+_JUDGED_WITHIN = timedelta(seconds=40)
+"""A run asks GitHub before it answers."""
+
+_FORBIDDEN = (Refusal.AUTHOR, Refusal.NOT_ALLOWED)
+_AWAY = (Refusal.UNAVAILABLE, Refusal.FORGED)
+_LOOK = "GET /api/runs/{run_id} (or `docustack approve {run_id}`) shows what there is to approve now."
+
+_Handle = WorkflowHandle[Any, Any]
+
+
+async def show_run(call: Call, _: Nothing) -> RunToApprove:
+    """What there is to approve in a run; who may see it is who may push."""
+    view = (await _found(call))[2]
+    return RunToApprove(
+        run_id=view.input.run_id,
+        repository=view.input.repository.full_name,
+        pull_request=view.input.pull_request.number,
+        operation=view.input.operation,
+        actor=view.input.actor,
+        status=view.status.value,
+        message=view.message,
+        commit=view.input.pull_request.head_commit,
+        plans=view.plans,
+        units=tuple(
+            PlanToApprove(unit=plan.unit, digest=plan.digest, summary=plan.summary, preview=plan.preview)
+            for plan in view.shown
+        ),
+        decisions=tuple(decision_line(decision) for decision in view.decisions),
+    )
+
+
+async def approve(call: Call, order: ApproveOrder) -> DecisionAnswer:
+    return await _decide(call, Verdict.APPROVE, order.commit, order.plans)
+
+
+async def reject(call: Call, order: RejectOrder) -> DecisionAnswer:
+    return await _decide(call, Verdict.REJECT, reason=order.reason)
+
+
+async def _decide(
+    call: Call, verdict: Verdict, commit: str | None = None, plans: str | None = None, reason: str = ""
+) -> DecisionAnswer:
+    handle, described, view = await _found(call)
+    run_id = view.input.run_id
+    if described.status is not WorkflowExecutionStatus.RUNNING:
+        raise _ended(run_id, shown_status(described.status, view.status.value))
+    keys = call.connection.settings.approval_keys
+    if not keys:
+        raise ApiRefused(
+            503,
+            "This server takes no approvals: it has no DOCUSTACK_APPROVAL_KEYS.",
+            "Approve in a review on GitHub; whoever runs DocuStack sets the key on the server and the control workers.",
+        )
+    approval = Approval(
+        verdict=verdict,
+        login=call.login,
+        run_id=run_id,
+        commit=commit or view.input.pull_request.head_commit,
+        plans=plans or view.plans,
+        reason=reason,
+        given_at=now(),
+        nonce=secrets.token_hex(16),
+    )
+    try:
+        answer: ApprovalAnswer = await handle.execute_update(
+            verdict.value,
+            sign(approval, keys[0].get_secret_value()),
+            id=approval.nonce,
+            result_type=ApprovalAnswer,
+            rpc_timeout=_JUDGED_WITHIN,
+        )
+    except WorkflowUpdateFailedError as error:
+        raise _refused(run_id, *_said(error)) from None
+    except WorkflowUpdateRPCTimeoutOrCancelledError:
+        raise _refused(
+            run_id, Refusal.UNAVAILABLE, "No worker answers, so it isn't known whether this counts."
+        ) from None
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise _ended(run_id, "over") from None
+        raise
+    if not answer.accepted:
+        raise _refused(run_id, answer.refusal, answer.message)
+    return DecisionAnswer(accepted=True, run_id=run_id, login=call.login, message=answer.message)
+
+
+async def _found(call: Call) -> tuple[_Handle, WorkflowExecutionDescription, RunView]:
+    """The run of the path, by its id or its first characters, for who may push to its repository."""
+    name = call.parameters["run_id"]
+    try:
+        described = await find_run(call.connection, name)
+    except CommandFailed:
+        # Not with the ids that there are: nobody has asked yet whether this person may know them.
+        raise ApiRefused(
+            404, f"There is no run {name[:100]!r}, or several begin so.", "The pull request's comments name it."
+        ) from None
+    handle: _Handle = call.connection.client.get_workflow_handle(described.id)
+    view: RunView = await handle.query("show", result_type=RunView, rpc_timeout=ANSWER_WITHIN)
+    await call.require_push(view.input.repository)
+    return handle, described, view
+
+
+def _said(error: WorkflowUpdateFailedError) -> tuple[str, str]:
+    cause = error.cause
+    if isinstance(cause, ApplicationError):
+        return cause.type or "", cause.message
+    return "", f"The run could not take it: {cause}."
+
+
+def _refused(run_id: str, refusal: str, message: str) -> ApiRefused:
+    if refusal == Refusal.FORGED:
+        message = "The run doesn't accept this server's signature: the worker has other DOCUSTACK_APPROVAL_KEYS."
+    status = 403 if refusal in _FORBIDDEN else 503 if refusal in _AWAY else 409
+    what_to_do = {
+        Refusal.AUTHOR: "Ask somebody else for the approval.",
+        Refusal.NOT_ALLOWED: "`approvals` and `teams` in docustack.yaml on the base branch say who may.",
+        Refusal.UNAVAILABLE: "Look whether the pull request tells of it, then try again.",
+        Refusal.FORGED: "Whoever runs DocuStack has to give both the same.",
+    }.get(Refusal(refusal) if refusal in set(Refusal) else Refusal.OTHER_RUN, _LOOK.format(run_id=run_id))
+    return ApiRefused(status, message, what_to_do, refusal)
+
+
+def _ended(run_id: str, how: str) -> ApiRefused:
+    told = f"Run {run_id} has ended ({how}), so there is nothing to decide."
+    return ApiRefused(409, told, "Comment `terrateam apply` for another.", Refusal.NOT_WAITING.value)

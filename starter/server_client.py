@@ -1,0 +1,139 @@
+"""The command line's way to the server: its address, who is asking, and in words what went wrong."""
+
+import os
+import shutil
+import subprocess
+from ipaddress import ip_address
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from docustack.model import Model
+from starter.api_messages import RefusalAnswer
+from starter.exit_codes import CommandFailed, ExitCode
+from starter.surroundings import living_world
+from worker.settings import Process, Settings, variable
+
+ANSWER_WITHIN = 60.0
+"""Longer than the server itself waits for a run to answer."""
+
+_GH_WITHIN = 10
+_CODES = {404: ExitCode.NOT_FOUND, 422: ExitCode.USAGE, 503: ExitCode.UNREACHABLE}
+
+Answer = TypeVar("Answer", bound=BaseModel)
+
+
+class ServerRefused(CommandFailed):
+    """The server's own no; `refusal` is a word for programs, where there is one."""
+
+    def __init__(self, status: int, told: RefusalAnswer) -> None:
+        advice = [told.what_to_do] if told.what_to_do else []
+        super().__init__(told.error, *advice, code=_CODES.get(status, ExitCode.FAILED))
+        self.refusal = told.refusal
+
+
+class Server:
+    """Calls of `/api` as one person."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self._url = url.rstrip("/")
+        self._token = token
+
+    def get(self, path: str, answer: type[Answer]) -> Answer:
+        return self._ask("GET", path, None, answer)
+
+    def post(self, path: str, question: Model, answer: type[Answer]) -> Answer:
+        return self._ask("POST", path, question, answer)
+
+    def _ask(self, method: str, path: str, question: Model | None, answer: type[Answer]) -> Answer:
+        """Raises CommandFailed: UNREACHABLE where nothing answers, else what the server says."""
+        content = question.model_dump_json().encode() if question is not None else None
+        headers = {"authorization": f"Bearer {self._token}", "content-type": "application/json"}
+        try:
+            response = httpx.request(
+                method, f"{self._url}/api{path}", content=content, headers=headers, timeout=ANSWER_WITHIN
+            )
+        except httpx.HTTPError as error:
+            raise CommandFailed(
+                f"The server at {self._url} doesn't answer: {type(error).__name__}.",
+                f"Is that the address of `docustack serve`? {variable('public_url')} says so.",
+                code=ExitCode.UNREACHABLE,
+            ) from None
+        try:
+            if response.status_code != 200:
+                raise ServerRefused(response.status_code, RefusalAnswer.model_validate_json(response.content))
+            return answer.model_validate_json(response.content)
+        except ValidationError:
+            raise CommandFailed(
+                f"What answers at {self._url} ({response.status_code}) is no DocuStack server of this version.",
+                f"Check {variable('public_url')}.",
+                code=ExitCode.UNREACHABLE,
+            ) from None
+
+
+def connect_server() -> Server:
+    """The server that is configured, else that of the local world; as the person whose token is at hand.
+
+    Raises:
+        CommandFailed: USAGE, no server or no token is known, or the token would travel in the clear.
+    """
+    settings = Settings.load(Process.CLIENT)
+    given = settings.github_user_token.get_secret_value() if settings.github_user_token else ""
+    if settings.public_url:
+        _refuse_in_the_clear(settings.public_url)
+        return Server(settings.public_url, given or _own_token(settings))
+    world = living_world()
+    if world is None or os.environ.get(variable("temporal_address")):
+        raise CommandFailed(
+            "Which server? None is configured.",
+            f"Set {variable('public_url')} to the address of `docustack serve`, as people reach it.",
+            code=ExitCode.USAGE,
+        )
+    if not given:  # a token of the real GitHub has no business in a local world
+        raise CommandFailed(
+            "Who are you? The people of the local world have tokens of their own.",
+            f"{variable('github_user_token')}=$(docustack local token lead) docustack …",
+            code=ExitCode.USAGE,
+        )
+    return Server(world.url("server"), given)
+
+
+def _own_token(settings: Settings) -> str:
+    """As `gh` finds it: GH_TOKEN, else the one that it keeps for this GitHub."""
+    if token := os.environ.get("GH_TOKEN", "").strip():
+        return token
+    if gh := shutil.which("gh"):
+        host = urlsplit(settings.github_api_url).hostname or ""
+        command = [gh, "auth", "token", "--hostname", host.removeprefix("api.")]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=_GH_WITHIN, check=False)
+        except (OSError, subprocess.TimeoutExpired):
+            done = None
+        if done is not None and done.returncode == 0 and done.stdout.strip():
+            return done.stdout.strip()
+    raise CommandFailed(
+        "Who are you? No GitHub token of yours is at hand.",
+        f"Sign in with `gh auth login`, or set GH_TOKEN or {variable('github_user_token')}.",
+        code=ExitCode.USAGE,
+    )
+
+
+def _refuse_in_the_clear(url: str) -> None:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme == "https" or host == "localhost" or host.endswith(".localhost") or _is_loopback(host):
+        return
+    raise CommandFailed(
+        f"{url} is plain HTTP: your token would travel in the clear.",
+        f"Put TLS before the server, and set {variable('public_url')} to https://…",
+        code=ExitCode.USAGE,
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
