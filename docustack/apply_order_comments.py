@@ -27,12 +27,6 @@ def skipped_behind(found: OutOfOrder, commit: str, now: datetime) -> str:
     return f"{inline_code(commit[:7])} is behind what is applied here, so it was skipped. {_lacks(found, now)}"
 
 
-def undoes(found: OutOfOrder, now: datetime) -> str:
-    """What a plan undoes that no branch has any more: said with the plan, which then wants a yes of its own."""
-    gone = "No branch has that any more, so this plan undoes it."
-    return f"{_lacks(found, now)}\n\n{gone} It is applied only after somebody has read this and approves again."
-
-
 def _lacks(found: OutOfOrder, now: datetime) -> str:
     order, last = found.order, found.order.last
     assert last is not None, "only a unit that was applied before can be out of order"

@@ -139,7 +139,8 @@ class Configuration(Section):
     teams: dict[TeamName, str] = {}
     """The names of teams used below, each with its slug on GitHub."""
     rules_owners: TeamName = "leads"
-    """The team that has to approve a pull request which changes these rules, before it is applied or merged."""
+    """The team that has to approve a pull request which changes these rules, before it is applied or merged: a name of
+    `teams`; without one there, the default is the team `leads` on GitHub."""
     state: StateBackend = StateBackend()
     """Where Terraform's state lies."""
     slack: Slack = Slack()
@@ -154,6 +155,10 @@ class Configuration(Section):
     """The environments, in the order in which one pull request applies them."""
     paths: dict[str, PathSettings] = {}
     """Exceptions for units by path: a unit, a folder or a glob; of several that match the longest counts."""
+
+    def known_teams(self) -> dict[str, str]:
+        """Every team that a rule may name, with its slug on GitHub."""
+        return {self.rules_owners: self.rules_owners} | self.teams
 
     def environment_of(self, unit: str) -> str | None:
         """The name of the environment whose path is the longest prefix of a unit's path; None outside all of them."""

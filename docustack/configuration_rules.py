@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Iterator
 
-from docustack.configuration import Configuration
 from docustack.configuration_problems import nearest
 from docustack.errors import Problem
 from docustack.globs import is_glob
@@ -53,15 +52,9 @@ def _check_teams(source: YamlSource, environments: dict[str, Value], teams: dict
 
 
 def _check_rules_owners(source: YamlSource, file: dict[str, Value]) -> Iterator[Problem]:
-    teams, given = _mapping(file.get("teams")), "rules_owners" in file
-    owners = file["rules_owners"] if given else Configuration.model_fields["rules_owners"].default
-    if not isinstance(owners, str) or owners in teams or "environments" not in file:
-        return
-    if given:
+    teams, owners = _mapping(file.get("teams")), file.get("rules_owners")
+    if isinstance(owners, str) and owners not in teams and "environments" in file:
         yield source.problem(("rules_owners",), f"there is no team `{owners}`", _nearest_team(owners, teams))
-    else:
-        what = f"is not given, and there is no team `{owners}`, its default: nobody could approve changes of the rules"
-        yield source.problem(("teams",), what, "name one of your teams there", where="rules_owners")
 
 
 def _nearest_team(team: str, teams: dict[str, Value]) -> str:

@@ -124,7 +124,7 @@ class Decisions:
         run = self._run
         person = await call(
             GitHub.read_person,
-            ReadPerson(repository=run.start.repository, login=decision.login, teams=run.configuration.teams),
+            ReadPerson(repository=run.start.repository, login=decision.login, teams=run.configuration.known_teams()),
             summary=decision.login,
             policy=policies.WHILE_SOMEBODY_WAITS,
         )

@@ -131,7 +131,7 @@ async def read_facts(run: Run) -> GateFacts:
             repository=start.repository,
             pull_request=start.pull_request.number,
             actor=start.actor,
-            teams=run.configuration.teams,
+            teams=run.configuration.known_teams(),
         ),
         summary=f"#{start.pull_request.number}",
         policy=policies.GITHUB,
@@ -143,7 +143,7 @@ async def read_facts(run: Run) -> GateFacts:
 async def read_person(run: Run, login: str) -> Person:
     return await call(
         GitHub.read_person,
-        ReadPerson(repository=run.start.repository, login=login, teams=run.configuration.teams),
+        ReadPerson(repository=run.start.repository, login=login, teams=run.configuration.known_teams()),
         summary=login,
         policy=policies.GITHUB,
     )

@@ -58,7 +58,7 @@ def rules_guard(run: Run) -> RulesGuard | None:
     return RulesGuard(
         head_commit=start.pull_request.head_commit,
         owners=owners,
-        slug=run.configuration.teams.get(owners, owners),
+        slug=run.configuration.known_teams()[owners],
         unapplied=tuple(sorted(unit for unit in unapplied if not is_plan_only(run.configuration, unit))),
         decided=start.operation is Operation.APPLY and state.gate_passed and ended,
     )

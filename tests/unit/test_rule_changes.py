@@ -169,12 +169,12 @@ def test_rules_owners_names_a_configured_team(given: str, told: str | None) -> N
     assert [problem.describe() for problem in caught.value.problems] == [told]
 
 
-def test_without_rules_owners_there_has_to_be_a_team_named_leads() -> None:
+def test_without_rules_owners_they_are_the_team_leads_on_github() -> None:
     text = GOOD.replace("leads: leads", "chiefs: chiefs").replace("[leads]", "[chiefs]")
-    with pytest.raises(ConfigurationError) as caught:
-        load_configuration(text)
-    (problem,) = caught.value.problems
-    assert problem.describe().startswith("docustack.yaml:2:1: rules_owners: is not given, and there is no team `leads`")
+    configuration = load_configuration(text)
+    assert configuration.rules_owners == "leads"
+    assert configuration.known_teams()["leads"] == "leads"
+    assert configuration.known_teams()["chiefs"] == "chiefs"
 
 
 # ---- the approval ----------------------------------------------------------------------------------------------------
