@@ -30,13 +30,12 @@ RECORDED = (UnitPhase.APPLIED, UnitPhase.UNKNOWN)
 async def refuse_what_is_behind(run: Run) -> None:
     """Refuse the whole apply where one of its units would lose what was applied to it before.
 
+    What an open pull request has applied it holds as a rule: who wants that is told by the locks, which come next.
+
     Raises:
         Refused: with the commits that are lacked, and how they come into the pull request.
     """
-    found = await find_out_of_order(run, run.state.selected)
-    behind = [each for each in found if each.standing is not Standing.ABANDONED]
-    if behind:
-        raise Refused(behind_comment(behind, run.tree.base_ref, workflow.now()), on_check=True)
+    await _refuse(run, Standing.BEHIND)
 
 
 async def refuse_what_others_applied_meanwhile(run: Run) -> None:
@@ -46,10 +45,17 @@ async def refuse_what_others_applied_meanwhile(run: Run) -> None:
         Refused: as above.
     """
     try:
-        await refuse_what_is_behind(run)
+        await _refuse(run, Standing.BEHIND, Standing.UNMERGED)
     except Refused:
         await give_back(run)
         raise
+
+
+async def _refuse(run: Run, *standings: Standing) -> None:
+    found = await find_out_of_order(run, run.state.selected)
+    behind = [each for each in found if each.standing in standings]
+    if behind:
+        raise Refused(behind_comment(behind, run.tree.base_ref, workflow.now()), on_check=True)
 
 
 async def find_out_of_order(run: Run, units: Sequence[str]) -> list[OutOfOrder]:

@@ -96,11 +96,22 @@ def test_unlock_gives_a_unit_to_another_pull_request(world: SmallWorld) -> None:
     assert world.histories.locked_units()[path] == first.number
     assert first.ended("terrateam unlock", by="developer") == "+1", "its author may"
     first.wait_said("1 unit unlocked", f"`{path}`")
+    assert second.ended("terrateam apply") == "-1", "it would undo what the other one has applied"
+    second.wait_said("this pull request lacks what was applied last", f"pull request {first.number}")
+    assert path not in world.histories.locked_units(), "who is refused keeps no lock"
+
+    take_in(second, "unlock-first")
+    second.planned(path)
     assert second.ended("terrateam apply") == "rocket"
     assert world.states.output(path) == "two-unit"
 
 
 def update_from_main(change: Change) -> None:
+    take_in(change, "main")
+
+
+def take_in(change: Change, branch: str) -> None:
+    """Merge a branch into the pull request's, keeping its own where the two differ."""
     change.tree.git("fetch", "--quiet", "origin")
-    change.tree.git("merge", "--quiet", "--no-edit", "-X", "ours", "origin/main")
+    change.tree.git("merge", "--quiet", "--no-edit", "-X", "ours", f"origin/{branch}")
     change.tree.push()
