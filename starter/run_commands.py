@@ -70,7 +70,7 @@ def list_(
             errors().print(f"These are the newest {limit}; --limit shows more.", style="dim")
     else:
         everything = RunFilter(repository=wanted.repository)
-        errors().print("No run is like that." if wanted != everything else "There are no runs yet.")
+        errors().print("No run is like that." if wanted != RunFilter() else "There are no runs yet.")
         if wanted != everything:
             known = with_temporal(lambda connection: list_runs(connection, everything, REMEMBERED))
             for hint in nearest_names(wanted, known):

@@ -1,6 +1,8 @@
 """Applies units, environment by environment and wave by wave, each by a plan that was made from what is there now."""
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
@@ -20,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.installation import Surroundings
     from activities.locks import Locks
     from activities.messages import (
+        ApplyAnswer,
         ApplyRequest,
         ConfirmLocks,
         CoverageRequest,
@@ -274,14 +277,8 @@ class UnitApply:
         await workflow.wait_condition(lambda: self._run.asking == 0)
         self._run.applying += 1
         try:
-            answer = await call(
-                Terragrunt.apply_unit,
-                request,
-                summary=self._unit,
-                policy=policies.apply_config(
-                    policies.host_queue(self._environment, host.host), request.timeout_minutes
-                ),
-            )
+            policy = policies.apply_config(policies.host_queue(self._environment, host.host), request.timeout_minutes)
+            answer = await _not_lost(call(Terragrunt.apply_unit, request, summary=self._unit, policy=policy))
         finally:
             self._run.applying -= 1
         outcome = self._outcome(UnitPhase.APPLIED, message=DESTROYED if plan.destroy else "")
@@ -347,3 +344,14 @@ class UnitApply:
     @property
     def _environment(self) -> str:
         return self._run.environment_of(self._unit)
+
+
+async def _not_lost(apply: Coroutine[Any, Any, ApplyAnswer]) -> ApplyAnswer:
+    """How an apply ended, also where the run is cancelled in the very moment in which that is heard."""
+    task = asyncio.ensure_future(apply)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if not task.done():
+            task.cancel()  # Terraform is interrupted, and tells how it ended
+        return await task

@@ -7,6 +7,7 @@ otherwise a workflow that would break in production.
 
 import asyncio
 import gzip
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -216,3 +217,5 @@ async def _runs_of(client: Client, stage: Stage) -> list[str]:
 
 if __name__ == "__main__":
     asyncio.run(record(sys.argv[1:]))
+    sys.stdout.flush()
+    os._exit(0)  # the SDK can crash the interpreter while it shuts down (temporalio/sdk-python#300)

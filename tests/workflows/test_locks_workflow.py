@@ -260,6 +260,7 @@ async def test_a_table_that_was_never_asked_confirms_nothing(office: Office) -> 
     )
 
 
+@pytest.mark.timeout(600)
 async def test_forty_pull_requests_apply_overlapping_units_at_once_and_no_two_hold_one(stage: Stage) -> None:
     """Each applies or is told who holds the unit; nobody is left without an answer, and nothing stays locked."""
     world, count = stage.world, 40
@@ -268,7 +269,7 @@ async def test_forty_pull_requests_apply_overlapping_units_at_once_and_no_two_ho
         world.open(number, head=f"{number:040}")
         await stage.send("opened", number=number)
     for number in range(1, count + 1):
-        await stage.until_ended(1, number, seconds=120)
+        await stage.until_ended(1, number, seconds=240)
     await asyncio.gather(
         *(
             stage.comment(f"terrateam apply {VPC if number % 2 else RDS}", number=number)
@@ -276,7 +277,7 @@ async def test_forty_pull_requests_apply_overlapping_units_at_once_and_no_two_ho
         )
     )
     for number in range(1, count + 1):
-        await stage.until_ended(2, number, seconds=120)
+        await stage.until_ended(2, number, seconds=240)
     locks = stage.client.get_workflow_handle(locks_workflow_id(stage.repository))
     table = await locks.query("table", result_type=LockTable)
     assert sorted(world.applied) == sorted([VPC, RDS]), "one pull request each"
