@@ -3,7 +3,6 @@
 A new one is an `async def` from a `Call` and one model to one model, and a line in `starter/api_routes.py`.
 """
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from docustack.repository import Repository
 from starter.api_refusals import ApiRefused
 from starter.client import Connection, is_away
 from starter.exit_codes import CommandFailed, ExitCode
+from starter.request_bodies import BodyTooLarge, BodyTooSlow, read_body
 from starter.verified_people import VerifiedPeople
 
 BODY_LIMIT = 64 * 1024
@@ -92,19 +92,14 @@ async def no_such_endpoint(_: Request) -> Response:
 
 
 async def _read_body(request: Request) -> bytes:
-    too_large = ApiRefused(413, f"A body has at most {BODY_LIMIT:,} bytes.", "Send less.")
-    body = bytearray()
     try:
-        async with asyncio.timeout(BODY_ARRIVES_WITHIN):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > BODY_LIMIT:
-                    raise too_large
-    except TimeoutError:
+        return await read_body(request, limit=BODY_LIMIT, within=BODY_ARRIVES_WITHIN)
+    except BodyTooLarge:
+        raise ApiRefused(413, f"A body has at most {BODY_LIMIT:,} bytes.", "Send less.") from None
+    except BodyTooSlow:
         raise ApiRefused(
             408, f"The body took longer than {BODY_ARRIVES_WITHIN:.0f} seconds.", "Send it again."
         ) from None
-    return bytes(body)
 
 
 def _understood(question: type[Question], request: Request, body: bytes) -> Question:

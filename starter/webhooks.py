@@ -15,6 +15,7 @@ from temporalio.service import RPCError
 
 from docustack.events import EVENT_SIGNAL, PullRequestEvent, pull_request_workflow_id
 from docustack.pull_request_state import PullRequestStart
+from starter.request_bodies import BodyTooLarge, BodyTooSlow, read_body
 from starter.webhook_events import Delivery, Ignored, Malformed, NotJson, Reading, read_delivery
 
 BODY_LIMIT = 25 * 1024 * 1024
@@ -129,19 +130,16 @@ class Webhooks:
 
 
 async def _read_body(request: Request) -> bytes:
+    too_large = Refused(413, f"a body has at most {BODY_LIMIT:,} bytes")
     length = request.headers.get("Content-Length", "0")
     if not length.isdecimal() or int(length) > BODY_LIMIT:
-        raise Refused(413, f"a body has at most {BODY_LIMIT:,} bytes")
-    body = bytearray()
+        raise too_large
     try:
-        async with asyncio.timeout(BODY_ARRIVES_WITHIN):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > BODY_LIMIT:
-                    raise Refused(413, f"a body has at most {BODY_LIMIT:,} bytes")
-    except TimeoutError:
+        return await read_body(request, limit=BODY_LIMIT, within=BODY_ARRIVES_WITHIN)
+    except BodyTooLarge:
+        raise too_large from None
+    except BodyTooSlow:
         raise Refused(408, f"the body took longer than {BODY_ARRIVES_WITHIN:.0f} seconds") from None
-    return bytes(body)
 
 
 def _check_content_type(request: Request) -> None:
