@@ -7,16 +7,18 @@ from temporalio.exceptions import ActivityError
 
 from workflows import policies
 from workflows.calls import call
+from workflows.check_runs import set_check
 
 with workflow.unsafe.imports_passed_through():
     from activities.github import GitHub
-    from activities.messages import ReadGate, SetCheck
+    from activities.messages import ReadGate
     from docustack.checks import Check
     from docustack.pull_request_rules import is_applying
     from docustack.pull_request_state import PullRequestState
     from docustack.repository import Repository
     from docustack.rules_approval import decide_rules, rules_check
     from docustack.rules_guard import RulesGuard, RulesVerdict
+    from docustack.runs import Operation
 
 
 class Judging:
@@ -62,18 +64,10 @@ class Judging:
 
     async def _set(self, guard: RulesGuard, check: Check) -> None:
         self._state.rules_checks += 1
-        await call(
-            GitHub.set_check,
-            SetCheck(
-                repository=self._repository,
-                head_commit=guard.head_commit,
-                name="docustack/apply",
-                external_id=f"rules-{self._number}-{self._state.rules_checks}",
-                status=check.status,
-                conclusion=check.conclusion,
-                title=check.title,
-                summary=check.summary,
-            ),
-            summary=check.title,
-            policy=policies.GITHUB,
+        await set_check(
+            self._repository,
+            guard.head_commit,
+            Operation.APPLY,
+            check,
+            external_id=f"rules-{self._number}-{self._state.rules_checks}",
         )

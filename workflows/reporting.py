@@ -9,11 +9,12 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from workflows import policies, search_attributes
 from workflows.calls import call
+from workflows.check_runs import set_check
 from workflows.run_state import Run, SlackMessage
 
 with workflow.unsafe.imports_passed_through():
     from activities.github import GitHub
-    from activities.messages import PostComment, PostedComment, PostMessage, React, SetCheck
+    from activities.messages import PostComment, PostedComment, PostMessage, React
     from activities.slack import Slack
     from docustack.checks import Check
     from docustack.comments import Links, apply_comment, plan_comment
@@ -255,22 +256,14 @@ class Report:
         """Where GitHub refuses it for good the run goes on without."""
         start = self._run.start
         try:
-            answer = await call(
-                GitHub.set_check,
-                SetCheck(
-                    repository=start.repository,
-                    head_commit=start.pull_request.head_commit,
-                    name=f"docustack/{operation.value}",
-                    external_id=start.run_id,
-                    status=check.status,
-                    conclusion=check.conclusion,
-                    title=check.title,
-                    summary=check.summary,
-                    details_url=self.links.run or None,
-                    check_run_id=check_run_id,
-                ),
-                summary=check.title,
-                policy=policies.GITHUB,
+            answer = await set_check(
+                start.repository,
+                start.pull_request.head_commit,
+                operation,
+                check,
+                external_id=start.run_id,
+                details_url=self.links.run or None,
+                check_run_id=check_run_id,
             )
         except ActivityError as error:
             workflow.logger.error("the check could not be set: %s", error.cause)
