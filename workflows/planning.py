@@ -4,12 +4,11 @@ import asyncio
 
 from temporalio import workflow
 
-from workflows.failures import failed_outcome
 from workflows.gate import read_person
 from workflows.reporting import Report
 from workflows.run_state import Refused, Run
 from workflows.together import together
-from workflows.unit_calls import plan_unit, planned_outcome
+from workflows.unit_calls import plan_outcome
 
 with workflow.unsafe.imports_passed_through():
     from docustack.access import decide_access
@@ -44,11 +43,7 @@ async def plan_units(run: Run, report: Report, units: list[str]) -> None:
     async def plan_one(unit: str) -> None:
         async with limit:
             report.phase(unit, UnitPhase.PLANNING)
-            try:
-                answer = await plan_unit(run, unit)
-                outcome = planned_outcome(run, unit, answer)
-            except Exception as error:  # whatever it is, it is told as this unit's, and the others go on
-                outcome = failed_outcome(run, unit, error)
+            outcome = await plan_outcome(run, unit)
         if workflow.cancellation_reason() is None:  # a plan that ended after its run was cancelled is of no use
             report.planned(outcome)
 

@@ -8,11 +8,11 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from workflows import policies
 from workflows.calls import call
-from workflows.failures import failed_outcome, message_of
+from workflows.failures import message_of
 from workflows.reporting import ONE_COMMENT_EACH, Report
 from workflows.run_state import Refused, Run
 from workflows.together import together
-from workflows.unit_calls import plan_unit, planned_outcome
+from workflows.unit_calls import plan_outcome
 
 with workflow.unsafe.imports_passed_through():
     from activities.discovery import Units
@@ -107,6 +107,7 @@ def leave_out_gone(run: Run, report: Report) -> None:
 
 async def _what_moved(run: Run, plans: Sequence[PlanRecord]) -> dict[str, MovedInputs]:
     """For each of the plans the files that have changed since it was made; none where git can't tell any more."""
+    moved = {plan.unit: MovedInputs(unit=plan.unit) for plan in plans}
     try:
         answer = await call(
             Units.find_moved_inputs,
@@ -116,8 +117,8 @@ async def _what_moved(run: Run, plans: Sequence[PlanRecord]) -> dict[str, MovedI
         )
     except ActivityError as error:
         workflow.logger.warning("it could not be found what has moved: %s", error.cause)
-        return {}
-    return {moved.unit: moved for moved in answer.units}
+        return moved
+    return moved | {found.unit: found for found in answer.units}
 
 
 async def _plan_again(run: Run, plans: Sequence[PlanRecord]) -> list[UnitOutcome]:
@@ -126,10 +127,7 @@ async def _plan_again(run: Run, plans: Sequence[PlanRecord]) -> list[UnitOutcome
 
     async def plan_one(unit: str) -> None:
         async with limit:
-            try:
-                outcomes[unit] = planned_outcome(run, unit, await plan_unit(run, unit))
-            except Exception as error:  # whatever it is, it is told as this unit's
-                outcomes[unit] = failed_outcome(run, unit, error)
+            outcomes[unit] = await plan_outcome(run, unit)
 
     await together(plan_one(plan.unit) for plan in plans)
     run.stop_if_cancelled()
@@ -159,15 +157,12 @@ async def _show(
 def _reasons(run: Run, plans: Sequence[PlanRecord], moved: dict[str, MovedInputs]) -> dict[str, str]:
     tree = run.tree
     return {
-        plan.unit: moved_reason(
-            moved.get(plan.unit, MovedInputs(unit=plan.unit)), tree.base_ref, plan.base_commit, tree.base_commit
-        )
-        for plan in plans
+        plan.unit: moved_reason(moved[plan.unit], tree.base_ref, plan.base_commit, tree.base_commit) for plan in plans
     }
 
 
 def _reason_of_all(run: Run, plans: Sequence[PlanRecord], moved: dict[str, MovedInputs]) -> str:
     tree = run.tree
-    found = [moved.get(plan.unit, MovedInputs(unit=plan.unit)) for plan in plans]
+    found = [moved[plan.unit] for plan in plans]
     before = {plan.base_commit for plan in plans}
     return many_moved_reason(found, tree.base_ref, before.pop() if len(before) == 1 else "", tree.base_commit)

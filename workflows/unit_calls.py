@@ -5,6 +5,7 @@ from temporalio.workflow import ActivityConfig
 
 from workflows import policies
 from workflows.calls import call
+from workflows.failures import failed_outcome
 from workflows.reporting import Report
 from workflows.run_state import Run
 
@@ -65,7 +66,15 @@ async def free_state_lock(run: Run, unit: str) -> StateLockAnswer:
     )
 
 
-def planned_outcome(run: Run, unit: str, answer: PlanAnswer) -> UnitOutcome:
+async def plan_outcome(run: Run, unit: str) -> UnitOutcome:
+    """One plan and how it ended; whatever goes wrong is told as this unit's, so that the others go on."""
+    try:
+        return _planned_outcome(run, unit, await plan_unit(run, unit))
+    except Exception as error:
+        return failed_outcome(run, unit, error)
+
+
+def _planned_outcome(run: Run, unit: str, answer: PlanAnswer) -> UnitOutcome:
     """A plan, a plan of nothing, or a unit that waits for its dependency's first apply."""
     environment = run.environment_of(unit)
     record = answer.record
