@@ -8,7 +8,7 @@ from docustack.comment_text import code_list, counted, inline_code, one_line, pr
 from docustack.comments import NO_LINKS, Links
 from docustack.errors import ErrorType
 from docustack.model import Model
-from docustack.runs import Operation, UnitOutcome, UnitPhase
+from docustack.runs import DONE, Operation, UnitOutcome, UnitPhase
 from docustack.summary_comments import tally, units_table
 
 TITLE_LIMIT = 255
@@ -90,7 +90,7 @@ def apply_check(
     summary = "\n\n".join(part for part in (waiting, standing, table) if part)
     if bad := _bad_end(outcomes, left, "applied"):
         return _completed(*bad, summary)
-    done = [outcome for outcome in outcomes if outcome.phase in (UnitPhase.APPLIED, UnitPhase.NO_CHANGES)]
+    done = [outcome for outcome in outcomes if outcome.phase in DONE]
     everything = len(outcomes) + len(left)
     title = f"{len(done):,} of {counted(everything, 'unit')} applied"
     if len(done) != everything:

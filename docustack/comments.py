@@ -11,7 +11,7 @@ from docustack.comment_text import code_list, fence, fold, inline_code, link, pr
 from docustack.deletion_texts import destroy_note
 from docustack.errors import ErrorType
 from docustack.plans import ArtifactRef, OutputsKind, PlanRecord
-from docustack.runs import UnitOutcome, UnitPhase
+from docustack.runs import DONE, UnitOutcome, UnitPhase
 
 __all__ = ["Links", "apply_comment", "help_comment", "plan_comment"]
 
@@ -62,7 +62,7 @@ def apply_comment(
     `planned_again`: it was planned once more on its dependencies' new outputs, and the approval covered that plan.
     """
     head = ["## Terrateam Apply", f"**Directory:** {inline_code(outcome.unit)}"]
-    if outcome.phase not in (UnitPhase.APPLIED, UnitPhase.NO_CHANGES):
+    if outcome.phase not in DONE:
         return _ended_badly(outcome, head, "apply", links, prefix)
     head.append("**Status:** ✅ Success")
     if planned_again:

@@ -3,9 +3,8 @@
 from docustack.pull_request_actions import Action, JudgeRules
 from docustack.pull_request_state import PullRequestState
 from docustack.rules_guard import RulesVerdict
-from docustack.runs import Operation, RunResult, RunStatus, UnitPhase
+from docustack.runs import DONE, Operation, RunResult, RunStatus
 
-_DONE = (UnitPhase.APPLIED, UnitPhase.NO_CHANGES)
 _WHOLE_WAY = (RunStatus.SUCCEEDED, RunStatus.FAILED)
 
 
@@ -22,7 +21,7 @@ def take_rules(state: PullRequestState, result: RunResult, *, whole: bool) -> li
         state.rules_told = None
         return _judge(state)
     before = state.rules.unapplied if state.rules and state.rules.head_commit == result.head_commit else ()
-    done = {outcome.unit for outcome in result.outcomes if outcome.phase in _DONE}
+    done = {outcome.unit for outcome in result.outcomes if outcome.phase in DONE}
     kept = () if whole else tuple(unit for unit in before if unit not in done)
     unapplied = tuple(sorted({*kept, *result.rules.unapplied}))
     state.rules = result.rules.model_copy(update={"unapplied": unapplied})

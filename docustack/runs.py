@@ -31,6 +31,9 @@ class UnitPhase(StrEnum):
     UNKNOWN = "unknown"  # it can't be known whether state was written
 
 
+DONE = (UnitPhase.APPLIED, UnitPhase.NO_CHANGES)
+"""The ends of an apply after which the unit is as the commit has it."""
+
 ENDED_BADLY = (UnitPhase.FAILED, UnitPhase.UNKNOWN, UnitPhase.SKIPPED)
 """The ends that keep a run from having succeeded, and dependants from being applied."""
 

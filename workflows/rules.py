@@ -13,9 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from docustack.rules_approval import decide_rules
     from docustack.rules_comments import INVALID_MARK, MARK, rules_comment, rules_note
     from docustack.rules_guard import RulesGuard
-    from docustack.runs import Operation, RunStatus, UnitPhase
-
-_DONE = (UnitPhase.APPLIED, UnitPhase.NO_CHANGES)
+    from docustack.runs import DONE, Operation, RunStatus
 
 
 def mark_new_rules(run: Run, report: Report) -> None:
@@ -51,7 +49,7 @@ def rules_guard(run: Run) -> RulesGuard | None:
     if state.new_rules is None or start.operation is Operation.UNLOCK:
         return None
     owners = run.configuration.rules_owners
-    unapplied = {unit for unit, outcome in state.outcomes.items() if outcome.phase not in _DONE}
+    unapplied = {unit for unit, outcome in state.outcomes.items() if outcome.phase not in DONE}
     if start.operation is Operation.PLAN:
         unapplied |= set(not_planned_yet(run))
     ended = state.status in (RunStatus.SUCCEEDED, RunStatus.FAILED)
