@@ -72,16 +72,22 @@ def identity(source: Path) -> str:
 
 def read_facts(bare: Path) -> Facts:
     """What `docustack.yaml` on `main` says; where it can't be read, defaults, and why: the engine will tell it."""
-    shown = subprocess.run(
-        ["git", "show", f"main:{CONFIGURATION}"], cwd=bare, env=environment(), capture_output=True, check=False
-    )
-    if shown.returncode != 0:
+    text = committed(bare, "main", CONFIGURATION)
+    if text is None:
         return Facts(problem=f"{CONFIGURATION} is not on main")
     try:
-        found = YAML(typ="safe").load(shown.stdout)
+        found = YAML(typ="safe").load(text)
     except (YAMLError, UnicodeDecodeError):
         return Facts(problem=f"{CONFIGURATION} on main is no YAML")
     return _facts(found) if isinstance(found, dict) else Facts(problem=f"{CONFIGURATION} on main says nothing")
+
+
+def committed(repository: Path, revision: str, path: str) -> bytes | None:
+    """A file as a revision has it; None where it doesn't."""
+    shown = subprocess.run(
+        ["git", "show", f"{revision}:{path}"], cwd=repository, env=environment(), capture_output=True, check=False
+    )
+    return shown.stdout if shown.returncode == 0 else None
 
 
 def git(directory: Path, *arguments: str, identity: Mapping[str, str] = _SEEDER) -> str:

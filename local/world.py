@@ -260,14 +260,7 @@ def _terragrunt(given: str | None) -> str:
     """An executable that is a Terragrunt; found out before anything starts."""
     found = tool(given) if given else tool("terragrunt")
     if found is None:
-        there = given and Path(given).is_file()
-        raise WorldError(
-            f"{given} is not executable: chmod +x {given}."
-            if there
-            else f"There is no Terragrunt at {given}."
-            if given
-            else "There is no Terragrunt: run `make setup`."
-        )
+        raise WorldError(_why_no_terragrunt(given))
     try:
         done = subprocess.run([found, "--version"], capture_output=True, text=True, timeout=60, check=False)
     except (OSError, subprocess.SubprocessError) as error:
@@ -276,3 +269,11 @@ def _terragrunt(given: str | None) -> str:
         said = next(iter((done.stdout + done.stderr).strip().splitlines()), "nothing")
         raise WorldError(f"{found} is no Terragrunt: asked for its version, it says {said[:100]!r}.")
     return str(found)
+
+
+def _why_no_terragrunt(given: str | None) -> str:
+    if not given:
+        return "There is no Terragrunt: run `make setup`."
+    if Path(given).is_file():
+        return f"{given} is not executable: chmod +x {given}."
+    return f"There is no Terragrunt at {given}."

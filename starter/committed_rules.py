@@ -1,10 +1,10 @@
 """Checks the configuration that a live repository has committed, before a world is built on it."""
 
-import subprocess
 from pathlib import Path
 
 from docustack.configuration_file import CONFIGURATION_PATH, read_configuration_files
 from docustack.terrateam import CONFIGURATION_PATHS
+from local.live_repository import committed
 from starter.exit_codes import CommandFailed
 
 
@@ -30,9 +30,7 @@ def refuse_wrong_rules(live_repository: Path) -> None:
 def _at_head(live_repository: Path, name: str) -> str | None:
     """A file as `main` will have it: of HEAD where the folder has a history of its own, else as it lies there."""
     if (live_repository / ".git").exists():
-        shown = subprocess.run(
-            ["git", "-C", str(live_repository), "show", f"HEAD:{name}"], capture_output=True, check=False
-        )
-        return shown.stdout.decode(errors="replace") if shown.returncode == 0 else None
+        text = committed(live_repository, "HEAD", name)
+        return None if text is None else text.decode(errors="replace")
     path = live_repository / name
     return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None

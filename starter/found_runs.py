@@ -39,6 +39,12 @@ class RunFilter:
     actor: str | None = None
     repository: str | None = None
 
+    @property
+    def names(self) -> dict[str, str]:
+        """What can be misspelt."""
+        given = {"environment": self.environment, "unit": self.unit, "actor": self.actor}
+        return {what: name for what, name in given.items() if name is not None}
+
     def query(self) -> str:
         """In the words of Temporal's visibility."""
         pairs = (
@@ -58,14 +64,15 @@ class RunFilter:
 
 def nearest_names(wanted: RunFilter, known: list[RunLine]) -> list[str]:
     """What was probably meant by a name that no run has; nothing where the name is one that runs have."""
-    names = {
-        "environment": (wanted.environment, {name for run in known for name in run.environments}),
-        "unit": (wanted.unit, {name for run in known for name in run.units}),
-        "actor": (wanted.actor, {run.actor for run in known}),
+    there = {
+        "environment": {name for run in known for name in run.environments},
+        "unit": {name for run in known for name in run.units},
+        "actor": {run.actor for run in known},
     }
     hints = []
-    for what, (name, those) in names.items():
-        if name is None or name in those:
+    for what, name in wanted.names.items():
+        those = there[what]
+        if name in those:
             continue
         close = difflib.get_close_matches(name, sorted(those), n=1)
         meant = f"Did you mean {close[0]}?" if close else f"Runs have: {', '.join(sorted(those)[:20]) or 'none'}."

@@ -42,12 +42,8 @@ Terragrunt = Annotated[str | None, typer.Option("--terragrunt", help="Another th
 
 @app.command()
 def up(
-    detach: Annotated[
-        bool, typer.Option("--detach", "-d", help="Return once all is ready, and leave it running.")
-    ] = False,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Stop and remove an earlier world of this folder first.")
-    ] = False,
+    detach: Detach = False,
+    fresh: Fresh = False,
     live_repository: LiveRepository = None,
     terragrunt: Terragrunt = None,
     data_dir: DataDir = DEFAULT_DATA_DIR,

@@ -69,9 +69,9 @@ def list_(
         if len(runs) == limit:
             errors().print(f"These are the newest {limit}; --limit shows more.", style="dim")
     else:
-        everything = RunFilter(repository=wanted.repository)
         errors().print("No run is like that." if wanted != RunFilter() else "There are no runs yet.")
-        if wanted != everything:
+        if wanted.names:
+            everything = RunFilter(repository=wanted.repository)
             known = with_temporal(lambda connection: list_runs(connection, everything, REMEMBERED))
             for hint in nearest_names(wanted, known):
                 errors().print(hint, style="dim")
