@@ -3,13 +3,15 @@
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from local import aws
+from local.state import HOST, free_ports, is_free
+from local.waiting import wait_for
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "docustack-infrastructure-live"
 NO_CHANGES, CHANGES = 0, 2
@@ -18,16 +20,17 @@ UNITS = ("vpc", "ecs-cluster", "rds", "temporal", "terrateam")
 
 @pytest.fixture
 def endpoint() -> Iterator[str]:
-    """An AWS account with nothing in it but what bootstrap makes."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        url = f"http://{host}:{port}"
-        aws.prepare_state_backend(url, ["docustack-terraform-state-111111111111"], "docustack-terraform-locks")
-        yield url
-    finally:
-        server.stop()
+    """An AWS account with nothing in it but what bootstrap makes: in a process of its own, since moto keeps one for
+    each process, and other tests have things in ours."""
+    port = free_ports(["moto"])["moto"]
+    url = f"http://{HOST}:{port}"
+    with subprocess.Popen([sys.executable, "-m", "moto.server", "-H", HOST, "-p", str(port)]) as server:
+        try:
+            wait_for(lambda: not is_free(port), f"moto at {url}", 60)
+            aws.prepare_state_backend(url, ["docustack-terraform-state-111111111111"], "docustack-terraform-locks")
+            yield url
+        finally:
+            server.terminate()
 
 
 @pytest.mark.timeout(600)
