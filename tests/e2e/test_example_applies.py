@@ -26,7 +26,7 @@ def endpoint() -> Iterator[str]:
     url = f"http://{HOST}:{port}"
     with subprocess.Popen([sys.executable, "-m", "moto.server", "-H", HOST, "-p", str(port)]) as server:
         try:
-            wait_for(lambda: not is_free(port), f"moto at {url}", 60)
+            wait_for(lambda: not is_free(port), f"moto at {url}", 120)
             aws.prepare_state_backend(url, ["docustack-terraform-state-111111111111"], "docustack-terraform-locks")
             yield url
         finally:

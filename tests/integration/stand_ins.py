@@ -28,7 +28,7 @@ def listed(kind: type[T], response: Response[Any, Any]) -> list[T]:
     return found
 
 
-def eventually(look: Callable[[], T | None], seconds: float = 15) -> T:
+def eventually(look: Callable[[], T | None], seconds: float = 120) -> T:
     """The first thing that `look` finds."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
@@ -132,7 +132,7 @@ class StandIn:
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         if self.process is not None:
             self.process.send_signal(how)
-            self.process.wait(timeout=15)
+            self.process.wait(timeout=120)
             self.process = None
 
     def control(self, method: str, path: str, content: object = None) -> dict[str, object]:

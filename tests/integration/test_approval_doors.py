@@ -206,7 +206,7 @@ async def test_what_is_over_or_never_was_can_not_be_approved(stage: Stage, api: 
     assert (await api.approve("lead", run_id))[0] == 200
     await stage.until_ended(2)
     for ended in (run_id, planned):
-        await asyncio.wait_for(stage.client.get_workflow_handle(f"run:{ended}").result(), 20)
+        await asyncio.wait_for(stage.client.get_workflow_handle(f"run:{ended}").result(), 120)
         status, told = await api.approve("lead", ended)
         assert (status, told["refusal"]) == (409, "not-waiting")
         assert "has ended (succeeded)" in told["error"]

@@ -129,7 +129,7 @@ async def opened(stage: Stage, units: dict[str, Unit], number: int = 1, *, held:
     await stage.send("opened", number=number)
     if not held:
         return (await stage.until_ended(1, number)).runs[-1].run_id
-    await asyncio.wait_for(stage.world.planning.wait(), 20)
+    await asyncio.wait_for(stage.world.planning.wait(), 120)
     active = (await stage.state(number)).active
     assert active is not None
     return active.run_id
@@ -145,7 +145,7 @@ async def while_watched(watching: Awaitable[Answer], then: Callable[[], None]) -
     task = asyncio.ensure_future(watching)
     await asyncio.sleep(1)
     then()
-    return await asyncio.wait_for(task, 30)
+    return await asyncio.wait_for(task, 120)
 
 
 # ---- runs ------------------------------------------------------------------------------------------------------------
@@ -276,7 +276,7 @@ async def test_watch_as_json_is_one_document_a_line_and_the_whole_run_last(stage
 
 async def test_watch_of_a_run_that_has_ended_shows_how_at_once(stage: Stage, docustack: Commands) -> None:
     run_id = await opened(stage, {VPC: Unit(plan_error=ErrorType.CONFIGURATION)})
-    answer = await asyncio.wait_for(docustack("runs", "watch", run_id), 10)
+    answer = await asyncio.wait_for(docustack("runs", "watch", run_id), 120)
     assert answer.code == 1
     assert f"run {run_id}: failed" in answer.out
 
@@ -292,7 +292,7 @@ async def test_watch_goes_on_when_the_worker_comes_back(
     await asyncio.sleep(7)
     world.hold_plans = None
     async with workers(client, world):
-        answer = await asyncio.wait_for(watching, 60)
+        answer = await asyncio.wait_for(watching, 120)
         await end_everything(client)
     assert answer.code == 0
     kinds = [json.loads(line) for line in answer.out.splitlines()]
@@ -312,7 +312,7 @@ async def test_watch_on_a_terminal_draws_waves_and_leaves_the_outcome_there(stag
     await seen.until(f"{VPC}")
     await seen.until("0 of 1 units done")
     let_go(stage)
-    assert await asyncio.wait_for(process.wait(), 30) == 0
+    assert await asyncio.wait_for(process.wait(), 120) == 0
     await seen.until("✓ planned")
     await seen.until("succeeded")
 
@@ -324,9 +324,9 @@ async def test_interrupted_watch_exits_with_130_and_leaves_the_run_alone(stage: 
         cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert process.stdout is not None
-    await asyncio.wait_for(process.stdout.readline(), 20)
+    await asyncio.wait_for(process.stdout.readline(), 120)
     process.send_signal(signal.SIGINT)
-    _, err = await asyncio.wait_for(process.communicate(), 20)
+    _, err = await asyncio.wait_for(process.communicate(), 120)
     assert process.returncode == 130
     assert b"Traceback" not in err
     let_go(stage)
@@ -416,7 +416,7 @@ async def test_pull_request_shows_what_runs_what_waits_and_what_was_applied(stag
     stage.world.hold_plans = asyncio.Event()
     stage.world.planning.clear()
     await stage.comment(f"terrateam plan {CLUSTER}", sender="developer", number=21)
-    await asyncio.wait_for(stage.world.planning.wait(), 20)
+    await asyncio.wait_for(stage.world.planning.wait(), 120)
     await stage.comment("terrateam apply", number=21)
     answer = await docustack.until(lambda a: bool(a.json["queue"]), "pr", "show", "21", "--json")
     found = answer.json

@@ -184,9 +184,9 @@ def test_killed_part_starts_again_at_its_address_on_its_data(name: str, doors: D
     tree.push()
     number = doors.person("developer").open_pull_request(f"feature/{name}").number
     before, workflow = doors.status, f"pr:acme/live#{number}"
-    wait_for(lambda: workflow in [one.id for one in doors.histories.workflows()], "its workflow", 60)
+    wait_for(lambda: workflow in [one.id for one in doors.histories.workflows()], "its workflow", 120)
     os.kill(before.processes[name], signal.SIGKILL)
-    wait_for(lambda: doors.world.missing() == [name], "the end of the killed part", 10)
+    wait_for(lambda: doors.world.missing() == [name], "the end of the killed part", 120)
 
     doors.world.restart(name)
 
@@ -344,7 +344,7 @@ def test_down_ends_what_outlives_its_worker(live: Path, tmp_path: Path) -> None:
     stranger = subprocess.Popen(["sleep", "600"], env=os.environ | {name: f"{value}-2"}, start_new_session=True)
     try:
         assert world.down()
-        assert outliving.wait(timeout=10) == -signal.SIGTERM
+        assert outliving.wait(timeout=120) == -signal.SIGTERM
         assert stranger.poll() is None
     finally:
         stranger.kill()

@@ -100,7 +100,7 @@ class Started:
                 os.kill(pid, signal.SIGKILL)
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 120) -> None:
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, "it did not happen in time"
@@ -125,15 +125,15 @@ def test_output_and_exit_code_are_left_in_the_folder(started: Started) -> None:
 def test_two_runners_of_one_folder_run_the_command_once(started: Started) -> None:
     started.command("/bin/sh", "-c", "echo once >> ran; sleep 0.5")
     processes = [started.start() for _ in range(5)]
-    assert [process.wait(timeout=30) for process in processes] == [0] * 5
+    assert [process.wait(timeout=120) for process in processes] == [0] * 5
     assert (started.path / "ran").read_text() == "once\n"
     started.exit()
 
 
 def test_a_runner_that_comes_after_the_end_runs_nothing(started: Started) -> None:
     started.command("/bin/sh", "-c", "echo once >> ran")
-    started.start().wait(timeout=30)
-    started.start().wait(timeout=30)
+    started.start().wait(timeout=120)
+    started.start().wait(timeout=120)
     assert (started.path / "ran").read_text() == "once\n"
 
 

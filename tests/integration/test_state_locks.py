@@ -107,7 +107,7 @@ remote_state {{
         return await self.worker.run(self.worker.terragrunt.free_state_lock, request)
 
 
-async def until(condition: Callable[[], object], seconds: float = 60) -> None:
+async def until(condition: Callable[[], object], seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"

@@ -87,7 +87,7 @@ def temporal_address() -> Iterator[str]:
         yield address
     finally:
         process.terminate()
-        process.wait(timeout=15)
+        process.wait(timeout=120)
 
 
 async def _answers(address: str) -> None:
@@ -476,7 +476,7 @@ def process(address: str, folder: Path) -> Iterator[tuple[subprocess.Popen[str],
         yield running, f"http://127.0.0.1:{port}"
     finally:
         running.kill()
-        running.wait(timeout=15)
+        running.wait(timeout=120)
 
 
 def _wait_for(url: str, running: "subprocess.Popen[str]") -> None:
@@ -514,7 +514,7 @@ async def test_a_server_takes_events_and_ends_well_when_it_is_told_to(
         sent = await asyncio.to_thread(send_for_ever, url)
         assert sent < 3 * BODY_LIMIT
         running.send_signal(signal.SIGTERM)
-        _, errors = running.communicate(timeout=20)
+        _, errors = running.communicate(timeout=120)
     assert running.returncode == 0
     lines = [json.loads(line) for line in errors.splitlines()]
     (accepted,) = [line for line in lines if line.get("decision") == "accepted"]

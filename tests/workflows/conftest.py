@@ -91,7 +91,7 @@ class Stage:
 
     async def state(self, number: int = 1) -> PullRequestState:
         """Asked again while Temporal has no answer: on a busy machine a workflow task may run out of its time once."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while True:
                 try:
                     state: PullRequestState = await self.handle(number).query("show", result_type=PullRequestState)
@@ -102,7 +102,7 @@ class Stage:
                 else:
                     return state
 
-    async def until(self, true: Callable[[], bool], what: str = "", seconds: float = 30) -> None:
+    async def until(self, true: Callable[[], bool], what: str = "", seconds: float = 120) -> None:
         """Wait for something to become so, and say what was waited for when it doesn't."""
         try:
             async with asyncio.timeout(seconds):
@@ -112,14 +112,14 @@ class Stage:
             said = "\n---\n".join(comment.body for comment in self.world.comments)
             raise AssertionError(f"waited in vain for {what or true}; comments:\n{said}") from None
 
-    async def until_ended(self, runs: int, number: int = 1, seconds: float = 30) -> PullRequestState:
+    async def until_ended(self, runs: int, number: int = 1, seconds: float = 120) -> PullRequestState:
         """Wait until so many runs have ended and none is left."""
         async with asyncio.timeout(seconds):
             while len((await self.state(number)).runs) < runs:
                 await asyncio.sleep(0.05)
         return await self.until_idle(number, seconds)
 
-    async def until_idle(self, number: int = 1, seconds: float = 30) -> PullRequestState:
+    async def until_idle(self, number: int = 1, seconds: float = 120) -> PullRequestState:
         """Wait until no run is active or waits."""
         async with asyncio.timeout(seconds):
             while True:
@@ -151,7 +151,7 @@ async def workers(client: Client, world: World, runner: SandboxedWorkflowRunner 
                     workflows=WORKFLOWS if queue == CONTROL_QUEUE else [],
                     activities=world.activities(client),
                     workflow_runner=runner or workflow_runner(),
-                    max_cached_workflows=50,
+                    max_cached_workflows=500,
                 )
             )
         yield

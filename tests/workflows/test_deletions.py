@@ -196,7 +196,7 @@ async def test_a_state_moved_between_plan_and_apply_keeps_what_it_owns_from_bein
     await planned(stage, {RDS: deleted(), SERVICE: Unit()})
     stage.world.hold_applies = asyncio.Event()
     await stage.comment(DESTROY)
-    await asyncio.wait_for(stage.world.applying.wait(), 20)
+    await asyncio.wait_for(stage.world.applying.wait(), 120)
     stage.world.states[SERVICE] = owns("a.b", lineage="one")
     stage.world.hold_applies.set()
     await stage.until_ended(2)
@@ -259,7 +259,7 @@ async def test_a_merge_without_destruction_is_told_as_owned_by_nobody_and_destro
     stage.world.states = {VPC: owns()}
     await planned(stage, {VPC: deleted(), RDS: deleted()})
     await stage.close()
-    await asyncio.wait_for(stage.handle().result(), 30)
+    await asyncio.wait_for(stage.handle().result(), 120)
     (told,) = stage.world.texts("Owned by nobody")
     assert f"`{RDS}`: 1 resource, `aws_db_instance.main`" in told
     assert f"checkout of `{'b' * 12}`" in told
@@ -277,5 +277,5 @@ async def test_what_was_destroyed_or_not_merged_is_nobodys_orphan(stage: Stage, 
     if merged:
         await applied(stage, DESTROY)
     await stage.close(merged=merged)
-    await asyncio.wait_for(stage.handle().result(), 30)
+    await asyncio.wait_for(stage.handle().result(), 120)
     assert stage.world.texts("Owned by nobody") == []

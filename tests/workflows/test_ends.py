@@ -247,7 +247,7 @@ async def test_a_run_cancelled_while_it_prepares_ends_and_leaves_no_check_pendin
     world.units = {VPC: Unit()}
     world.open()
     await stage.send("opened")
-    await asyncio.wait_for(begun.wait(), 20)
+    await asyncio.wait_for(begun.wait(), 120)
     run_id = await cancel(stage)
     await until_cancelled(stage, run_id, 1)
     world.let_go(where)
@@ -262,7 +262,7 @@ async def test_a_cancellation_is_not_lost_while_the_check_is_being_set(stage: St
     world.units = {VPC: Unit()}
     world.open()
     await stage.send("opened")
-    await asyncio.wait_for(begun.wait(), 20)
+    await asyncio.wait_for(begun.wait(), 120)
     run_id = await cancel(stage)
     world.let_go("set_check")
     await until_cancelled(stage, run_id, 1)
@@ -289,7 +289,7 @@ async def test_a_cancellation_while_the_end_is_told_changes_nothing_of_it(stage:
     world.units = {VPC: Unit()}
     world.open()
     await stage.send("opened")
-    await asyncio.wait_for(begun.wait(), 20)
+    await asyncio.wait_for(begun.wait(), 120)
     await stage.until(lambda: any(check.status == "completed" for check in world.checks), "the end of the plan")
     await cancel(stage)
     world.let_go("post_comment")
@@ -308,7 +308,7 @@ async def test_a_cancelled_apply_waits_for_the_unit_that_is_being_interrupted(
     await planned(stage, {VPC: Unit(), RDS: Unit()})
     world.hold_applies, world.slow_to_stop = asyncio.Event(), asyncio.Event()
     await stage.comment("terrateam apply")
-    await asyncio.wait_for(world.applying.wait(), 20)
+    await asyncio.wait_for(world.applying.wait(), 120)
     run_id = await cancel(stage)
     await asyncio.sleep(1)
     state = await stage.state()
@@ -331,7 +331,7 @@ async def test_nothing_is_applied_after_a_cancellation_that_an_activity_did_not_
     await stage.until_ended(1)
     begun = world.hold("dependency_outputs")
     await stage.comment(f"terrateam apply {RDS}")
-    await asyncio.wait_for(begun.wait(), 20)
+    await asyncio.wait_for(begun.wait(), 120)
     run_id = await cancel(stage)
     world.let_go("dependency_outputs")
     await until_cancelled(stage, run_id, 2)
@@ -348,7 +348,7 @@ async def test_a_terminated_run_is_missed_by_the_next_command_which_then_begins(
     await planned(stage, {VPC: Unit()})
     world.hold_applies = asyncio.Event()
     await stage.comment("terrateam apply")
-    await asyncio.wait_for(world.applying.wait(), 20)
+    await asyncio.wait_for(world.applying.wait(), 120)
     state = await stage.state()
     assert state.active is not None
     await stage.client.get_workflow_handle(f"run:{state.active.run_id}").terminate("by an operator")

@@ -20,7 +20,7 @@ async def test_a_push_while_a_plan_runs_cancels_it_and_plans_the_new_commit(stag
     world.units, world.hold_plans = {VPC: Unit()}, asyncio.Event()
     world.open()
     await stage.send("opened")
-    await asyncio.wait_for(world.planning.wait(), 20)
+    await asyncio.wait_for(world.planning.wait(), 120)
     await stage.push(NEW_HEAD)
     await stage.until(lambda: any(check.head_commit == NEW_HEAD for check in world.checks), "a check of the new commit")
     world.hold_plans.set()
@@ -57,7 +57,7 @@ async def test_a_push_that_the_open_event_has_seen_already_starts_no_second_plan
     world.units, world.hold_plans = {VPC: Unit()}, asyncio.Event()
     world.open()
     await stage.send("opened")
-    await asyncio.wait_for(world.planning.wait(), 20)
+    await asyncio.wait_for(world.planning.wait(), 120)
     await stage.send("synchronize")
     await stage.comment("terrateam help")
     await stage.until(lambda: bool(world.texts("terrateam unlock")))
@@ -70,7 +70,7 @@ async def test_a_push_during_an_apply_lets_it_end_and_is_planned_after(stage: St
     await planned(stage, {VPC: Unit()})
     stage.world.hold_applies = asyncio.Event()
     await stage.comment("terrateam apply")
-    await asyncio.wait_for(stage.world.applying.wait(), 20)
+    await asyncio.wait_for(stage.world.applying.wait(), 120)
     await stage.push(NEW_HEAD)
     await stage.comment("terrateam help")
     await stage.until(lambda: bool(stage.world.texts("terrateam unlock")))
@@ -84,7 +84,7 @@ async def test_a_command_during_an_apply_waits_its_turn_and_says_so(stage: Stage
     await planned(stage, {VPC: Unit(), RDS: Unit()})
     stage.world.hold_applies = asyncio.Event()
     await stage.comment(f"terrateam apply {VPC}")
-    await asyncio.wait_for(stage.world.applying.wait(), 20)
+    await asyncio.wait_for(stage.world.applying.wait(), 120)
     await stage.comment(f"terrateam apply {RDS}")
     await stage.until(lambda: bool(stage.world.texts("is next")))
     stage.world.hold_applies.set()
@@ -97,7 +97,7 @@ async def test_plan_supersedes_a_plan_that_runs(stage: Stage) -> None:
     world.units, world.hold_plans = {VPC: Unit()}, asyncio.Event()
     world.open()
     await stage.send("opened")
-    await asyncio.wait_for(world.planning.wait(), 20)
+    await asyncio.wait_for(world.planning.wait(), 120)
     await stage.comment("terrateam plan")
     await stage.until(lambda: (1, "eyes") in world.reactions)
     world.hold_plans.set()
@@ -162,7 +162,7 @@ async def test_a_closed_pull_request_ends_and_holds_nothing(stage: Stage) -> Non
     await planned(stage, {VPC: Unit()})
     await applied(stage)
     await stage.close()
-    await asyncio.wait_for(stage.handle().result(), 20)
+    await asyncio.wait_for(stage.handle().result(), 120)
     table = await stage.client.get_workflow_handle(f"locks:{stage.repository.full_name}").query("table")
     assert table["grants"] == {}
 
@@ -171,12 +171,12 @@ async def test_a_pull_request_closed_during_an_apply_keeps_its_locks_until_the_a
     await planned(stage, {VPC: Unit()})
     stage.world.hold_applies = asyncio.Event()
     await stage.comment("terrateam apply")
-    await asyncio.wait_for(stage.world.applying.wait(), 20)
+    await asyncio.wait_for(stage.world.applying.wait(), 120)
     await stage.close(merged=False)
     locks = stage.client.get_workflow_handle(f"locks:{stage.repository.full_name}")
     assert VPC in (await locks.query("table"))["grants"]
     stage.world.hold_applies.set()
-    await asyncio.wait_for(stage.handle().result(), 20)
+    await asyncio.wait_for(stage.handle().result(), 120)
     assert stage.world.applied == [VPC]
     assert (await locks.query("table"))["grants"] == {}
 
@@ -201,7 +201,7 @@ async def test_every_event_counts_across_continue_as_new(stage: Stage) -> None:
     for _ in range(40):
         await stage.comment("terrateam help")
     await stage.until(lambda: len(stage.world.texts("terrateam unlock")) == 40, "forty replies", seconds=60)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while (await stage.handle().describe()).run_id == first.run_id:
             await asyncio.sleep(0.05)
     state = await stage.state()
@@ -213,7 +213,7 @@ async def test_a_cancelled_apply_says_what_was_done_and_what_was_not(stage: Stag
     await planned(stage, {VPC: Unit(), RDS: Unit(dependencies=(VPC,))})
     stage.world.hold_applies = asyncio.Event()
     await stage.comment("terrateam apply")
-    await asyncio.wait_for(stage.world.applying.wait(), 20)
+    await asyncio.wait_for(stage.world.applying.wait(), 120)
     state = await stage.state()
     assert state.active is not None
     await stage.client.get_workflow_handle(f"run:{state.active.run_id}").cancel()
@@ -240,7 +240,7 @@ async def test_a_lost_worker_while_planning_is_made_good_by_a_retry(stage: Stage
     stage.world.units = {VPC: unit}
     stage.world.open()
     await stage.send("opened")
-    await asyncio.wait_for(stage.world.planning.wait(), 20)
+    await asyncio.wait_for(stage.world.planning.wait(), 120)
     unit.plan_error = None
     state = await stage.until_ended(1)
     assert VPC in state.plans
@@ -272,7 +272,7 @@ async def test_an_apply_that_github_delivers_again_after_a_reopening_and_a_push_
     await planned(stage, {VPC: Unit()})
     await applied(stage)
     await stage.close(merged=False)
-    await asyncio.wait_for(stage.handle().result(), 20)
+    await asyncio.wait_for(stage.handle().result(), 120)
     world.change(state="open", head_commit=NEW_HEAD, updated_at="2026-01-02T00:00:00Z")
     await stage.send("reopened")
     await stage.until_ended(1)

@@ -123,7 +123,7 @@ async def test_unlock_gives_the_units_back(stage: Stage) -> None:
 
 async def _until_free(stage: Stage) -> None:
     handle = stage.client.get_workflow_handle(f"locks:{stage.repository.full_name}")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while (await handle.query("table"))["grants"]:
             await asyncio.sleep(0.05)
 

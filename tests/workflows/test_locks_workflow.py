@@ -111,7 +111,7 @@ class Office:
     async def heard(self, requester: str, count: int = 1) -> list[LockAnswer]:
         """All answers so far, once there are so many."""
         handle = self.client.get_workflow_handle(requester)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while True:
                 answers: list[LockAnswer] = await handle.query("answers", result_type=list[LockAnswer])
                 if len(answers) >= count:
@@ -119,7 +119,7 @@ class Office:
                 await asyncio.sleep(0.05)
 
     async def until_held(self, *units: str) -> LockTable:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while set((table := await self.table()).grants) != set(units):
                 await asyncio.sleep(0.05)
         return table
@@ -287,5 +287,5 @@ async def test_forty_pull_requests_apply_overlapping_units_at_once_and_no_two_ho
     for number in range(1, count + 1):
         await stage.close(number)
     for number in range(1, count + 1):
-        await asyncio.wait_for(stage.handle(number).result(), 60)
+        await asyncio.wait_for(stage.handle(number).result(), 120)
     assert (await locks.query("table", result_type=LockTable)).grants == {}

@@ -16,7 +16,7 @@ async def found(stage: Stage, expected: list[int], *units: str) -> None:
     """Visibility is a moment behind."""
     workflows = OpenPullRequestWorkflows(stage.client)
     ids = [f"pr:{stage.repository.full_name}#{number}" for number in expected]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while await workflows.find(stage.repository, units or None) != ids:
             await asyncio.sleep(0.1)
 

@@ -59,7 +59,7 @@ async def test_an_approval_that_does_not_come_within_seven_days_ends_the_apply(d
     assert check is not None
     assert check.status == "completed"
     assert days.world.applied == []
-    await asyncio.wait_for(days.client.get_workflow_handle(f"run:{state.runs[-1].run_id}").result(), 20)
+    await asyncio.wait_for(days.client.get_workflow_handle(f"run:{state.runs[-1].run_id}").result(), 120)
     await days.comment("terrateam apply", sender="lead")
     assert (await days.until_ended(3)).plans.keys() == {PROD}, "its plan waits for the next try"
 
@@ -110,7 +110,7 @@ async def test_slack_that_was_down_gets_each_message_once_and_in_order(hours: St
     assert VPC in state.plans, "the plan waited for nobody"
     assert world.slack == []
     world.slack_is_down = False
-    await asyncio.wait_for(hours.client.get_workflow_handle(f"run:{state.runs[0].run_id}").result(), 20)
+    await asyncio.wait_for(hours.client.get_workflow_handle(f"run:{state.runs[0].run_id}").result(), 120)
     assert [message.text.split(maxsplit=2)[1] for message in world.slack] == ["started", "completed:"]
     assert len({message.key for message in world.slack}) == 2
     assert [message.thread for message in world.slack] == [None, "1"]
@@ -121,7 +121,7 @@ async def test_slack_that_stays_down_is_given_up_and_the_run_ends(hours: Stage) 
     hours.world.open()
     await hours.send("opened")
     state = await hours.until_ended(1)
-    await asyncio.wait_for(hours.client.get_workflow_handle(f"run:{state.runs[0].run_id}").result(), 20)
+    await asyncio.wait_for(hours.client.get_workflow_handle(f"run:{state.runs[0].run_id}").result(), 120)
     assert hours.world.slack == []
 
 

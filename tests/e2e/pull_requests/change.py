@@ -10,7 +10,7 @@ from tests.e2e.pull_requests.live_repository import Files
 from tests.e2e.pull_requests.small_world import SmallWorld
 
 BOT = "docustack[bot]"
-SECONDS = 90.0
+SECONDS = 180.0
 _PLAN = re.compile(r"\A## Terrateam Plan\n\n\*\*Directory:\*\* `([^`]+)`")
 _APPLY = re.compile(r"\A## Terrateam Apply\n\n\*\*Directory:\*\* `([^`]+)`")
 ENDS = {"rocket", "confused", "-1", "+1"}

@@ -51,7 +51,7 @@ class SmallWorld:
         """kill -9, and wait until it is gone."""
         pid = self.status.processes[part]
         os.kill(pid, signal.SIGKILL)
-        wait_for(lambda: not _lives(pid), f"the end of {part} ({pid})", 10)
+        wait_for(lambda: not _lives(pid), f"the end of {part} ({pid})", 120)
 
     def _local(self, *arguments: str) -> str:
         command = [str(DOCUSTACK), "local", *arguments, "--data-dir", str(self.data)]

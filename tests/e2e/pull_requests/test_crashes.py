@@ -24,7 +24,7 @@ class SlowUnit:
         return self._told.read_text().split() if self._told.exists() else []
 
     def begun(self) -> None:
-        wait_for(lambda: "begun" in self.lines(), f"the apply of {self.path}", 60)
+        wait_for(lambda: "begun" in self.lines(), f"the apply of {self.path}", 120)
 
     def let_go(self) -> None:
         self._let_go.touch()
@@ -55,7 +55,7 @@ def test_a_worker_killed_during_applies_attends_what_runs_and_reads_what_has_end
     ended.begun()
     world.kill("worker")
     ended.let_go()
-    wait_for(lambda: bool(world.states.output(ended.path)), "the end of an apply that nobody attends", 60)
+    wait_for(lambda: bool(world.states.output(ended.path)), "the end of an apply that nobody attends", 120)
     world.restart("worker")
     assert running.lines() == ["begun"]
     assert all(change.applies() == {} for change in changes.values())

@@ -75,7 +75,7 @@ def test_a_deleted_unit_that_another_still_depends_on_is_left_alone(world: Small
     assert change.ended("terrateam apply --destroy") == "-1"
     change.merge()
     assert f"`{base}`: 1 resource" in change.wait_said("Owned by nobody")
-    wait_for(lambda: any(base in text for text in world.slack.texts() if "Owned by nobody" in text), "Slack", 30)
+    wait_for(lambda: any(base in text for text in world.slack.texts() if "Owned by nobody" in text), "Slack", 120)
     assert resources(world, base) == 1
 
 

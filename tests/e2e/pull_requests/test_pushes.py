@@ -22,7 +22,7 @@ def test_a_push_cancels_the_plan_that_runs_and_the_new_commit_is_planned(world: 
     change = open_change(world, "pushed", unit(quick) | slow_plan(world, slow))
     change.wait(lambda: quick in change.plans(), "the plan of the quick unit")
     begun = world.folder / "dev-pushed-slow.begun"
-    wait_for(begun.exists, "the plan of the slow unit", 60)
+    wait_for(begun.exists, "the plan of the slow unit", 120)
     old = change.head
     change.push(unit(quick, value="two") | unit(slow, value="two"))
     plans = change.planned(quick, slow)
@@ -44,7 +44,7 @@ def test_an_apply_that_runs_is_not_cancelled_by_a_push(world: SmallWorld) -> Non
     change.planned(path)
     old = change.head
     command = change.command("terrateam apply")
-    wait_for(told.exists, "the apply", 60)
+    wait_for(told.exists, "the apply", 120)
     change.push(unit(path, value="two", module=provisioned(wait)))
     later = change.command("terrateam plan")
     change.wait_said("Another run of this pull request is going")
@@ -73,7 +73,7 @@ def test_a_second_pull_request_is_told_who_holds_a_unit_and_goes_on_after_the_me
     assert world.histories.locked_units()[path] == first.number
 
     first.merge()
-    wait_for(lambda: path not in world.histories.locked_units(), "the release of the merged one's lock", 60)
+    wait_for(lambda: path not in world.histories.locked_units(), "the release of the merged one's lock", 120)
     update_from_main(second)
     second.planned(path)
     assert second.ended("terrateam apply") == "rocket"

@@ -49,7 +49,7 @@ remote_state {{
         def look() -> bool:
             return self._begun.exists() and self._begun.read_text().split() == ["begun"] * times
 
-        wait_for(look, f"{times} applies of {self.path}", 60)
+        wait_for(look, f"{times} applies of {self.path}", 120)
 
     def let_go(self) -> None:
         self._go.touch()

@@ -33,7 +33,7 @@ def test_process_has_a_session_and_a_log_of_its_own(tmp_path: Path) -> None:
     process = started(["sh", "-c", "echo out; echo err >&2; exec sleep 600"], tmp_path)
     assert processes.is_alive(process)
     assert os.getsid(process.pid) == process.pid
-    wait_for(lambda: processes.tail(process.log) == "out\nerr", "its output", 10)
+    wait_for(lambda: processes.tail(process.log) == "out\nerr", "its output", 120)
     assert processes.stop(process)
     assert not processes.is_alive(process)
 
@@ -41,14 +41,14 @@ def test_process_has_a_session_and_a_log_of_its_own(tmp_path: Path) -> None:
 def test_log_of_an_earlier_start_is_kept(tmp_path: Path) -> None:
     for word in ("first", "second"):
         started(["echo", word], tmp_path)
-        wait_for(lambda word=word: word in processes.tail(tmp_path / "log"), "its word", 10)  # type: ignore[misc]
+        wait_for(lambda word=word: word in processes.tail(tmp_path / "log"), "its word", 120)  # type: ignore[misc]
     assert processes.tail(tmp_path / "log") == "first\nsecond"
     assert processes.tail(tmp_path / "log", lines=1) == "second"
 
 
 def test_process_that_ignores_its_end_is_killed(tmp_path: Path) -> None:
     process = started([sys.executable, "-c", STUBBORN], tmp_path)
-    wait_for(lambda: processes.tail(process.log) == "ready", "its start", 10)
+    wait_for(lambda: processes.tail(process.log) == "ready", "its start", 120)
     assert not processes.stop(process, seconds=0.3)
     assert not processes.is_alive(process)
 
@@ -76,14 +76,14 @@ def test_zombie_is_not_alive(tmp_path: Path) -> None:
     process = Process(pid=child.pid, started=int(stat[19]), boot=boot, log=tmp_path / "log")
     assert processes.is_alive(process)
     child.kill()
-    wait_for(lambda: not processes.is_alive(process), "the zombie", 10)
+    wait_for(lambda: not processes.is_alive(process), "the zombie", 120)
     child.wait()
 
 
 def test_those_with_the_mark_are_ended_their_leader_first(tmp_path: Path) -> None:
     process = started([sys.executable, "-c", LEADER], tmp_path, MARK="of this world")
     other = started(["sleep", "600"], tmp_path, MARK="of another")
-    wait_for(lambda: "ready" in processes.tail(process.log), "its start", 10)
+    wait_for(lambda: "ready" in processes.tail(process.log), "its start", 120)
     assert processes.end_marked("MARK=of this world", 1) == 1, "the child, which nobody asked, is killed"
     assert processes.tail(process.log) == "ready\nasked"
     assert not processes.is_alive(process)
