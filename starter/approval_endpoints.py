@@ -23,7 +23,7 @@ from starter.exit_codes import CommandFailed
 from starter.found_runs import find_run
 from starter.run_lines import decision_line, shown_status
 from starter.times import now
-from workflows.run_state import RunView
+from workflows.run_models import RunView
 
 _JUDGED_WITHIN = timedelta(seconds=40)
 """A run asks GitHub before it answers."""

@@ -21,7 +21,7 @@ from starter.exit_codes import CommandFailed, ExitCode
 from starter.run_lines import PREFIX, run_detail, run_line, unit_lines
 from starter.times import ago
 from workflows import search_attributes
-from workflows.run_state import RunStart, RunView
+from workflows.run_models import RunStart, RunView
 
 _AT_ONCE = 10
 REMEMBERED = 200  # runs among which a wrong id is looked for

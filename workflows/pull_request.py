@@ -10,8 +10,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 from workflows import policies, search_attributes
 from workflows.calls import call
 from workflows.judging import Judging
-from workflows.run import LookAgain, RunWorkflow, YourTurn
-from workflows.run_state import RunStart
+from workflows.run import RunWorkflow
 from workflows.telling import tell_locks
 
 with workflow.unsafe.imports_passed_through():
@@ -70,6 +69,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from docustack.runs import PullRequestRef, RunInput, RunResult
     from docustack.unknown_signals import take_unknown_signal
+    from workflows.run_models import LookAgain, RunStart, YourTurn
 
 
 @workflow.defn(name="PullRequestWorkflow")

@@ -10,7 +10,7 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 from workflows import policies, search_attributes
 from workflows.calls import call
 from workflows.check_runs import set_check
-from workflows.run_state import Run, SlackMessage
+from workflows.run_state import Run
 
 with workflow.unsafe.imports_passed_through():
     from activities.github import GitHub
@@ -21,6 +21,7 @@ with workflow.unsafe.imports_passed_through():
     from docustack.runs import Operation, UnitOutcome, UnitPhase
     from docustack.slack_messages import thread_head
     from docustack.summary_comments import applies_summary_comment, plans_summary_comment
+    from workflows.run_models import SlackMessage
 
 ONE_COMMENT_EACH = 10
 """Up to this many units get a comment of their own; more become one table."""

@@ -24,7 +24,7 @@ from workflows.preparing import base_tree_id, find_units, read_rules
 from workflows.renewing import choose_outdated, end_quietly
 from workflows.reporting import ONE_COMMENT_EACH, Report
 from workflows.rules import mark_new_rules, rules_guard
-from workflows.run_state import Refused, Run, RunStart, RunState, RunView
+from workflows.run_state import Refused, Run
 from workflows.telling import tell_pull_request
 from workflows.turns import take_turn
 from workflows.unlocking import unlock
@@ -34,7 +34,6 @@ with workflow.unsafe.imports_passed_through():
     from activities.messages import RemoveWorkTree
     from docustack.checks import refused_check, running_check
     from docustack.locks import LockAnswer
-    from docustack.model import Model
     from docustack.repository import UnitStatus
     from docustack.run_comments import refusal_comment
     from docustack.run_remarks import remarks_comment
@@ -47,21 +46,12 @@ with workflow.unsafe.imports_passed_through():
         plan_started,
     )
     from docustack.units import DependencyCycle
+    from workflows.run_models import LookAgain, RunStart, RunState, RunView, YourTurn
 
 Outcome = TypeVar("Outcome")
 
 BATCH = 40
 """Units planned between two chances to continue as new."""
-
-
-class LookAgain(Model):
-    """Something that the gate decides on may have changed; `actor` commanded the apply anew, if somebody did."""
-
-    actor: str | None = None
-
-
-class YourTurn(Model):
-    """The apply that waited has ended: a challenger may begin."""
 
 
 @workflow.defn(name="RunWorkflow")

@@ -7,85 +7,16 @@ from datetime import datetime
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.messages import Installation, LoadedConfiguration
     from docustack.approvals import ShownPlan, says_the_same, shown_plan
     from docustack.checks import Check
     from docustack.configuration import Configuration
-    from docustack.decisions import GivenDecision
     from docustack.deleted_units import DeletedUnit, Fate
     from docustack.destroy_order import order_of
-    from docustack.model import Model, State
     from docustack.modes import PlanOnly, plan_only
-    from docustack.packing import Packed
     from docustack.plans import PlanRecord
     from docustack.repository import Discovery, WorkTree
-    from docustack.rule_changes import NewRules
-    from docustack.runs import RunInput, RunStatus, UnitOutcome, UnitPhase
-
-
-class SlackMessage(Model):
-    """One message that Slack has not taken yet; `key` keeps it from being posted twice."""
-
-    key: str
-    text: str
-
-
-class RunState(State):
-    """What is known, what is done."""
-
-    status: RunStatus = RunStatus.RUNNING
-    message: str = ""
-    installation: Installation = Installation()
-    loaded: LoadedConfiguration | None = None
-    tree: WorkTree | None = None
-    new_rules: NewRules | None = None  # where the pull request changes the rules, by which it is not judged
-    discovery: Packed[Discovery | None] = None
-    selected: list[str] = []  # units of this run, in the order in which they are worked on
-    remarks: list[str] = []  # sentences for the person, beside the units' own comments
-    deleted: Packed[list[DeletedUnit]] = []  # what becomes of the units that the pull request deletes
-    started_at: datetime | None = None
-    phases: dict[str, UnitPhase] = {}
-    outcomes: Packed[dict[str, UnitOutcome]] = {}
-    texts: dict[str, str] = {}  # of a run over many units: each one's share of its one comment
-    comments: list[int] = []
-    comment_units: Packed[dict[int, tuple[str, ...]]] = {}  # the units whose plans each of them shows
-    left_out: list[str] = []  # units that the actor may not plan
-    check_run_id: int | None = None
-    slack_thread: str | None = None
-    slack_queue: list[SlackMessage] = []  # oldest first
-    tokens: dict[str, int] = {}
-    shown: Packed[dict[str, ShownPlan]] = {}  # what there is to approve: the plan of each unit that people can read
-    gate_passed: bool = False
-    decisions: list[GivenDecision] = []  # given to the run itself, by whoever it was; the oldest first
-    decisions_forgotten: int = 0  # those that didn't count and made room
-    nonces: list[str] = []  # of signed decisions: each counts once
-    standing_comments: dict[str, int] = {}  # comments that are rewritten in place
-    has_turn: bool = False  # of a challenger: the apply before it has ended
-    renewed: list[str] = []  # units whose plan was made again since the base branch had moved
-    reasons: dict[str, str] = {}  # why units are planned again, to be said beside their plans
-    quiet: bool = False  # nothing is said of this run as long as it has found nothing to do
-
-
-class RunStart(Model):
-    """The input of a `RunWorkflow`; `carried` is set only by its own continue-as-new."""
-
-    input: RunInput
-    carried: RunState | None = None
-
-
-class RunView(Model):
-    """The answer of the query `show`: what a person wants to see of a run."""
-
-    input: RunInput
-    status: RunStatus
-    message: str
-    units: dict[str, UnitPhase]
-    outcomes: Packed[tuple[UnitOutcome, ...]]
-    started_at: datetime
-    plans: str = ""  # the digest of all plans together that there are to approve
-    shown: Packed[tuple[ShownPlan, ...]] = ()  # each of them
-    decisions: tuple[GivenDecision, ...] = ()
-    waves: tuple[tuple[str, ...], ...] = ()  # the same units, in the order in which they are applied
+    from docustack.runs import RunInput, RunStatus
+    from workflows.run_models import RunState
 
 
 class Refused(Exception):

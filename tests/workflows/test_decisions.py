@@ -17,7 +17,7 @@ from docustack.runs import RunStatus
 from docustack.signed_approvals import Approval, ApprovalAnswer, SignedApproval, Verdict, sign
 from tests.workflows.conftest import Stage
 from tests.workflows.fakes import APPROVAL_KEY, CONFIGURATION, PEOPLE, Unit, read
-from workflows.run_state import RunView
+from workflows.run_models import RunView
 
 PROD, DATABASE = "prod/us-east-1/vpc", "prod/us-east-1/rds"
 HEAD = "a" * 40

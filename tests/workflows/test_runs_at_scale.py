@@ -18,7 +18,7 @@ from docustack.terrateam import TerrateamConfiguration
 from tests.workflows.conftest import Stage
 from tests.workflows.fakes import CONFIGURATION, REPOSITORY, Unit
 from workflows.reporting import COMMENT_ROOM, MESSAGE_LIMIT
-from workflows.run_state import RunStart, RunState, RunView
+from workflows.run_models import RunStart, RunState, RunView
 
 MANY = 120
 LIMIT = 1_500_000
