@@ -44,11 +44,6 @@ def notice_comment(told: Sequence[str]) -> str:
     return _within("⚠️ " + "\n\n".join(prose(message) for message in told))
 
 
-def error_comment(message: str) -> str:
-    """Something broke outside of any unit."""
-    return _within(f"❌ {prose(message, 20_000)}")
-
-
 def configuration_problem_comment(problems: Sequence[str]) -> str:
     """`docustack.yaml` of the base branch is wrong, so no rule can be read, and nothing is started."""
     listed = [f"- {' '.join(problem.split())}" for problem in problems[:_SHOWN]]
@@ -75,15 +70,6 @@ def unknown_directory_comment(unknown: UnknownDirectory, units: Collection[str])
         is_there = "is no unit of this repository."
     head = f"Nothing was started: {inline_code(directory)} {is_there}{meant} It changes:"
     return "\n".join([head, "", *listed])
-
-
-def merge_conflict_comment(base_ref: str) -> str:
-    """The head doesn't merge into its base."""
-    base = inline_code(base_ref)
-    return (
-        f"This branch conflicts with {base}. Merge {base} into it, resolve the conflicts and push; "
-        "it is planned by itself."
-    )
 
 
 def waiting_for_approval_comment(missing: Sequence[str], run_id: str = "") -> str:

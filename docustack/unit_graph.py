@@ -1,6 +1,5 @@
 """The units of a live repository and what each depends on and reads, as Terragrunt tells it."""
 
-import json
 import re
 from collections.abc import Iterable
 
@@ -106,24 +105,6 @@ def parse_graph_dependencies(text: str, root: str) -> UnitGraph:
     return _without_reads(edges)
 
 
-def parse_module_groups(text: str, root: str) -> UnitGraph:
-    """Read the answer of `terragrunt output-module-groups` (0.5x): groups that are applied one after the other.
-
-    It names no dependencies, so every unit counts as depending on all of the group before it: slower, never wrong.
-    """
-    try:
-        groups = TypeAdapter(dict[str, list[str]]).validate_python(json.loads(text))
-    except (ValueError, ValidationError) as error:
-        raise UnreadableGraph(f"`terragrunt output-module-groups` answered something else: {text[:200]!r}") from error
-    edges: dict[str, set[str]] = {}
-    before: list[str] = []
-    for name in sorted(groups, key=_number):
-        here = [_relative(path, root) for path in groups[name]]
-        edges.update({unit: set(before) for unit in here})
-        before = here
-    return _without_reads(edges)
-
-
 def _without_reads(edges: dict[str, set[str]]) -> UnitGraph:
     return UnitGraph(
         units={
@@ -132,11 +113,6 @@ def _without_reads(edges: dict[str, set[str]]) -> UnitGraph:
             if unit not in ("", ".")
         }
     )
-
-
-def _number(group: str) -> int:
-    digits = re.sub(r"\D", "", group)
-    return int(digits) if digits else 0
 
 
 def _relative(path: str, root: str) -> str:

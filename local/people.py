@@ -201,11 +201,6 @@ class Person:
 
         return wait_for(look, f"{what} in #{number}", seconds, every=0.3, found_instead=lambda: _told(latest))
 
-    def wait_for_comment(
-        self, number: int, wanted: Callable[[Comment], bool], what: str, *, seconds: float = SECONDS
-    ) -> Comment:
-        return self.wait_for_comments(number, wanted, what, seconds=seconds)[0]
-
     def wait_for_check(self, commit: str, name: str, *, seconds: float = SECONDS) -> Check:
         """A check of this name, once it is completed."""
 

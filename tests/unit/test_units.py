@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docustack.configuration import Configuration
-from docustack.unit_graph import UnreadableGraph, parse_find, parse_graph_dependencies, parse_module_groups
+from docustack.unit_graph import UnreadableGraph, parse_find, parse_graph_dependencies
 from docustack.units import (
     DependencyCycle,
     UnknownDirectory,
@@ -240,14 +240,6 @@ def test_graph_of_an_older_terragrunt_is_read(prefix: str) -> None:
     assert not any(unit.told_reads for unit in graph.units.values())
 
 
-def test_groups_of_an_older_terragrunt_are_read_as_waves() -> None:
-    text = '{"Group 10": ["/t/d"], "Group 2": ["/t/b", "/t/c"], "Group 1": ["/t/a"]}'
-    graph = parse_module_groups(text, "/t")
-    assert waves(graph.units, graph.dependencies()) == [["a"], ["b", "c"], ["d"]]
-
-
 def test_broken_answers_of_an_older_terragrunt_are_errors() -> None:
     with pytest.raises(UnreadableGraph):
         parse_graph_dependencies("error", "/t")
-    with pytest.raises(UnreadableGraph):
-        parse_module_groups("error", "/t")
