@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -16,12 +17,28 @@ from local.state import HOST, PORTS, WorldError, WorldState
 BOT = "docustack[bot]"
 CONTROL_QUEUE = "docustack"
 
-WAVES = (("temporal", "moto", "github", "slack"), ("worker", "server"))
-"""In the order in which they start; within a wave none needs another."""
+OUTSIDE = ("temporal", "moto", "github", "slack")
+"""What DocuStack needs before it can start."""
 
-PARTS = tuple(name for wave in WAVES for name in wave)
 
-PORTS_OF = {name: tuple(port for port in PORTS if port.partition("-")[0] == name) for name in PARTS} | {"worker": ()}
+def worker_names(count: int) -> tuple[str, ...]:
+    """`worker`, `worker-2`, …: each as if on a host of its own."""
+    return "worker", *(f"worker-{number}" for number in range(2, count + 1))
+
+
+def waves(workers: int) -> tuple[tuple[str, ...], ...]:
+    """The parts of a world in the order in which they start; within a wave none needs another."""
+    return OUTSIDE, (*worker_names(workers), "server")
+
+
+PARTS = tuple(name for wave in waves(1) for name in wave)
+"""Those of a world with one worker."""
+
+
+def ports_of(part: str) -> tuple[str, ...]:
+    """The names of the ports that a part listens on."""
+    return tuple(port for port in PORTS if port.partition("-")[0] == part)
+
 
 _FOREIGN = ("AWS_", "DOCUSTACK_", "GIT_", "GITHUB_", "SLACK_", "TEMPORAL_", "TERRAGRUNT_", "TF_", "TG_")
 """Settings by these prefixes would change what the tools do, or let them reach somebody's real account."""
@@ -47,13 +64,13 @@ def make_part(name: str, places: Places, state: WorldState) -> Part:
     Raises:
         WorldError: a tool is missing, or a part that it needs has never been ready.
     """
-    makers = {
+    makers: dict[str, Callable[[Places, WorldState], Part]] = {
         "temporal": _temporal,
         "moto": _moto,
         "github": _github,
         "slack": _slack,
-        "worker": _worker,
         "server": _server,
+        **{each: partial(_worker, each) for each in worker_names(state.workers)},
     }
     return makers[name](places, state)
 
@@ -120,15 +137,24 @@ def _slack(places: Places, state: WorldState) -> Part:
     return Part("slack", command, _environment(places, state), lambda _: _is_up(state.url("slack")))
 
 
-def _worker(places: Places, state: WorldState) -> Part:
+def _worker(name: str, places: Places, state: WorldState) -> Part:
     temporal, address = _tool("temporal"), f"{HOST}:{state.ports['temporal']}"
     queues = [CONTROL_QUEUE, *(f"{CONTROL_QUEUE}-{name}" for name in state.repository.environments)]
     return Part(
-        "worker",
+        name,
         [sys.executable, "-m", "starter.cli", "worker"],
-        _environment(places, state) | _engine(places, state),
+        _environment(places, state) | _engine(places, state) | _as_host(name, places),
         lambda pid: temporal_server.is_polled_by(temporal, address, pid, queues),
     )
+
+
+def _as_host(worker: str, places: Places) -> dict[str, str]:
+    """Its own name and folder; artifacts are what workers share, as they would in S3."""
+    return {
+        "DOCUSTACK_HOST": worker.replace("worker", "local"),
+        "DOCUSTACK_DATA_DIR": str(places.data_dir / worker),
+        "DOCUSTACK_ARTIFACTS": str(places.worker / "artifacts"),
+    }
 
 
 def _server(places: Places, state: WorldState) -> Part:
@@ -158,7 +184,6 @@ def _engine(places: Places, state: WorldState) -> dict[str, str]:
         "DOCUSTACK_SLACK_API_URL": f"{state.url('slack')}/api/",
         "DOCUSTACK_SLACK_TOKEN": slack,
         "DOCUSTACK_DATA_DIR": str(places.worker),
-        "DOCUSTACK_HOST": "local",
         "DOCUSTACK_ENVIRONMENTS": ",".join(state.repository.environments),
         "DOCUSTACK_TERRAGRUNT": state.terragrunt,
         "DOCUSTACK_TERRAFORM": str(_tool("terraform")),

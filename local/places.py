@@ -57,8 +57,7 @@ class Places:
 
     def clear(self) -> None:
         """Remove what a world has left; what else lies in the folder stays."""
-        for name in _OURS:
-            path = self.data_dir / name
+        for path in (*(self.data_dir / name for name in _OURS), *self.data_dir.glob("worker-*")):
             if path.is_dir():
                 shutil.rmtree(path)
             else:

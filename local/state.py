@@ -36,6 +36,7 @@ class WorldState(BaseModel):
     repository: Facts
     source: str  # what the live repository was made from
     terragrunt: str = ""
+    workers: int = 1
     settings: dict[str, str] = {}  # DOCUSTACK_… variables of the person who made it
     webhook_secret: str = Field(default_factory=lambda: secrets.token_hex(24))
     artifact_key: str = Field(default_factory=_artifact_key)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from local import aws, live_repository, parts, processes
 from local import state as remembered
-from local.parts import PARTS, PORTS_OF, WAVES
+from local.parts import ports_of, waves
 from local.places import EXAMPLE, ROOT, Places, tool
 from local.state import WorldError, WorldState
 from local.status import Status, describe
@@ -39,7 +39,11 @@ class World:
         """Raises WorldError where no world was ever made in this folder."""
         state = self._state()
         living = {name: record.pid for name, record in state.processes.items() if processes.is_alive(record)}
-        return describe(self.places, state, {name: living[name] for name in PARTS if name in living})
+        return describe(self.places, state, {name: living[name] for name in _parts(state) if name in living})
+
+    def part_names(self) -> tuple[str, ...]:
+        """What this world consists of. Raises WorldError where no world was ever made in this folder."""
+        return _parts(self._state())
 
     def is_up(self) -> bool:
         """Whether any of its parts runs."""
@@ -48,7 +52,7 @@ class World:
     def missing(self) -> list[str]:
         """The parts that don't run."""
         living = self.status().processes
-        return [name for name in PARTS if name not in living]
+        return [name for name in self.part_names() if name not in living]
 
     # ---- up ----------------------------------------------------------------------------------------------------------
 
@@ -59,11 +63,13 @@ class World:
         terragrunt: str | None = None,
         fresh: bool = False,
         settings: dict[str, str] | None = None,
+        workers: int | None = None,
     ) -> bool:
         """Start what doesn't run; returns once all of it is ready. False if all was up already.
 
         A world that was stopped goes on with its data, except for AWS: moto keeps nothing. A stopped world of another
-        live repository is replaced, and with `fresh` any. What fails to start leaves nothing running.
+        live repository is replaced, and with `fresh` any. What fails to start leaves nothing running. With more
+        `workers` than one, each counts as a host of its own; without a number a world keeps those that it has.
 
         Raises:
             WorldError: something is missing, or a part did not come up; its last lines are in the message.
@@ -74,7 +80,7 @@ class World:
                 self.places.clear()
             state = self._read()
             if state is not None and self.is_up():
-                self._refuse_another(state, source, terragrunt)
+                self._refuse_another(state, source, terragrunt, workers)
                 if not self.missing():
                     return False
             elif state is not None and self._is_of_another(state, source):
@@ -83,6 +89,7 @@ class World:
                 state = None
             state = state or self._make(source or EXAMPLE, settings or {})
             if not self.is_up():
+                state.workers = workers or state.workers
                 if state.processes:
                     self._say("aws", "starts empty: nothing of it is kept when it stops", 0)
                 state.terragrunt = _terragrunt(terragrunt) if terragrunt or not state.terragrunt else state.terragrunt
@@ -102,10 +109,10 @@ class World:
         Raises:
             WorldError: there is no such part or no world, or the part did not come up.
         """
-        if name not in PARTS:
-            raise WorldError(f"There is no part {name!r}. The parts are: {', '.join(PARTS)}.")
         with remembered.alone(self.places.data_dir):
             state = self._state()
+            if name not in _parts(state):
+                raise WorldError(f"There is no part {name!r}. The parts are: {', '.join(_parts(state))}.")
             if name in state.processes:
                 processes.stop(state.processes[name])
             self._start(state, [name])
@@ -159,10 +166,14 @@ class World:
             self._say("git", f"{facts.problem}: the world takes the example's environments and buckets", 0)
         return state
 
-    def _refuse_another(self, state: WorldState, source: Path | None, terragrunt: str | None) -> None:
+    def _refuse_another(
+        self, state: WorldState, source: Path | None, terragrunt: str | None, workers: int | None
+    ) -> None:
         other = "live repository" if self._is_of_another(state, source) else ""
         if terragrunt is not None and _terragrunt(terragrunt) != state.terragrunt:
             other = other or "Terragrunt"
+        if workers is not None and workers != state.workers:
+            other = other or "number of workers"
         if other:
             raise WorldError(
                 f"A world with another {other} is up in {self.places.data_dir}: stop it first with "
@@ -173,7 +184,7 @@ class World:
         return source is not None and live_repository.identity(source) != state.source
 
     def _start_missing(self, state: WorldState) -> None:
-        for wave in WAVES:
+        for wave in waves(state.workers):
             self._start(state, [name for name in wave if not self._lives(state, name)])
 
     def _start(self, state: WorldState, names: Sequence[str]) -> None:
@@ -195,7 +206,7 @@ class World:
 
     def _await_ports(self, state: WorldState, name: str) -> None:
         """The last threads of a killed process may hold its ports a moment longer than it lives."""
-        for port in (state.ports[each] for each in PORTS_OF[name]):
+        for port in (state.ports[each] for each in ports_of(name)):
             try:
                 wait_for(lambda port=port: remembered.is_free(port), f"port {port}", 10)  # type: ignore[misc]
             except NotThere as error:
@@ -234,7 +245,7 @@ class World:
         except WorldError:
             state = None
         stopped = False
-        for name in reversed(PARTS):
+        for name in reversed(_parts(state) if state else ()):
             record = state.processes.get(name) if state else None
             if name == "moto":  # what is still applied writes its state there
                 processes.end_marked(parts.mark(self.places), ENDS_WITHIN, besides=_living(state))
@@ -249,6 +260,10 @@ class World:
 
     def _lives(self, state: WorldState, name: str) -> bool:
         return name in state.processes and processes.is_alive(state.processes[name])
+
+
+def _parts(state: WorldState) -> tuple[str, ...]:
+    return tuple(name for wave in waves(state.workers) for name in wave)
 
 
 def _living(state: WorldState | None) -> set[int]:

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from local import processes
 from local.demo.scenarios import DEFAULT, SCENARIOS
-from local.parts import PARTS, PASSED_ON
+from local.parts import PASSED_ON
 from local.places import DEFAULT_DATA_DIR
 from local.progress import Progress
 from local.state import WorldError
@@ -38,6 +38,9 @@ LiveRepository = Annotated[
     typer.Option("--live-repository", help="Another than the example: its HEAD becomes main."),
 ]
 Terragrunt = Annotated[str | None, typer.Option("--terragrunt", help="Another than the one of `make setup`.")]
+Workers = Annotated[
+    int | None, typer.Option("--workers", min=1, max=9, help="As many, each as if on a host of its own; 1 at first.")
+]
 
 
 @app.command()
@@ -46,6 +49,7 @@ def up(
     fresh: Fresh = False,
     live_repository: LiveRepository = None,
     terragrunt: Terragrunt = None,
+    workers: Workers = None,
     data_dir: DataDir = DEFAULT_DATA_DIR,
 ) -> None:
     """Start Temporal, AWS, GitHub, Slack, a worker and the webhook server, on free ports; Ctrl-C stops them.
@@ -61,7 +65,7 @@ def up(
     if live_repository is not None:
         refuse_wrong_rules(live_repository)
     with progress.waiting("Starting the world"):
-        made = world.up(source=live_repository, terragrunt=terragrunt, fresh=fresh, settings=settings)
+        made = world.up(source=live_repository, terragrunt=terragrunt, fresh=fresh, settings=settings, workers=workers)
     status = world.status()
     errors().print(f"Up in {time.monotonic() - began:.0f} s." if made else "It is up already.")
     output().print(addresses(status))
@@ -124,18 +128,19 @@ def token(
 
 @app.command()
 def restart(
-    name: Annotated[str, typer.Argument(help=f"One of {', '.join(PARTS)}.")],
+    name: Annotated[str, typer.Argument(help="A part, as `docustack local status` names it.")],
     data_dir: DataDir = DEFAULT_DATA_DIR,
 ) -> None:
     """Start a part again on the same data; one that still runs is stopped first. AWS has no data: it starts empty.
 
     Exit codes: 0 it is ready, 1 it is not, 2 there is no such part.
     """
-    if name not in PARTS:
-        raise CommandFailed(f"There is no part {name!r}.", f"The parts are: {', '.join(PARTS)}.", code=ExitCode.USAGE)
     progress = Progress(errors())
+    world = World(data_dir, progress.tell)
+    if name not in (known := world.part_names()):
+        raise CommandFailed(f"There is no part {name!r}.", f"The parts are: {', '.join(known)}.", code=ExitCode.USAGE)
     with progress.waiting(f"Starting {name}"):
-        World(data_dir, progress.tell).restart(name)
+        world.restart(name)
     if name == "moto":
         errors().print("AWS was empty when it started: what Terraform's states described before is gone with them.")
 
@@ -183,7 +188,7 @@ def addresses(status: Status) -> Table:
 
 def _parts(world: World, status: Status) -> Table:
     table = Table("part", "process", "log", box=None, padding=(0, 2, 0, 0))
-    for name in PARTS:
+    for name in world.part_names():
         pid = status.processes.get(name)
         table.add_row(name, str(pid) if pid else "[red]doesn't run[/red]", str(world.places.log(name)))
     return table

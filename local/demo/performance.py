@@ -11,7 +11,6 @@ from local.demo.scenarios import SCENARIOS
 from local.demo.screen import Screen
 from local.demo.stage import Differs, Stage
 from local.histories import Workflow
-from local.parts import PARTS
 from local.state import WorldError
 from local.world import World
 
@@ -30,7 +29,7 @@ def perform(name: str, data_dir: Path, console: Console, *, keep: bool = False, 
     stage = Stage(World(data_dir, screen.tell), screen)
     console.print(Text.assemble(("DocuStack", "bold"), f": {scenario.summary}. All of it on this machine, for real."))
     try:
-        _bring_up(stage, terragrunt)
+        _bring_up(stage, terragrunt, scenario.workers)
         scenario.play(stage)
     except Differs:
         pass  # on record
@@ -45,15 +44,15 @@ def perform(name: str, data_dir: Path, console: Console, *, keep: bool = False, 
     return stage.complete
 
 
-def _bring_up(stage: Stage, terragrunt: str | None) -> None:
+def _bring_up(stage: Stage, terragrunt: str | None, workers: int) -> None:
     with stage.step("The world starts"):
         try:
-            stage.world.up(fresh=True, terragrunt=terragrunt)
+            stage.world.up(fresh=True, terragrunt=terragrunt, workers=workers)
         except WorldError as error:
             stage.check("the world is up", False, error)
             return
         status = stage.world.status()
-        stage.same("every part runs", sorted(status.processes), sorted(PARTS))
+        stage.same("every part runs", sorted(status.processes), sorted(stage.world.part_names()))
         stage.screen.tell("GitHub", f"{status.github.url}/{status.github.owner}/{status.github.repository}", 0)
         stage.screen.tell("Slack", f"{status.slack.url}  {status.slack.channel}", 0)
         stage.screen.tell("Temporal", status.temporal.ui_url, 0)

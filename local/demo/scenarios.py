@@ -14,6 +14,7 @@ class Scenario:
 
     summary: str
     module: str
+    workers: int = 1
 
     def play(self, stage: "Stage") -> object:
         """Raises Differs where something is not as it should be."""

@@ -8,7 +8,6 @@ import pytest
 
 from local import processes
 from local.doors import Doors
-from local.parts import PARTS
 from local.world import World
 
 StartWorld = Callable[..., Doors]
@@ -48,7 +47,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     report = yield
     if report.failed and isinstance(item, pytest.Function):
         worlds = [value.world for value in item.funcargs.values() if isinstance(value, Doors)]
-        for _name, log in ((name, each.places.log(name)) for each in worlds for name in PARTS):
+        for _name, log in ((name, each.places.log(name)) for each in worlds for name in each.part_names()):
             if text := processes.tail(log, LAST_LINES):
                 report.sections.append((f"end of {os.path.relpath(log)}", text))
     return report

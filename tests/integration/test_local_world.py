@@ -228,6 +228,13 @@ def test_another_live_repository_is_refused_while_the_world_is_up(doors: Doors, 
     assert set(doors.status.processes) == set(PARTS)
 
 
+def test_another_number_of_workers_is_refused_while_the_world_is_up(doors: Doors, data_dir: Path) -> None:
+    done = local("up", "--detach", "--workers", "2", data_dir=data_dir)
+    assert done.code == 1
+    assert "another number of workers" in done.errors
+    assert set(doors.status.processes) == set(PARTS)
+
+
 def forgetful_terragrunt(folder: Path) -> Path:
     """It says its version once, and then never again: what starts with it fails."""
     return executable(
@@ -292,6 +299,8 @@ def test_life_of_a_world_beside_another_one(doors: Doors, live: Path, tmp_path: 
         str(live),
         "--terragrunt",
         str(wrapped),
+        "--workers",
+        "2",
     ]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as terminal:
         assert terminal.stdout is not None
@@ -299,7 +308,7 @@ def test_life_of_a_world_beside_another_one(doors: Doors, live: Path, tmp_path: 
         assert "GitHub" in terminal.stdout.readline()
         second = World(data_dir)
         first_status, status = doors.status, second.status()
-        assert set(status.processes) == set(PARTS)
+        assert set(status.processes) == {*PARTS, "worker-2"}
         assert {status.github.url, status.temporal.address}.isdisjoint(
             {first_status.github.url, first_status.temporal.address}
         )
@@ -324,11 +333,11 @@ def test_life_of_a_world_beside_another_one(doors: Doors, live: Path, tmp_path: 
     assert again.temporal == status.temporal
     assert again.github.tokens == status.github.tokens
 
-    for name in PARTS:
+    for name in second.part_names():
         second.kill(name)
     up(data_dir)
     healed = second.status()
-    assert set(healed.processes) == set(PARTS)
+    assert set(healed.processes) == {*PARTS, "worker-2"}
     assert healed.github == again.github
 
     assert "Down." in local("down", data_dir=data_dir).errors
