@@ -104,7 +104,8 @@ class GitHub:
     @activity.defn
     async def set_check(self, check: SetCheck) -> CheckRun:
         """Create a check run once, or update the one that `check_run_id` names."""
-        return await self._checks.set_check(check, may_exist=activity.info().attempt > 1)
+        may_exist = check.only_existing or activity.info().attempt > 1
+        return await self._checks.set_check(check, may_exist=may_exist)
 
     @activity.defn
     async def read_person(self, question: ReadPerson) -> Person:

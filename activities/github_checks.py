@@ -29,6 +29,8 @@ class Checks:
         found: int | None = check.check_run_id
         if found is None and may_exist:
             found = await self._find(check)
+        if found is None and check.only_existing:
+            return CheckRun(check_run_id=None)
         fields = _fields(check)
         path = f"/repos/{check.repository.full_name}/check-runs"
         where = f"{check.repository.full_name}@{check.head_commit[:7]}"

@@ -271,10 +271,11 @@ class SetCheck(Model):
     summary: str
     details_url: str | None = None
     check_run_id: int | None = None
+    only_existing: bool = False  # update the one that was made before; where there is none, make none
 
 
 class CheckRun(Model):
-    check_run_id: int
+    check_run_id: int | None  # None: there was none to update
 
 
 class ReadPerson(Model):

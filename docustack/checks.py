@@ -47,6 +47,12 @@ def refused_check(message: str, *, cancelled: bool = False, failed: bool = False
     return _completed("action_required", _plain(message) or "Refused", prose(message))
 
 
+def lost_check(operation: Operation, message: str) -> Check:
+    """A run that was ended from outside and can't say how; after an apply somebody has to look."""
+    conclusion = "failure" if operation is Operation.APPLY else "cancelled"
+    return _completed(conclusion, "Ended from outside", prose(message))
+
+
 def plan_check(outcomes: Sequence[UnitOutcome], left: Collection[str] = (), links: Links = NO_LINKS) -> Check:
     """All plans of a run; `left` are changed units that no plan has reached yet: they keep the check from being green.
 

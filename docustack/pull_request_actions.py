@@ -4,6 +4,7 @@ from typing import Literal
 
 from docustack.model import Model
 from docustack.pull_request_state import RunToStart
+from docustack.runs import Operation
 
 
 class Sign(Model):
@@ -35,6 +36,16 @@ class SignalRun(Model):
     kind: Literal["signal-run"] = "signal-run"
     run_id: str
     actor: str | None = None
+
+
+class EndCheck(Model):
+    """Complete the check of a run that can't do so itself any more; where it never had one there is nothing to do."""
+
+    kind: Literal["end-check"] = "end-check"
+    run_id: str
+    operation: Operation
+    head_commit: str
+    message: str
 
 
 class GiveTurn(Model):
@@ -89,4 +100,5 @@ Action = (
     | JudgeRules
     | FoldForgotten
     | GiveTurn
+    | EndCheck
 )

@@ -4,6 +4,7 @@ from docustack.events import EventKind, PullRequestEvent
 from docustack.orphans import tell_orphans
 from docustack.pull_request_actions import (
     Action,
+    EndCheck,
     FoldComments,
     FoldForgotten,
     ReleaseAllLocks,
@@ -181,8 +182,9 @@ def take_run_lost(state: PullRequestState, run_id: str) -> list[Action]:
     result = RunResult(
         run_id=run_id, operation=active.operation, status=RunStatus.CANCELLED, head_commit=active.head_commit
     )
-    told = Reply(key=f"lost-{run_id}", body=lost_reply(active.operation, run_id))
-    return [told, *take_run_end(state, result)]
+    message = lost_reply(active.operation, run_id)
+    ended = EndCheck(run_id=run_id, operation=active.operation, head_commit=active.head_commit, message=message)
+    return [Reply(key=f"lost-{run_id}", body=message), ended, *take_run_end(state, result)]
 
 
 def started(state: PullRequestState, run_id: str, run: RunToStart) -> None:

@@ -22,8 +22,11 @@ async def set_check(
     external_id: str,
     details_url: str | None = None,
     check_run_id: int | None = None,
+    only_existing: bool = False,
 ) -> CheckRun:
     """`docustack/plan` or `docustack/apply` of a commit; `external_id` keeps a retry from making a second one.
+
+    `only_existing`: a run has made it before, or there is nothing to set.
 
     Raises:
         ActivityError: GitHub refuses it for good.
@@ -41,6 +44,7 @@ async def set_check(
             summary=check.summary,
             details_url=details_url,
             check_run_id=check_run_id,
+            only_existing=only_existing,
         ),
         summary=check.title,
         policy=policies.GITHUB,

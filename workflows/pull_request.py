@@ -9,6 +9,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 from workflows import policies, search_attributes
 from workflows.calls import call
+from workflows.check_runs import set_check
 from workflows.judging import Judging
 from workflows.run import RunWorkflow
 from workflows.telling import tell_locks
@@ -29,12 +30,14 @@ with workflow.unsafe.imports_passed_through():
     )
     from activities.slack import Slack
     from docustack.base_moves import BaseMoved
+    from docustack.checks import lost_check
     from docustack.events import PullRequestEvent, pull_request_workflow_id
     from docustack.locks import ReleaseLocks
     from docustack.pull_request_actions import (
         Action,
         Announce,
         CancelRun,
+        EndCheck,
         FoldComments,
         FoldForgotten,
         GiveTurn,
@@ -220,18 +223,25 @@ class PullRequestWorkflow:
                 await self._reach_run(action)
             case ReleaseAllLocks():
                 await self._release_locks()
-            case Sign(comment_id=comment_id, content=content):
-                self._tell(self._react(comment_id, content))
-            case Reply(key=key, body=body):
-                self._tell(self._reply(key, body))
-            case Announce(key=key, channel=channel, text=text):
-                self._tell(self._announce(key, channel, text))
             case JudgeRules():
                 self._tell(self._judging.judge())
+            case _:
+                self._tell(self._outward(action))
+
+    def _outward(self, action: Sign | Reply | Announce | FoldComments | FoldForgotten | EndCheck) -> Awaitable[None]:
+        match action:
+            case Sign(comment_id=comment_id, content=content):
+                return self._react(comment_id, content)
+            case Reply(key=key, body=body):
+                return self._reply(key, body)
+            case Announce(key=key, channel=channel, text=text):
+                return self._announce(key, channel, text)
             case FoldComments(comment_ids=comment_ids, reason=reason):
-                self._tell(self._fold(comment_ids, reason))
+                return self._fold(comment_ids, reason)
             case FoldForgotten(before=before, reason=reason):
-                self._tell(self._fold_forgotten(before, reason))
+                return self._fold_forgotten(before, reason)
+            case EndCheck():
+                return self._end_check(action)
 
     async def _start(self, run: RunToStart) -> None:
         """A run outlives this workflow's continue-as-new: it is abandoned to itself and tells its end by a signal."""
@@ -329,6 +339,18 @@ class PullRequestWorkflow:
                 PostComment(repository=self._repository, pull_request=self._number, key=key, body=body),
                 summary=key,
                 policy=policies.GITHUB,
+            )
+        )
+
+    async def _end_check(self, action: EndCheck) -> None:
+        await self._carefully(
+            set_check(
+                self._repository,
+                action.head_commit,
+                action.operation,
+                lost_check(action.operation, action.message),
+                external_id=action.run_id,
+                only_existing=True,
             )
         )
 

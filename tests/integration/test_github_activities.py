@@ -294,9 +294,25 @@ async def test_another_runs_check_of_the_same_name_is_left_alone(stand_in: GitHu
     assert second.check_run_id != first.check_run_id
 
 
+async def test_a_check_is_ended_for_a_run_that_can_not_and_never_made_for_it(
+    stand_in: GitHubStandIn, github: GitHub
+) -> None:
+    commit = head_of(stand_in, opened(stand_in))
+    made = await on_attempt(1).run(github.set_check, plan_check(commit))
+    end = {"status": "completed", "conclusion": "cancelled", "only_existing": True}
+    ended = await on_attempt(1).run(github.set_check, plan_check(commit, **end))
+    assert ended.check_run_id == made.check_run_id
+    assert (
+        await on_attempt(1).run(github.set_check, plan_check(commit, external_id="run-2", **end))
+    ).check_run_id is None
+    checks = stand_in.client(BOT).rest.checks.list_for_ref(OWNER, REPOSITORY, commit, filter_="all").json()
+    assert [check["conclusion"] for check in checks["check_runs"]] == ["cancelled"]
+
+
 async def test_a_long_title_and_summary_fit_into_githubs_limits(stand_in: GitHubStandIn, github: GitHub) -> None:
     commit = head_of(stand_in, opened(stand_in))
     created = await on_attempt(1).run(github.set_check, plan_check(commit, title="é" * 300, summary="ü" * 70_000))
+    assert created.check_run_id is not None
     output = stand_in.client(BOT).rest.checks.get(OWNER, REPOSITORY, created.check_run_id).parsed_data.output
     assert output.title is not None
     assert output.summary is not None

@@ -9,6 +9,7 @@ from docustack.checks import (
     TITLE_LIMIT,
     Check,
     apply_check,
+    lost_check,
     plan_check,
     refused_check,
     running_check,
@@ -133,6 +134,13 @@ def test_only_a_living_run_is_pending() -> None:
         assert check.conclusion is None
     assert running_check(Operation.PLAN, 3).title == "Planning 3 units"
     assert running_check(Operation.APPLY, 1).title == "Applying 1 unit"
+
+
+def test_a_run_that_was_ended_from_outside_is_no_success_and_an_apply_wants_somebody_to_look() -> None:
+    for operation, conclusion in ((Operation.PLAN, "cancelled"), (Operation.APPLY, "failure")):
+        check = lost_check(operation, "The run `1` was ended from outside.")
+        assert (check.status, check.conclusion, check.title) == ("completed", conclusion, "Ended from outside")
+        assert "`1`" in check.summary
 
 
 def test_a_check_stays_within_githubs_limits() -> None:

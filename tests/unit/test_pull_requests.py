@@ -11,6 +11,7 @@ from docustack.plans import PlanRecord, PlanSummary
 from docustack.pull_request_actions import (
     Action,
     CancelRun,
+    EndCheck,
     FoldComments,
     FoldForgotten,
     GiveTurn,
@@ -881,6 +882,8 @@ def test_a_run_that_was_terminated_is_found_and_the_line_behind_it_goes_on(life:
     assert [entry.lost for entry in life.state.inbox] == [run_id]
     actions = life.act(take_run_lost(life.state, run_id))
     assert run_id in only(actions, Reply).body
+    ended = only(actions, EndCheck)
+    assert (ended.run_id, ended.operation, ended.head_commit) == (run_id, Operation.PLAN, HEAD)
     assert only(actions, StartRun).run.operation is Operation.APPLY
 
 

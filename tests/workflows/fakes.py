@@ -357,6 +357,8 @@ class World:
 
     @activity.defn
     async def set_check(self, check: SetCheck) -> CheckRun:
+        if check.only_existing and all(known.external_id != check.external_id for known in self.checks):
+            return CheckRun(check_run_id=None)
         self.checks.append(check)
         return CheckRun(check_run_id=check.check_run_id or len(self.checks))
 

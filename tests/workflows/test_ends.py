@@ -359,6 +359,24 @@ async def test_a_terminated_run_is_missed_by_the_next_command_which_then_begins(
     assert world.units[VPC].plans == 2, "what may be half applied is planned again"
 
 
+async def test_no_check_of_a_terminated_run_stays_pending(stage: Stage, world: TroubledWorld) -> None:
+    await planned(stage, {VPC: Unit()})
+    world.hold_applies = asyncio.Event()
+    await stage.comment("terrateam apply")
+    await asyncio.wait_for(world.applying.wait(), 120)
+    await stage.until(lambda: any(check.name == "docustack/apply" for check in world.checks), "its check")
+    state = await stage.state()
+    assert state.active is not None
+    await stage.client.get_workflow_handle(f"run:{state.active.run_id}").terminate("by an operator")
+    world.hold_applies.set()
+    await stage.comment("terrateam plan")
+    await stage.until_ended(3)
+    await stage.until(lambda: world.checks[-1].name == "docustack/plan" and world.checks[-1].status == "completed")
+    apply = world.check("docustack/apply")
+    assert apply is not None
+    assert (apply.status, apply.conclusion, apply.title) == ("completed", "failure", "Ended from outside")
+
+
 # ---- a worker that is no more ----------------------------------------------------------------------------------------
 
 
