@@ -15,12 +15,15 @@ _NEW_COMMAND_LINE = (0, 73, 0)
 """From here on flags have no `--terragrunt-` prefix, variables begin with `TG_`, and `render` prints JSON."""
 
 _PASSED = re.compile(
-    r"^(?:PATH|HOME|USER|LOGNAME|LANG|LC_\w+|TZ|TMPDIR|SHELL|AWS_\w+|TF_VAR_\w+|TF_PLUGIN_\w+|TF_CLI_CONFIG_FILE|TF_LOG\w*|"
+    r"^(?:PATH|HOME|USER|LOGNAME|LANG|LC_\w+|TZ|TMPDIR|SHELL|AWS_\w+|TF_VAR_\w+|TF_CLI_CONFIG_FILE|TF_LOG\w*|"
     r"TF_REGISTRY_\w+|TF_TOKEN_\w+|TG_\w+|TERRAGRUNT_\w+|SSL_CERT_\w+|(?:HTTPS?|NO|ALL)_PROXY|SSH_AUTH_SOCK|GIT_SSL_\w+|"
     r"GIT_CONFIG_\w+|SOPS_\w+|XDG_\w+|DOCUSTACK_AWS_PROVIDER_VERSION)$",
     re.IGNORECASE,
 )
-"""Everything else of the worker's environment, its GitHub and Slack tokens above all, stays with the worker."""
+"""Everything else of the worker's environment, its GitHub and Slack tokens above all, stays with the worker.
+
+So does `TF_PLUGIN_CACHE_DIR`: units are planned at once, and Terraform's cache is not safe for several `init` at once.
+"""
 
 _CREDENTIALS_AT_HAND = (
     "AWS_ACCESS_KEY_ID",
