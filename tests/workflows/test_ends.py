@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 from temporalio import activity
@@ -234,6 +235,27 @@ async def test_github_that_refuses_comments_and_checks_for_good_ends_no_run(stag
     state = await stage.state()
     assert state.runs[0].status is RunStatus.SUCCEEDED
     assert VPC in state.plans
+
+
+async def test_a_rate_limit_of_github_in_the_middle_of_an_apply_stops_nothing_and_each_comment_comes_once(
+    stage: Stage, world: TroubledWorld
+) -> None:
+    await planned(stage, {VPC: Unit(), RDS: Unit(dependencies=(VPC,)), CLUSTER: Unit(dependencies=(RDS,))})
+    limit = ApplicationError(
+        "You have exceeded a secondary rate limit", type=ErrorType.THROTTLED, next_retry_delay=timedelta(seconds=0.5)
+    )
+    await stage.comment("terrateam apply")
+    await asyncio.wait_for(world.applying.wait(), 120)
+    world.failures |= {"post_comment": limit, "set_check": limit}
+    await stage.until(lambda: world.applied == [VPC, RDS, CLUSTER], "all waves, though nothing can be told")
+    world.failures.clear()
+    state = await stage.until_ended(2)
+    assert state.runs[-1].status is RunStatus.SUCCEEDED
+    for unit in (VPC, RDS, CLUSTER):
+        assert len(world.texts(f"## Terrateam Apply\n\n**Directory:** `{unit}`")) == 1
+    check = world.check("docustack/apply")
+    assert check is not None
+    assert (check.status, check.conclusion) == ("completed", "success")
 
 
 # ---- a cancellation, wherever it meets the run -----------------------------------------------------------------------

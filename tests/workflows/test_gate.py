@@ -9,7 +9,7 @@ from tests.workflows.test_apply import applied, planned
 
 VPC = "dev/us-east-1/vpc"
 STAGING = "staging/us-east-1/vpc"
-PROD = "prod/us-east-1/vpc"
+PROD, DATABASE = "prod/us-east-1/vpc", "prod/us-east-1/rds"
 
 
 async def test_an_apply_by_who_may_not_is_refused_with_the_team_that_can(stage: Stage) -> None:
@@ -172,6 +172,25 @@ async def test_an_approval_falls_with_a_plan_made_again_that_says_something_else
     await _planned_again_after_an_approval(stage, Unit(later_changes=later))
     await stage.until(lambda: bool(stage.world.texts(f"before the plan of `{PROD}` could be read")))
     assert stage.world.applied == []
+
+
+async def test_an_approval_of_one_directory_is_none_of_another_that_is_planned_later(stage: Stage) -> None:
+    world = stage.world
+    await planned(stage, {PROD: Unit(), DATABASE: Unit()})  # by a developer, who may not plan prod
+    await stage.comment(f"terrateam plan {PROD}", sender="infra-member")
+    await stage.until_ended(2)
+    world.approve("lead")
+    await stage.send("review_submitted", sender="lead", review_state="approved")
+    await stage.comment(f"terrateam plan {DATABASE}", sender="infra-member")
+    await stage.until_ended(3)
+    await stage.comment(f"terrateam apply {PROD}", sender="lead")
+    await stage.until(lambda: world.applied == [PROD], "what was approved")
+    await stage.comment(f"terrateam apply {DATABASE}", sender="lead")
+    await stage.until(lambda: bool(world.texts(f"before the plan of `{DATABASE}` could be read")), "the gate")
+    assert world.applied == [PROD]
+    world.approve("lead")
+    await stage.send("review_submitted", sender="lead", review_state="approved")
+    await stage.until(lambda: world.applied == [PROD, DATABASE], "the other, approved by itself")
 
 
 async def test_a_command_that_is_refused_ends_nobodys_apply_and_one_that_is_allowed_says_that_it_did(
