@@ -64,7 +64,7 @@ class Git:
     @activity.defn
     @heartbeats
     async def check_out(self, question: CheckOut) -> CheckedOut:
-        """Fetch, merge the head into the base branch's tip, and check that out.
+        """Fetch, merge the head into the base branch's tip, and check that out; of a merged one, what it has become.
 
         Raises:
             ApplicationError: MERGE_CONFLICT, NOT_FOUND (branch or commit), CREDENTIALS, UNAVAILABLE (retried).
@@ -75,7 +75,10 @@ class Git:
         async with mirror.exclusive() as lock:
             base_commit = await mirror.fetch_branch(question.base_ref, lock)
             await mirror.fetch_commit(question.head_commit, question.pull_request, lock)
-        head_commit = await mirror.resolve(question.head_commit)
+        head_commit = own_head = await mirror.resolve(question.head_commit)
+        if question.merge_commit:
+            base_commit = await mirror.before_merge(question.merge_commit, own_head, into=base_commit)
+            head_commit = question.merge_commit
         tree = WorkTree(
             repository=question.repository,
             run_id=question.run_id,
@@ -86,7 +89,7 @@ class Git:
             tree_commit=await mirror.merge(base_commit, head_commit, question.base_ref),
         )
         await self.ensure(tree)
-        changed_files = await mirror.changed_files(tree.merge_base, tree.head_commit)
+        changed_files = await mirror.changed_files(await mirror.merge_base(base_commit, own_head), own_head)
         new_rules = await _new_rules(mirror, tree)
         return CheckedOut(
             tree=tree, changed_files=changed_files[:MAX_LISTED_FILES], host=self._host, new_rules=new_rules

@@ -143,6 +143,29 @@ class Mirror:
         )
         return commit.decode().strip()
 
+    async def before_merge(self, merge: str, head: str, *, into: str) -> str:
+        """The commit of the branch right before a pull request came into it: by a merge commit, squashed or rebased.
+
+        Of a rebase each commit of the pull request has a copy, which git knows by what it changes.
+
+        Raises:
+            ApplicationError: NOT_FOUND, where the branch (`into`: its tip) doesn't have the merge any more.
+        """
+        code, _ = await git(self.path, "merge-base", "--is-ancestor", merge, into, expected=(0, 1, 128))
+        if code != 0:
+            raise failure(
+                ErrorType.NOT_FOUND,
+                f"The base branch doesn't contain `{merge[:12]}` any more, by which this was merged: it was pushed "
+                "over. Nothing of it is applied.",
+            )
+        copies = ("rev-list", "--first-parent", "--right-only", "--cherry-mark", "--no-merges", f"{head}...{merge}")
+        _, output = await git(self.path, *copies)
+        copied = {line[1:] for line in output.decode().split() if line.startswith("=")}
+        before = await self.resolve(f"{merge}^1")
+        while before in copied:
+            before = await self.resolve(f"{before}^1")
+        return before
+
     async def changed_files(self, since: str, commit: str) -> tuple[ChangedFile, ...]:
         """What a commit changes since the merge base; renames detected."""
         _, output = await git(

@@ -171,6 +171,7 @@ def _facts(body: PullRequestBody) -> PullRequestFacts:
         state=body.state,
         merged=merged,
         merge_commit=body.merge_commit_sha if merged else None,
+        merged_by=body.merged_by.login if body.merged_by else "",
         draft=body.draft,
         head_commit=body.head.sha,
         head_ref=body.head.ref,

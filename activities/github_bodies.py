@@ -58,6 +58,7 @@ class PullRequestBody(Body):
     mergeable: bool | None = None
     mergeable_state: str = "unknown"
     merge_commit_sha: str | None = None  # of an open one it is that of a trial merge
+    merged_by: UserBody | None = None
     created_at: Text = ""
     updated_at: Text = ""
     closed_at: str | None = None

@@ -50,6 +50,7 @@ class CheckOut(Model):
     base_ref: str
     head_commit: str
     pull_request: int | None = None  # saves a search for the commit of a fork
+    merge_commit: str = ""  # of a merged pull request: this commit is checked out, as it came into the base branch
 
 
 class CheckedOut(Model):

@@ -64,7 +64,8 @@ class Environment(Section):
     mode: Mode | None = None
     """`plan-only`: plan and comment, never apply; unless given as the whole file has it."""
     auto_apply_on_merge: Flag = False
-    """Apply by itself what a merged pull request has planned and not applied (read, not yet carried out)."""
+    """Apply by itself, at the merge commit, what a merged pull request has not applied; never for `prod` and
+    `management`."""
     allow_destroy: Flag = False
     """Let a plain `apply` destroy units that the pull request deletes, without the words `apply --destroy`."""
     trust_temporal_operators: Flag = False

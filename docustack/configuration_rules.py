@@ -11,6 +11,9 @@ from docustack.yaml_source import Path, Value, YamlSource
 PLACEHOLDERS = ("account_id", "environment", "region")
 """What the names of the state bucket and the lock table may hold, in braces."""
 
+NEVER_BY_ITSELF = ("prod", "production", "management")
+"""What the names of environments begin with that a merge alone never changes (guide, "Promotion Workflow")."""
+
 _PREFIX = re.compile(r"@?[\w-]+")
 
 
@@ -23,6 +26,7 @@ def check_rules(source: YamlSource) -> Iterator[Problem]:
     yield from _check_teams(source, environments, _mapping(file.get("teams")))
     yield from _check_rules_owners(source, file)
     yield from _check_approvals(source, environments)
+    yield from _check_auto_apply(source, environments)
     yield from _check_paths(source, environments)
     yield from _check_roles(source, environments)
     yield from _check_patterns(source, _mapping(file.get("state")))
@@ -81,6 +85,16 @@ def _check_approvals(source: YamlSource, environments: dict[str, Value]) -> Iter
                 ("environments", name, "approvals", "from"),
                 f"names no team, so the minimum of {minimum} could never be reached",
                 "name a team, write `anyone`, or set `minimum: 0`",
+            )
+
+
+def _check_auto_apply(source: YamlSource, environments: dict[str, Value]) -> Iterator[Problem]:
+    for name, environment in environments.items():
+        if _mapping(environment).get("auto_apply_on_merge") is True and name.split("-")[0] in NEVER_BY_ITSELF:
+            yield source.problem(
+                ("environments", name, "auto_apply_on_merge"),
+                f"is true, and `{name}` is never applied by a merge alone",
+                "remove it: who may apply there comments `terrateam apply`, before the merge or after it",
             )
 
 

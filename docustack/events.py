@@ -82,6 +82,7 @@ class PullRequestFacts(Model):
     updated_at: str = ""  # the last thing that happened to it, by GitHub's clock
     closed_at: str | None = None
     merge_commit: str | None = None  # by which it was merged: also where it was squashed or rebased
+    merged_by: str = ""  # the login; empty where it isn't merged
 
 
 def pull_request_workflow_id(repository: Repository, number: int) -> str:

@@ -77,10 +77,12 @@ class LockTable(State):
                     wanted_before.setdefault(unit, request.holder)
         return granted
 
-    def release(self, holder: str, units: tuple[str, ...] | None = None) -> list[str]:
-        """Free what a holder holds (of `units`, or all of it); name the units freed."""
+    def release(self, holder: str, units: tuple[str, ...] | None = None, but_not: tuple[str, ...] = ()) -> list[str]:
+        """Free what a holder holds (of `units`, or all of it) beside what it keeps; name the units freed."""
         freed = [
-            unit for unit, grant in self.grants.items() if grant.holder == holder and (units is None or unit in units)
+            unit
+            for unit, grant in self.grants.items()
+            if grant.holder == holder and (units is None or unit in units) and unit not in but_not
         ]
         for unit in freed:
             del self.grants[unit]
@@ -149,6 +151,7 @@ class ReleaseLocks(Model):
 
     holder: str
     units: tuple[str, ...] | None = None
+    but_not: tuple[str, ...] = ()  # merged without having been applied: held until it is
 
 
 class WithdrawRequest(Model):

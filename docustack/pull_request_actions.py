@@ -57,6 +57,7 @@ class GiveTurn(Model):
 
 class ReleaseAllLocks(Model):
     kind: Literal["release-locks"] = "release-locks"
+    but_not: tuple[str, ...] = ()
 
 
 class FoldComments(Model):

@@ -42,6 +42,8 @@ def begin(state: PullRequestState, run_id: str, run: RunToStart) -> None:
         destroy=run.destroy,
         comment_id=run.comment_id,
     )
+    if run.merge_commit and not state.runs:  # a command to a merge of long ago: it is no news
+        state.taken_up_merge = run.merge_commit
     if run.plans_everything:
         state.planned_head, state.plan_again = state.facts.head_commit, False
         state.base_has_moved = False  # it is made from the base as it is now

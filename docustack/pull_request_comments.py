@@ -47,9 +47,9 @@ def take_comment(
         return _answer(event, "confused", command.reply)
     if command.kind is CommandKind.HELP:
         return _answer(event, "eyes", help_reply(state.comment_prefixes[0]))
-    if not state.is_open:
-        return _answer(event, "-1", closed_reply(command))
     operation = Operation(command.kind.value)
+    if not state.is_open and (not state.merge_commit or operation is Operation.PLAN):
+        return _answer(event, "-1", closed_reply(command))
     if not may_command:
         return _answer(event, "-1", no_push_access_reply(event.sender, operation))
     assert state.facts is not None
@@ -62,6 +62,7 @@ def take_comment(
         comment_id=event.comment_id,
         head_commit=state.facts.head_commit,
         destroy=command.destroy,
+        merge_commit=state.merge_commit,  # what a merge has left can still be applied, or given up
     )
     return [Sign(comment_id=event.comment_id, content="eyes"), *take_command(state, run, key)]
 

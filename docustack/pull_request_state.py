@@ -25,6 +25,7 @@ class RunToStart(Model):
     head_commit: str = ""  # the head when it was asked for
     destroy: bool = False
     challenges: str = ""  # the id of a waiting apply that it ends, once it is sure that it may begin
+    merge_commit: str = ""  # after a merge: the commit at which it works
 
     @property
     def plans_everything(self) -> bool:
@@ -129,6 +130,10 @@ class PullRequestState(State):
     deleted_head: str = ""  # the head at which a run has looked at them
     told_orphans: bool = False
     slack_channel: str = ""
+    changed: Packed[list[str]] = []  # what the base branch promises once the pull request is merged
+    changed_head: str = ""  # the head at which a run has found that
+    taken_up_merge: str = ""  # the merge commit, once it was looked at what is left to be applied
+    owed: Packed[list[str]] = []  # merged, and not applied
     applied: dict[str, str] = {}  # unit -> head commit it was applied at
     applied_by: dict[str, AppliedUnit] = {}  # unit -> the last run that applied it
     plan_comments: list[int] = []
@@ -143,6 +148,11 @@ class PullRequestState(State):
     rules_checks: int = 0
     rejected: list[str] = []  # what could not be read, with the reason (at most 20)
     told_signals: list[str] = []  # names of signals that there are none of, and that were answered
+
+    @property
+    def merge_commit(self) -> str:
+        """By which it was merged; empty before, and where it was closed without."""
+        return (self.facts.merge_commit or "") if self.facts and self.facts.merged else ""
 
     @property
     def is_open(self) -> bool:

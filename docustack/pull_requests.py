@@ -1,13 +1,11 @@
 """What to do when something happens to a pull request: one pure function from state and event to actions."""
 
 from docustack.events import EventKind, PullRequestEvent
-from docustack.orphans import tell_orphans
 from docustack.pull_request_actions import (
     Action,
     EndCheck,
     FoldComments,
     FoldForgotten,
-    ReleaseAllLocks,
     Reply,
     SignalRun,
     StartRun,
@@ -15,6 +13,7 @@ from docustack.pull_request_actions import (
 from docustack.pull_request_base import keep_renewed, look_at_base
 from docustack.pull_request_challenges import begin, challenge_from_line, stand_beside, withdraw_challenger
 from docustack.pull_request_comments import take_comment
+from docustack.pull_request_merge import after_close, keep_changed
 from docustack.pull_request_plans import forget_other_heads, keep_result, keep_what_was_touched
 from docustack.pull_request_replies import (
     FORK,
@@ -76,9 +75,10 @@ def take_event(
     kind = event.known_kind
     if kind is EventKind.COMMENT_CREATED:
         actions = take_comment(state, event, bot_login, may_command=may_command, answered=answered)
-        actions += _closed(state) if not state.is_open else []
+        begins = any(isinstance(action, StartRun) for action in actions)
+        actions += _closed(state) if not state.is_open and not begins else []
     elif kind is EventKind.CLOSED or not state.is_open:
-        actions = _closed(state)
+        actions = _closed(state, told=kind is EventKind.CLOSED)
     elif kind in (EventKind.REVIEW_SUBMITTED, EventKind.REVIEW_DISMISSED):
         actions = [*_look_again(state), *look_at_rules(state)]
     elif kind in _STARTS_A_PLAN and (kind is not EventKind.EDITED or event.base_changed):
@@ -108,10 +108,11 @@ def take_run_end(state: PullRequestState, result: RunResult) -> list[Action]:
     ended, state.active = state.active, None
     outdated = keep_result(state, ended, result)
     keep_renewed(state, result)
+    keep_changed(state, result)
     _remember_run(state, ended, result)
-    outdated += withdraw_challenger(state, asked_again=state.is_open)
+    outdated += withdraw_challenger(state, asked_again=state.is_open or bool(state.taken_up_merge))
     if not state.is_open:
-        return [*outdated, *tell_orphans(state), ReleaseAllLocks()]
+        return [*outdated, *_go_on(state)]
     return [*outdated, *take_rules(state, result, whole=ended.plans_everything), *next_run(state)]
 
 
@@ -142,7 +143,9 @@ def _remember_run(state: PullRequestState, ended: ActiveRun, result: RunResult) 
 
 
 def _go_on(state: PullRequestState) -> list[Action]:
-    return next_run(state) if state.active is None else challenge_from_line(state)
+    if state.active is not None:
+        return challenge_from_line(state)
+    return next_run(state) if state.is_open or state.queue else after_close(state, told=False)
 
 
 def take_run_waits(state: PullRequestState, waits: RunWaits) -> list[Action]:
@@ -237,17 +240,19 @@ def _changed(state: PullRequestState, kind: EventKind) -> list[Action]:
     return [SignalRun(run_id=active.run_id)]
 
 
-def _closed(state: PullRequestState) -> list[Action]:
-    """Closed or merged: nothing new begins; locks go once nothing runs. Reopened, it is planned anew."""
-    state.queue, state.plan_again = [], False
+def _closed(state: PullRequestState, *, told: bool = False) -> list[Action]:
+    """Closed or merged: nothing more of it as it was open begins. Reopened, it is planned anew."""
     active = state.active
+    if state.taken_up_merge and active is not None:
+        return [SignalRun(run_id=active.run_id)]
+    state.queue, state.plan_again = [], False
     withdrawn = withdraw_challenger(state, asked_again=False)
     if active is None:
         state.planned_head = ""
-        return [*withdrawn, *tell_orphans(state), ReleaseAllLocks()]
+        return [*withdrawn, *after_close(state, told=told)]
     if active.operation is Operation.PLAN:
         state.planned_head = ""
-        return [*withdrawn, *supersede(state, SUPERSEDED_BY_CLOSE), *tell_orphans(state), ReleaseAllLocks()]
+        return [*withdrawn, *supersede(state, SUPERSEDED_BY_CLOSE), *after_close(state, told=told)]
     return [*withdrawn, SignalRun(run_id=active.run_id)]
 
 

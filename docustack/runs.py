@@ -89,6 +89,12 @@ class RunInput(Model):
     draft: bool = False
     destroy: bool = False  # an apply by the words `apply --destroy`
     only_outdated: bool = False  # plan only what the base branch has outdated, and say nothing if that is nothing
+    merge_commit: str = ""  # the pull request was merged by it: what is left of it is applied at this commit
+
+    @property
+    def applies_itself(self) -> bool:
+        """The merge was the command: nobody has asked for this apply."""
+        return self.automatic and bool(self.merge_commit)
 
     @property
     def to_apply(self) -> set[str]:
@@ -114,3 +120,7 @@ class RunResult(Model):
     rules: RulesGuard | None = None  # where the pull request changes the rules
     deleted: Packed[tuple[DeletedUnit, ...] | None] = None  # what becomes of deleted units; None: nobody has looked
     slack_channel: str = ""  # as docustack.yaml on the base branch has it
+    changed: Packed[tuple[str, ...] | None] = None  # what the base branch promises once this is merged; None: not known
+    owed: Packed[tuple[str, ...] | None] = (
+        None  # after a merge: what of it is still not applied; None: nobody has looked
+    )

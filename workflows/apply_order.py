@@ -60,13 +60,18 @@ async def _refuse(run: Run, *standings: Standing) -> None:
 
 async def find_out_of_order(run: Run, units: Sequence[str]) -> list[OutOfOrder]:
     """The units whose last apply isn't contained in what this run would apply."""
+    return (await look_at_order(run, units))[1]
+
+
+async def look_at_order(run: Run, units: Sequence[str]) -> tuple[list[UnitOrder], list[OutOfOrder]]:
+    """The last apply of each unit; and those that this run would undo."""
     pull_request = run.start.pull_request.number
     orders = await _compare(run, units, {})
     others = await _ask_github(run, pull_requests_to_ask(orders, pull_request))
     merges = {number: facts.merge_commit for number, facts in others.items() if facts.merge_commit}
     if merges:
         orders = await _compare(run, units, merges)
-    return out_of_order(orders, pull_request, others)
+    return orders, out_of_order(orders, pull_request, others)
 
 
 async def _compare(run: Run, units: Sequence[str], merges: dict[int, str]) -> list[UnitOrder]:

@@ -114,6 +114,17 @@ def _of_other_branches(run: Run, units: list[str]) -> dict[str, str]:
     return {unit: decision.message for unit, decision in decisions.items() if not decision.allowed}
 
 
+def applied_from_here(run: Run) -> list[str]:
+    """What the base branch promises once the pull request is merged: not what is plan-only or of another branch.
+
+    Nor what is destroyed: a merge promises nothing of that.
+    """
+    placed = run.configuration.environment_of  # asked anew: the rules may have moved on since the units were found
+    units = [unit for unit in workable_units(run) if placed(unit) and not run.deletes(unit)]
+    elsewhere = _of_other_branches(run, units)
+    return [unit for unit in units if unit not in elsewhere and not is_plan_only(run.configuration, unit)]
+
+
 def not_planned_yet(run: Run) -> list[str]:
     """Changed units of the pull request that neither this run nor an earlier one has planned."""
     return left_to_plan(workable_units(run), run.start, run.state.outcomes)
@@ -124,6 +135,8 @@ def not_applied_yet(run: Run) -> list[str]:
 
     What is plan-only is not left over: it is never applied. Nor are deleted units: `undestroyed` has them.
     """
+    if run.state.owed is not None:
+        return [unit for unit in run.state.owed if unit not in run.state.outcomes]
     destroyed = {plan.unit for plan in run.start.plans if plan.destroy}
     left = left_to_apply(workable_units(run), run.start, run.state.outcomes)
     left = [unit for unit in left if unit not in destroyed and not run.destroys(unit)]

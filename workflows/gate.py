@@ -164,6 +164,8 @@ def refuse_what_can_not_be_applied(run: Run, facts: GateFacts) -> None:
             status=RunStatus.CANCELLED,
             on_check=True,
         )
+    if run.start.merge_commit and facts.merged:
+        return
     if facts.state != "open":
         raise Refused("The pull request was closed, so nothing is applied from it.", status=RunStatus.CANCELLED)
     if settings.require_mergeable and facts.draft:
@@ -180,6 +182,9 @@ def refuse_what_can_not_be_applied(run: Run, facts: GateFacts) -> None:
 
 
 def refuse_access(run: Run, facts: GateFacts, environments: list[str]) -> None:
+    """Whether the actor may apply there; where the merge is the command, who may merge decides, and the approvals."""
+    if run.start.applies_itself:
+        return
     decisions = [decide_access(run.configuration, name, Operation.APPLY, facts.actor) for name in environments]
     refusals = [decision for decision in decisions if not decision.allowed]
     if not refusals:

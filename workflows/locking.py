@@ -1,6 +1,7 @@
 """Takes the locks of a run's units, all or none; who is refused is told which pull request holds them."""
 
 import asyncio
+from collections.abc import Sequence
 
 from temporalio import workflow
 
@@ -13,7 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.locks import Locks
     from activities.messages import RequestLocks
     from docustack.events import pull_request_workflow_id
-    from docustack.locks import LockAnswer, LockRequest, WithdrawRequest
+    from docustack.locks import Grant, LockAnswer, LockRequest, WithdrawRequest
     from docustack.run_comments import locks_held_comment
 
 
@@ -36,16 +37,7 @@ async def take_locks(run: Run, answers: LockAnswers) -> None:
     Raises:
         Refused: another pull request holds one of the units; nothing was taken.
     """
-    start = run.start
-    request = LockRequest(
-        request_id=_request_id(run),
-        holder=pull_request_workflow_id(start.repository, start.pull_request.number),
-        pull_request=start.pull_request.number,
-        actor=start.actor,
-        units=tuple(run.state.selected),
-        requested_at=workflow.now(),
-        answer_to=workflow.info().workflow_id,
-    )
+    request = _request(run, _request_id(run), run.state.selected)
     try:
         answer = await _ask(run, request, answers)
         run.stop_if_cancelled()
@@ -61,12 +53,46 @@ async def take_locks(run: Run, answers: LockAnswers) -> None:
     )
 
 
+async def hold(run: Run, answers: LockAnswers, units: Sequence[str]) -> tuple[Grant, ...]:
+    """Take for the pull request what nobody else holds, for longer than this run; without waiting for the rest.
+
+    Returns the grants of those who hold the rest.
+    """
+    request_id, wanted, blocked_by = f"{_request_id(run)}:owed", tuple(units), dict[str, Grant]()
+    while wanted:
+        answer = await _ask(run, _request(run, f"{request_id}:{len(wanted)}", wanted), answers)
+        if answer.granted:
+            break
+        await _withdraw(run, f"{request_id}:{len(wanted)}")
+        blocked_by |= {grant.unit: grant for grant in answer.blocked_by}
+        free = tuple(unit for unit in wanted if unit not in blocked_by)
+        wanted = free if len(free) < len(wanted) else ()  # somebody waits for them in line: they are theirs
+    return tuple(blocked_by.values())
+
+
 async def give_back(run: Run) -> None:
     """A run that does not wait for its locks, or can't use them, keeps nobody else from them.
 
     What its pull request held before this run stays held.
     """
-    await tell_locks(run.start.repository, "withdraw", WithdrawRequest(request_id=_request_id(run)))
+    await _withdraw(run, _request_id(run))
+
+
+async def _withdraw(run: Run, request_id: str) -> None:
+    await tell_locks(run.start.repository, "withdraw", WithdrawRequest(request_id=request_id))
+
+
+def _request(run: Run, request_id: str, units: Sequence[str]) -> LockRequest:
+    start = run.start
+    return LockRequest(
+        request_id=request_id,
+        holder=pull_request_workflow_id(start.repository, start.pull_request.number),
+        pull_request=start.pull_request.number,
+        actor=start.actor,
+        units=tuple(units),
+        requested_at=workflow.now(),
+        answer_to=workflow.info().workflow_id,
+    )
 
 
 def _request_id(run: Run) -> str:

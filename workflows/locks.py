@@ -67,7 +67,7 @@ class LocksWorkflow:
         if isinstance(message, LockRequest):
             await self._answer(message, self._table.request(message, workflow.now()))
         elif isinstance(message, ReleaseLocks):
-            self._table.release(message.holder, message.units)
+            self._table.release(message.holder, message.units, message.but_not)
             if message.units is None:
                 self._table.withdraw_holder(message.holder)
         else:

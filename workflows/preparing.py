@@ -41,7 +41,7 @@ async def load_rules(run: Run) -> LoadedConfiguration:
 
 
 async def find_units(run: Run) -> None:
-    """Check out the merge of head into base, and find what the pull request changes."""
+    """Check out the merge of head into base, or what a merge has made of it; and find what the pull request changes."""
     start, state = run.start, run.state
     assert state.loaded is not None
     checked_out = await call(
@@ -52,6 +52,7 @@ async def find_units(run: Run) -> None:
             base_ref=start.pull_request.base_ref,
             head_commit=start.pull_request.head_commit,
             pull_request=start.pull_request.number,
+            merge_commit=start.merge_commit,
         ),
         summary=f"{start.pull_request.head_commit[:7]} into {start.pull_request.base_ref}",
         policy=policies.GIT,

@@ -221,8 +221,8 @@ class PullRequestWorkflow:
                 await self._start(run)
             case CancelRun() | SignalRun() | GiveTurn():
                 await self._reach_run(action)
-            case ReleaseAllLocks():
-                await self._release_locks()
+            case ReleaseAllLocks(but_not=but_not):
+                await self._release_locks(but_not)
             case JudgeRules():
                 self._tell(self._judging.judge())
             case _:
@@ -256,7 +256,8 @@ class PullRequestWorkflow:
             base_ref=facts.base_ref,
             url=facts.url,
         )
-        plans = tuple(plan for plan in state.plans.values() if plan.commit == facts.head_commit)
+        of_now = (facts.head_commit, state.merge_commit)
+        plans = tuple(plan for plan in state.plans.values() if plan.commit in of_now)
         applied = tuple(unit for unit, head in state.applied.items() if head == facts.head_commit)
         try:
             await workflow.start_child_workflow(
@@ -278,6 +279,7 @@ class PullRequestWorkflow:
                         challenges=run.challenges,
                         draft=facts.draft,
                         destroy=run.destroy,
+                        merge_commit=run.merge_commit,
                     )
                 ),
                 id=f"run:{run_id}",
@@ -306,9 +308,9 @@ class PullRequestWorkflow:
             workflow.logger.info("run %s has ended meanwhile: %s", run_id, error)
             miss_run(self._state, run_id)
 
-    async def _release_locks(self) -> None:
+    async def _release_locks(self, but_not: tuple[str, ...]) -> None:
         holder = pull_request_workflow_id(self._repository, self._number)
-        await tell_locks(self._repository, "release", ReleaseLocks(holder=holder))
+        await tell_locks(self._repository, "release", ReleaseLocks(holder=holder, but_not=but_not))
 
     # ---- what GitHub is told: in the background, so that a slow GitHub holds up no event -----------------------------
 
@@ -386,7 +388,8 @@ class PullRequestWorkflow:
     # ---- life --------------------------------------------------------------------------------------------------------
 
     def _is_over(self) -> bool:
-        return not self._state.is_open and self._state.active is None and not self._state.superseded
+        state = self._state
+        return not state.is_open and state.active is None and not state.superseded and not state.owed
 
     def _continues(self) -> bool:
         return workflow.info().is_continue_as_new_suggested()
@@ -398,7 +401,7 @@ class PullRequestWorkflow:
         doing = f"{active.operation.value} `run:{active.run_id}`" if active else "nothing runs"
         title = state.facts.title if state.facts else ""
         status = (
-            "closed"
+            ("owed" if state.owed else "closed")
             if not state.is_open
             else ("waiting" if active and active.waiting else "running" if active else "idle")
         )
@@ -407,7 +410,7 @@ class PullRequestWorkflow:
                 search_attributes.REPOSITORY.value_set(self._repository.full_name),
                 search_attributes.PULL_REQUEST.value_set(self._number),
                 search_attributes.STATUS.value_set(status),
-                search_attributes.of_plans({*state.plans, *state.deferred}),
+                search_attributes.of_plans({*state.plans, *state.deferred, *state.owed}),
             ]
         )
         workflow.set_current_details(f"**{title}**\n\n{doing}; {waiting}")

@@ -13,12 +13,18 @@ from workflows import gate, policies
 from workflows.apply_order import refuse_what_is_behind, refuse_what_others_applied_meanwhile
 from workflows.applying import all_waves, apply_wave, remaining_waves
 from workflows.calls import call
-from workflows.choosing import choose_units, choose_what_to_apply
+from workflows.choosing import applied_from_here, choose_units, choose_what_to_apply
 from workflows.concluding import conclude
 from workflows.decisions import Decisions
 from workflows.deletions import look_at_deletions, what_was_seen_of_deletions
 from workflows.failures import message_of
 from workflows.locking import LockAnswers, take_locks
+from workflows.merging import (
+    choose_what_is_owed,
+    leave_out_what_others_applied_meanwhile,
+    still_owed,
+    tell_what_is_owed,
+)
 from workflows.planning import drop_what_may_not_be_planned, plan_units
 from workflows.preparing import base_tree_id, find_units, read_rules
 from workflows.renewing import choose_outdated, end_quietly
@@ -194,14 +200,21 @@ class RunWorkflow:
     async def _apply(self) -> None:
         run, report = self._run, self._report
         if not run.state.gate_passed:
-            choose_what_to_apply(run, report)
-            await refuse_what_is_behind(run)
+            if run.start.merge_commit:
+                if not await choose_what_is_owed(run, report, self._locks):
+                    return
+            else:
+                choose_what_to_apply(run, report)
+                await refuse_what_is_behind(run)
             if run.start.challenges:
                 await gate.refuse_at_once(run, run.environments())
                 await take_turn(run)
             await gate.pass_gate(run, report, run.environments())
             await take_locks(run, self._locks)
-            await refuse_what_others_applied_meanwhile(run)
+            if run.start.merge_commit:
+                await leave_out_what_others_applied_meanwhile(run, report)
+            else:
+                await refuse_what_others_applied_meanwhile(run)
             run.state.gate_passed = True
             report.check(running_check(Operation.APPLY, len(run.state.selected)))
             report.slack(apply_started(run.state.selected))
@@ -288,6 +301,7 @@ class RunWorkflow:
             state.status, state.message = RunStatus.FAILED, message_of(problem or error)
             report.say("failed", refusal_comment(state.message))
             report.check(refused_check(state.message, failed=True))
+        tell_what_is_owed(run, report)
         await report.flush()
         report.status()
         outcomes = tuple(state.outcomes.values())
@@ -307,6 +321,8 @@ class RunWorkflow:
             else (),
             rules=rules_guard(run),
             deleted=what_was_seen_of_deletions(run),
+            changed=tuple(applied_from_here(run)) if state.discovery else None,
+            owed=still_owed(run),
             slack_channel=run.configuration.slack.channel if state.loaded and state.loaded.configuration else "",
         )
         await tell_pull_request(start, "run_ended", result)

@@ -9,6 +9,7 @@ from activities.messages import Installation, LoadedConfiguration
 from docustack.approvals import ShownPlan
 from docustack.decisions import GivenDecision
 from docustack.deleted_units import DeletedUnit
+from docustack.locks import Grant
 from docustack.model import Model, State
 from docustack.packing import Packed
 from docustack.repository import Discovery, WorkTree
@@ -56,6 +57,8 @@ class RunState(State):
     has_turn: bool = False  # of a challenger: the apply before it has ended
     renewed: list[str] = []  # units whose plan was made again since the base branch had moved
     reasons: dict[str, str] = {}  # why units are planned again, to be said beside their plans
+    owed: Packed[list[str] | None] = None  # after a merge: what was not applied before; None: nobody has looked
+    held_by_others: list[Grant] = []  # what of it this pull request can't keep
     quiet: bool = False  # nothing is said of this run as long as it has found nothing to do
 
 

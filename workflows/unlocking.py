@@ -6,6 +6,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from workflows import gate
+from workflows.choosing import applied_from_here
 from workflows.failures import message_of
 from workflows.reporting import Report
 from workflows.run_state import Refused, Run
@@ -31,6 +32,8 @@ async def unlock(run: Run, report: Report) -> None:
     answers = await asyncio.gather(*(_free(run, unit) for unit in units))
     holder = pull_request_workflow_id(run.start.repository, run.start.pull_request.number)
     await tell_locks(run.start.repository, "release", ReleaseLocks(holder=holder, units=tuple(units)))
+    if run.start.merge_commit:  # nobody waits any more for what the merge has left of them
+        run.state.owed = [unit for unit in applied_from_here(run) if unit not in units]
     found = {unit: answer for unit, answer in zip(units, answers, strict=True) if answer.locked or answer.message}
     report.say("unlock", unlock_comment(units, found))
     run.state.message = f"{counted(len(units), 'unit')} unlocked"

@@ -193,6 +193,50 @@ async def test_head_that_is_merged_already_changes_nothing(trees: Git, origin: O
     assert (done.tree.tree_commit, done.changed_files) == (base, ())
 
 
+@pytest.mark.parametrize("how", ["merge", "squash", "rebase"])
+async def test_merged_pull_request_is_checked_out_as_it_came_into_the_branch(
+    trees: Git, origin: Origin, how: str
+) -> None:
+    origin.on("merged").commit({"dev/new.txt": "one"})
+    head = origin.on("merged").commit({"dev/b.txt": None, "dev/c.txt": "c"})
+    before = origin.on("main").commit({"a.txt": "1\n2\n3\n4\nfive\n"})
+    merge = merged(origin, how)
+    origin.on("main").commit({"later.txt": "later"})
+    question = CheckOut(repository=REPOSITORY, run_id="run:1", base_ref="main", head_commit=head, merge_commit=merge)
+    checked_out = await trees.check_out(question)
+    tree = checked_out.tree
+    assert (tree.base_commit, tree.head_commit, tree.tree_commit) == (before, merge, merge)
+    changed = {file.path: file.status for file in checked_out.changed_files}
+    assert changed == {"dev/new.txt": "added", "dev/b.txt": "deleted", "dev/c.txt": "added"}
+    folder = await trees.ensure(tree)
+    assert (folder / "dev/c.txt").exists()
+    assert not (folder / "later.txt").exists()
+    assert (await trees.ensure(tree.of_base()) / "dev/b.txt").exists(), "the base of it still has what it deletes"
+
+
+async def test_merge_that_was_pushed_out_of_the_branch_is_not_checked_out(trees: Git, origin: Origin) -> None:
+    head = origin.on("merged").commit({"dev/new.txt": "one"})
+    merge = merged(origin, "merge")
+    origin.git("reset", "--quiet", "--hard", "HEAD~1")
+    question = CheckOut(repository=REPOSITORY, run_id="run:1", base_ref="main", head_commit=head, merge_commit=merge)
+    with pytest.raises(ApplicationError, match="it was pushed over") as caught:
+        await trees.check_out(question)
+    assert caught.value.type == ErrorType.NOT_FOUND
+
+
+def merged(origin: Origin, how: str) -> str:
+    """As GitHub does it; a rebase makes each commit anew, also where it would not have to."""
+    origin.on("main")
+    if how == "merge":
+        origin.git("merge", "--quiet", "--no-ff", "--no-edit", "merged")
+    elif how == "squash":
+        origin.git("merge", "--quiet", "--squash", "merged")
+        origin.git("commit", "--quiet", "--message", "Squashed")
+    else:
+        origin.git("cherry-pick", "main..merged")
+    return origin.git("rev-parse", "HEAD")
+
+
 async def test_conflict_names_the_files_and_what_to_do(trees: Git, origin: Origin) -> None:
     head = origin.on("feature").commit({"a.txt": "mine\n", "dev/b.txt": "mine"})
     origin.on("main").commit({"a.txt": "theirs\n", "dev/b.txt": "theirs"})

@@ -246,3 +246,17 @@ def test_schema_is_printed_as_json() -> None:
     answer = CliRunner().invoke(app, ["schema"])
     assert answer.exit_code == 0
     assert json.loads(answer.output)["title"] == "docustack.yaml"
+
+
+@pytest.mark.parametrize("name", ["prod", "prod-eu", "production", "management"])
+def test_environment_that_a_merge_alone_never_changes_refuses_to_be_set_so(name: str) -> None:
+    text = GOOD.replace("  prod:\n    path: prod", f"  {name}:\n    path: prod\n    auto_apply_on_merge: true")
+    read = read_configuration_files({"docustack.yaml": text}, where="here")
+    (problem,) = read.problems
+    assert f"`{name}` is never applied by a merge alone" in problem.describe()
+    assert problem.line == 10
+
+
+def test_other_environments_may_be_applied_by_a_merge() -> None:
+    text = GOOD.replace("    path: dev", "    path: dev\n    auto_apply_on_merge: true")
+    assert read_configuration_files({"docustack.yaml": text}, where="here").problems == ()

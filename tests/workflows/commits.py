@@ -21,6 +21,8 @@ class Commits:
     def __init__(self) -> None:
         self.audit: list[AuditedApply] = []
         self.lacked: set[str] = set()  # commits that only their own pull request has
+        self.on_base: set[str] = set()  # of those the ones that the base branch has
+        self.same_inputs = False  # of every commit and what was applied last
         self.tip = FIRST  # of every base branch
         self.inputs: dict[str, str] = {}  # of units that read something else than they did at first
         self.moved_files: dict[str, tuple[str, ...]] = {}
@@ -38,6 +40,16 @@ class Commits:
                 f"The branch doesn't merge into `{question.base_ref}`.",
                 type=ErrorType.MERGE_CONFLICT,
                 non_retryable=True,
+            )
+        if question.merge_commit:
+            return WorkTree(
+                repository=question.repository,
+                run_id=question.run_id,
+                base_ref=question.base_ref,
+                base_commit=FIRST,
+                head_commit=question.merge_commit,
+                merge_base=FIRST,
+                tree_commit=question.merge_commit,
             )
         return WorkTree(
             repository=question.repository,
@@ -83,7 +95,9 @@ class Commits:
         return UnitOrder(
             unit=unit,
             last=last,
+            same_inputs=self.same_inputs,
             has_head=has_head,
+            base_branch_has_it=last.head_commit in self.on_base,
             has_base=True,
             has_merge=merge is not None and merge not in self.lacked,
             lacked=lacked,

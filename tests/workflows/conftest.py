@@ -86,6 +86,11 @@ class Stage:
         self.world.change(number, state="closed", merged=merged)
         await self.send("closed", number=number, merged=merged)
 
+    async def merge(self, commit: str, number: int = 1, *, by: str = "developer") -> None:
+        """As GitHub tells it: with the commit by which it came into the base branch, and by whom."""
+        self.world.change(number, merge_commit=commit, merged_by=by)
+        await self.close(number)
+
     def handle(self, number: int = 1) -> WorkflowHandle[object, object]:
         return self.client.get_workflow_handle(pull_request_workflow_id(self.repository, number))
 

@@ -1,0 +1,65 @@
+"""What follows from a merge: what was not applied before is applied now, or owed until somebody does it."""
+
+from docustack.orphans import tell_orphans
+from docustack.pull_request_actions import Action, ReleaseAllLocks, StartRun
+from docustack.pull_request_state import PullRequestState, RunToStart
+from docustack.runs import DONE, Operation, RunResult
+
+
+def keep_changed(state: PullRequestState, result: RunResult) -> None:
+    """What a run has found that the pull request changes, and after a merge what of it is still owed."""
+    if state.facts is None or result.head_commit != state.facts.head_commit:
+        return
+    if result.changed is not None:
+        state.changed, state.changed_head = list(result.changed), result.head_commit
+    done = {outcome.unit for outcome in result.outcomes if outcome.phase in DONE}
+    if result.owed is not None and result.operation is Operation.UNLOCK:
+        state.owed = [unit for unit in state.owed if unit in result.owed]
+    elif result.owed is not None:
+        state.owed = list(result.owed)
+    state.owed = [unit for unit in state.owed if unit not in done]
+
+
+def after_close(state: PullRequestState, *, told: bool) -> list[Action]:
+    """Once it is closed and nothing of it runs: the locks go, but for what a merge has left unapplied.
+
+    `told`: GitHub has just said so. A workflow that has only now begun to live knows nothing of this pull request, and
+    takes no old merge for a new one.
+    """
+    orphans = tell_orphans(state)
+    if state.merge_commit and state.taken_up_merge != state.merge_commit and (told or state.runs):
+        state.taken_up_merge = state.merge_commit
+        state.owed = left_by_merge(state)
+        if state.owed or not _knows_what_changes(state):
+            return [*orphans, StartRun(run=apply_of_merge(state))]
+    return [*orphans, ReleaseAllLocks(but_not=tuple(state.owed))]
+
+
+def apply_of_merge(state: PullRequestState) -> RunToStart:
+    """The run that looks what is owed, applies what may be applied by the merge alone, and tells of the rest."""
+    assert state.facts is not None
+    return RunToStart(
+        operation=Operation.APPLY,
+        actor=state.facts.merged_by or state.facts.author,
+        automatic=True,
+        head_commit=state.facts.head_commit,
+        merge_commit=state.merge_commit,
+    )
+
+
+def left_by_merge(state: PullRequestState) -> list[str]:
+    """What the last head changes, and no run has applied or found to need nothing."""
+    if not _knows_what_changes(state):
+        return []
+    return [unit for unit in state.changed if not _is_done(state, unit)]
+
+
+def _knows_what_changes(state: PullRequestState) -> bool:
+    return state.facts is not None and state.changed_head == state.facts.head_commit
+
+
+def _is_done(state: PullRequestState, unit: str) -> bool:
+    plan = state.plans.get(unit)
+    if plan is not None:
+        return plan.summary.is_empty and not plan.is_preview
+    return state.applied.get(unit) == state.changed_head and unit not in state.deferred
