@@ -10,14 +10,17 @@ _WIDE = 1_000
 
 
 def output() -> Console:
-    """Where results go; into a pipe or a file each row of a table is one line, as wide as it has to be."""
+    """Where results go; into a pipe or a file each row of a table is one line, as wide as it has to be.
+
+    What is printed is data, names of units with brackets among it, so no text is read as markup: styles are `Text`.
+    """
     if sys.stdout.isatty():
-        return Console(highlight=False)
-    return Console(highlight=False, soft_wrap=True, width=_WIDE)
+        return Console(highlight=False, markup=False, emoji=False)
+    return Console(highlight=False, markup=False, emoji=False, soft_wrap=True, width=_WIDE)
 
 
 def errors() -> Console:
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def print_json(value: object) -> None:

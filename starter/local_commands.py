@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from local import processes
 from local.demo.scenarios import DEFAULT, SCENARIOS
@@ -182,7 +183,7 @@ def addresses(status: Status) -> Table:
         "logs": f"{status.data_dir}/logs",
     }
     for name, address in rows.items():
-        table.add_row(f"[bold]{name}[/bold]", address)
+        table.add_row(Text(name, "bold"), address)
     return table
 
 
@@ -190,7 +191,7 @@ def _parts(world: World, status: Status) -> Table:
     table = Table("part", "process", "log", box=None, padding=(0, 2, 0, 0))
     for name in world.part_names():
         pid = status.processes.get(name)
-        table.add_row(name, str(pid) if pid else "[red]doesn't run[/red]", str(world.places.log(name)))
+        table.add_row(name, str(pid) if pid else Text("doesn't run", "red"), str(world.places.log(name)))
     return table
 
 
@@ -215,8 +216,9 @@ def _keep_running(world: World, progress: Progress) -> None:
 
 def _tell_of_end(console: Console, world: World, name: str) -> None:
     log = world.places.log(name)
-    console.print(f"[red]{name} has ended.[/red] `docustack local restart {name}` starts it again. {log} ends with:")
-    console.print(processes.tail(log, 5), markup=False, style="dim")
+    advice = f" `docustack local restart {name}` starts it again. {log} ends with:"
+    console.print(Text.assemble((f"{name} has ended.", "red"), advice))
+    console.print(processes.tail(log, 5), style="dim")
 
 
 def _interrupt_on_signals() -> None:

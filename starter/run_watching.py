@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from rich.live import Live
-from rich.markup import escape
 from temporalio.client import WorkflowExecutionDescription
 from temporalio.service import RPCError
 
@@ -112,10 +111,10 @@ class LineDisplay:
 
     def show(self, look: Look) -> None:
         for change in self._changes.since_last(look):
-            output().print(escape(f"[{duration(elapsed(look.detail.run))}] {_words(change)}"))
+            output().print(f"[{duration(elapsed(look.detail.run))}] {_words(change)}")
 
     def end(self, detail: RunDetail) -> None:
-        output().print(escape(f"run {detail.run.run_id}: {detail.run.status} after {duration(detail.run.seconds)}"))
+        output().print(f"run {detail.run.run_id}: {detail.run.status} after {duration(detail.run.seconds)}")
 
 
 class JsonDisplay:

@@ -27,7 +27,7 @@ from starter.exit_codes import CommandFailed, ExitCode
 from starter.found_pull_requests import planned_units
 from starter.found_runs import RunFilter, nearest_names
 from starter.listed_units import ListedUnit, ListedUnits
-from starter.run_display import live_page
+from starter.run_display import live_page, plain_table
 from starter.run_lines import shown_status, unit_lines
 from starter.run_watching import Changes, Look, elapsed
 from starter.surroundings import repository_named, repository_wanted
@@ -306,6 +306,15 @@ def test_run_that_temporal_ended_is_not_shown_as_running(
     execution: WorkflowExecutionStatus, told: str | None, shown: str
 ) -> None:
     assert shown_status(execution, told) == shown
+
+
+@pytest.mark.parametrize("unit", ["dev/[blue]/vpc", "dev/[/]", "dev/:smile:"])
+def test_names_with_brackets_are_shown_as_they_are(unit: str, capsys: pytest.CaptureFixture[str]) -> None:
+    table = plain_table("UNIT")
+    table.add_row(unit)
+    output().print(table, f"[12 s] {unit} applied")
+    shown = capsys.readouterr().out
+    assert (shown.count(unit), "[12 s]" in shown) == (2, True)
 
 
 def test_quotes_in_a_filter_stay_within_it() -> None:
