@@ -7,7 +7,7 @@ from docustack.events import EventKind, PullRequestEvent
 from docustack.pull_request_actions import Action, Reply, Sign
 from docustack.pull_request_replies import closed_reply, help_reply, no_push_access_reply, written_before_reply
 from docustack.pull_request_state import PullRequestState, RunToStart
-from docustack.pull_request_turns import take_command
+from docustack.pull_request_turns import is_for_one_head, take_command
 from docustack.runs import Operation
 
 ANSWERED_LIMIT = 2_000
@@ -53,8 +53,8 @@ def take_comment(
     if not may_command:
         return _answer(event, "-1", no_push_access_reply(event.sender, operation))
     assert state.facts is not None
-    if operation is Operation.APPLY and _is_before(event.comment_created_at, state.head_since):
-        return _answer(event, "-1", written_before_reply(state.facts.head_commit))
+    if is_for_one_head(state, operation) and _is_before(event.comment_created_at, state.head_since):
+        return _answer(event, "-1", written_before_reply(operation, state.facts.head_commit))
     run = RunToStart(
         operation=operation,
         actor=event.sender,

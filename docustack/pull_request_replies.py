@@ -48,16 +48,26 @@ def ended_reply(command: str, by: str, applier: str, run_id: str) -> str:
     )
 
 
-def moved_reply(asked_at: str, head: str) -> str:
-    """An apply that waited in line while the head moved on is not carried out."""
+def moved_reply(operation: Operation, asked_at: str, head: str) -> str:
+    """An apply, or the plan of a fork, that waited in line while the head moved on is not carried out."""
+    if operation is Operation.PLAN:
+        return (
+            f"Your `plan` was for `{asked_at[:7]}`, and the head of this fork is now `{head[:7]}`. Nothing was "
+            "planned; read the new change and comment `terrateam plan` again."
+        )
     return (
         f"Your `apply` was for `{asked_at[:7]}`, and the head is now `{head[:7]}`, which nobody had seen planned when "
         "you asked. Nothing was applied; look at the new plan and comment `terrateam apply` again."
     )
 
 
-def written_before_reply(head: str) -> str:
-    """An apply from before the present head, which was delivered late: it was not meant for what is there now."""
+def written_before_reply(operation: Operation, head: str) -> str:
+    """A command from before the present head, which was delivered late: it was not meant for what is there now."""
+    if operation is Operation.PLAN:
+        return (
+            f"This `plan` is older than `{head[:7]}`, the present head of this fork, so it can't be meant for its "
+            "code. Nothing was planned; read the change and comment `terrateam plan` again."
+        )
     return (
         f"This `apply` is older than `{head[:7]}`, the present head, so it can't be meant for its plans. Nothing was "
         "applied; look at the plan and comment `terrateam apply` again."

@@ -1,6 +1,6 @@
 """Whose turn it is in a pull request: which run begins, waits in line, is superseded, or is woken at its gate."""
 
-from docustack.pull_request_actions import Action, CancelRun, Reply, SignalRun, StartRun
+from docustack.pull_request_actions import Action, CancelRun, Reply, Sign, SignalRun, StartRun
 from docustack.pull_request_base import look_at_base
 from docustack.pull_request_plans import fold_all
 from docustack.pull_request_replies import (
@@ -19,6 +19,12 @@ def plan_head(state: PullRequestState) -> list[Action]:
         operation=Operation.PLAN, actor=state.facts.author, automatic=True, head_commit=state.facts.head_commit
     )
     return [*fold_all(state, OUTDATED_BY_PUSH), StartRun(run=run)]
+
+
+def is_for_one_head(state: PullRequestState, operation: Operation) -> bool:
+    """An apply is of the plans that were seen; the plan of a fork runs its code, and is a yes to what was read."""
+    assert state.facts is not None
+    return operation is Operation.APPLY or (operation is Operation.PLAN and state.facts.from_fork)
 
 
 def take_command(state: PullRequestState, run: RunToStart, key: str) -> list[Action]:
@@ -52,11 +58,15 @@ def next_run(state: PullRequestState) -> list[Action]:
         return plan_head(state)
     while state.queue:
         run = state.queue.pop(0)
-        if run.operation is Operation.APPLY and run.head_commit != state.facts.head_commit:
-            key = f"moved-{run.comment_id}"
-            return [Reply(key=key, body=moved_reply(run.head_commit, state.facts.head_commit)), *next_run(state)]
+        if is_for_one_head(state, run.operation) and run.head_commit != state.facts.head_commit:
+            return [*_refuse_moved(run, state.facts.head_commit), *next_run(state)]
         return [StartRun(run=run)]
     return look_at_base(state)
+
+
+def _refuse_moved(run: RunToStart, head: str) -> list[Action]:
+    told = Reply(key=f"moved-{run.comment_id}", body=moved_reply(run.operation, run.head_commit, head))
+    return [told] if run.comment_id is None else [Sign(comment_id=run.comment_id, content="-1"), told]
 
 
 def supersede(state: PullRequestState, reason: str) -> list[Action]:

@@ -258,6 +258,27 @@ def test_a_fork_is_told_once_and_never_planned_by_itself(life: Life) -> None:
     assert only(life.comment("terrateam plan"), StartRun).run.actor == "infra-member"
 
 
+def test_a_plan_of_a_fork_is_only_for_the_code_that_was_there_when_it_was_asked_for(life: Life) -> None:
+    life.change(from_fork=True, updated_at="2026-01-01T12:00:00Z")
+    life.event(EventKind.OPENED)
+    before = life.comment("terrateam plan", comment_created_at="2026-01-01T11:59:59Z")
+    assert (only(before, Sign).content, "start-run" in kinds(before)) == ("-1", False)
+    assert "older than" in only(before, Reply).body
+    assert "start-run" in kinds(life.comment("terrateam plan", comment_created_at="2026-01-01T12:00:01Z"))
+
+
+def test_a_plan_of_a_fork_that_waits_in_line_is_not_made_of_what_is_pushed_meanwhile(life: Life) -> None:
+    life.change(from_fork=True)
+    life.event(EventKind.OPENED)
+    life.comment("terrateam plan")
+    life.comment(f"terrateam plan {VPC}")
+    life.push()
+    actions = life.end()
+    assert "start-run" not in kinds(actions)
+    assert only(actions, Sign).content == "-1"
+    assert "read the new change" in only(actions, Reply).body
+
+
 def test_a_push_to_a_fork_leaves_no_command_in_line_for_ever(life: Life) -> None:
     life.change(from_fork=True)
     life.event(EventKind.OPENED)
