@@ -276,8 +276,9 @@ class RunWorkflow:
             self._report.slack(apply_failed(state.message))
         elif self._run.start.operation is Operation.PLAN and state.selected and not cancelled:
             self._report.slack(plan_failed(state.message))
+        harmless = cancelled and not (self._run.start.operation is Operation.APPLY and state.gate_passed)
+        self._report.react("-1" if harmless else "confused")
         if not cancelled:
-            self._report.react("confused")
             self._report.say("failed", refusal_comment(state.message))
         if self._report.has_check or not cancelled:
             self._report.check(refused_check(state.message, cancelled=cancelled, failed=not cancelled))

@@ -106,6 +106,22 @@ async def test_plan_supersedes_a_plan_that_runs(stage: Stage) -> None:
     assert len(state.runs) == 1
 
 
+@pytest.mark.parametrize("newer", ["a plan", "a push"])
+async def test_the_command_of_a_plan_that_is_superseded_gets_a_sign(stage: Stage, newer: str) -> None:
+    world = stage.world
+    await planned(stage, {VPC: Unit()})
+    world.planning.clear()
+    world.hold_plans = asyncio.Event()
+    await stage.comment("terrateam plan")
+    await asyncio.wait_for(world.planning.wait(), 120)
+    await (stage.push(NEW_HEAD) if newer == "a push" else stage.comment("terrateam plan"))
+    await stage.until(lambda: (1, "-1") in world.reactions, "the sign that it was ended by another")
+    world.hold_plans.set()
+    await stage.until_ended(2)
+    assert (1, "+1") not in world.reactions
+    assert ((2, "+1") in world.reactions) == (newer == "a plan")
+
+
 async def test_a_draft_is_planned_only_when_it_is_ready(stage: Stage) -> None:
     stage.world.units = {VPC: Unit()}
     stage.world.open(draft=True)
