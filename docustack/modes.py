@@ -1,4 +1,4 @@
-"""Where DocuStack only plans: the mode of a unit, where it is set, and what is told of it (adoption)."""
+"""Where DocuStack only plans: by the mode of a unit (adoption), or since its environment belongs to another branch."""
 
 from collections.abc import Iterable, Mapping
 
@@ -18,6 +18,25 @@ class PlanOnly(Model):
 
 def is_plan_only(configuration: Configuration, unit: str) -> bool:
     return _mode(configuration, unit)[0] == "plan-only"
+
+
+def is_applied_from(configuration: Configuration, unit: str, base_ref: str) -> bool:
+    """Can a pull request to this branch ever apply it? Else its plan is for information, and nothing waits for it."""
+    name = configuration.environment_of(unit)
+    elsewhere = name is not None and configuration.environments[name].branch != base_ref
+    return not elsewhere and not is_plan_only(configuration, unit)
+
+
+def elsewhere_remarks(configuration: Configuration, units: Iterable[str], base_ref: str) -> list[str]:
+    """What stands beside the plans of units that are applied from another branch, one remark an environment."""
+    names = {configuration.environment_of(unit) for unit in units if not is_plan_only(configuration, unit)}
+    branches = {name: known.branch for name, known in configuration.environments.items() if name in names}
+    return [
+        f"`{name}` is applied only from pull requests to `{branch}` (rule `environments.{name}.branch` in "
+        f"`docustack.yaml`): planned for information, and every apply from here is refused."
+        for name, branch in branches.items()
+        if branch != base_ref
+    ]
 
 
 def plan_only(configuration: Configuration, units: Iterable[str], lines: Mapping[str, int]) -> tuple[PlanOnly, ...]:

@@ -12,7 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from docustack.deletion_texts import deletion_remark
     from docustack.destroy_order import destroy_waves
     from docustack.left_over import left_to_apply, left_to_plan, without_plan
-    from docustack.modes import is_plan_only, plan_only_refusal, plan_only_remark
+    from docustack.modes import plan_only_refusal
     from docustack.repository import UnitStatus
     from docustack.run_comments import (
         no_plan_text,
@@ -46,7 +46,7 @@ def choose_units(run: Run) -> None:
         *(unit for wave in destroy_waves(run.configuration, run.order, destroyed) for unit in wave),
     ]
     if run.start.operation is Operation.PLAN:
-        run.state.remarks += [plan_only_remark(found) for found in run.plan_only(run.state.selected)]
+        run.state.remarks += run.for_information(run.state.selected)
 
 
 def workable_units(run: Run) -> list[str]:
@@ -87,10 +87,10 @@ def choose_what_to_apply(run: Run, report: Report) -> None:
     chosen = [unit for unit in wanted if unit not in never and unit not in elsewhere]
     chosen, standing = choose_destructions(run, chosen)
     if standing and not chosen:
-        check = None if elsewhere else apply_check((), not_destroyed=undestroyed(run))
-        raise Refused("\n\n".join([*reasons, *standing]), on_check=bool(elsewhere), check=check)
+        still = apply_check((), not_destroyed=undestroyed(run))
+        raise Refused("\n\n".join([*reasons, *standing]), check=still)
     if not chosen:
-        only_plans = bool(never) and not elsewhere and not unplanned and state.new_rules is None
+        only_plans = bool(never or elsewhere) and not unplanned and state.new_rules is None
         check = plan_only_check(told) if only_plans else None
         raise Refused(told or nothing_to_apply_comment(state.selected, start), on_check=bool(reasons), check=check)
     if reasons:
@@ -121,8 +121,7 @@ def applied_from_here(run: Run) -> list[str]:
     """
     placed = run.configuration.environment_of  # asked anew: the rules may have moved on since the units were found
     units = [unit for unit in workable_units(run) if placed(unit) and not run.deletes(unit)]
-    elsewhere = _of_other_branches(run, units)
-    return [unit for unit in units if unit not in elsewhere and not is_plan_only(run.configuration, unit)]
+    return [unit for unit in units if run.is_applied_from_here(unit)]
 
 
 def not_planned_yet(run: Run) -> list[str]:
@@ -133,11 +132,11 @@ def not_planned_yet(run: Run) -> list[str]:
 def not_applied_yet(run: Run) -> list[str]:
     """Units of the pull request that neither this run nor an earlier one applied.
 
-    What is plan-only is not left over: it is never applied. Nor are deleted units: `undestroyed` has them.
+    What is never applied from here is not left over. Nor are deleted units: `undestroyed` has them.
     """
     if run.state.owed is not None:
         return [unit for unit in run.state.owed if unit not in run.state.outcomes]
     destroyed = {plan.unit for plan in run.start.plans if plan.destroy}
     left = left_to_apply(workable_units(run), run.start, run.state.outcomes)
     left = [unit for unit in left if unit not in destroyed and not run.destroys(unit)]
-    return [unit for unit in left if not is_plan_only(run.configuration, unit)]
+    return [unit for unit in left if run.is_applied_from_here(unit)]

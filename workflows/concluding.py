@@ -13,7 +13,6 @@ from workflows.run_state import Run
 with workflow.unsafe.imports_passed_through():
     from docustack.checks import Check, apply_check, noted, plan_check, plan_only_check
     from docustack.comment_text import counted
-    from docustack.modes import is_plan_only, plan_only_remark
     from docustack.runs import ENDED_BADLY, Operation, UnitOutcome, UnitPhase
     from docustack.slack_messages import (
         apply_completed,
@@ -57,18 +56,16 @@ def _conclude_plan(run: Run, report: Report, outcomes: tuple[UnitOutcome, ...], 
 
 
 def _conclude_what_is_never_applied(run: Run, report: Report, outcomes: tuple[UnitOutcome, ...]) -> None:
-    """Nothing has changes but what is plan-only or only deleted: maybe no apply will come and set the other check."""
+    """Nothing has changes but what is only planned here, or deleted: maybe no apply comes to set the other check."""
     to_apply = [outcome.unit for outcome in outcomes if outcome.phase is not UnitPhase.NO_CHANGES]
     to_apply += [unit for unit in run.state.left_out if unit in run.start.to_apply]
     if all(run.destroys(unit) for unit in to_apply):
         report.check_of_apply(apply_check((), not_destroyed=to_apply))
-    elif all(is_plan_only(run.configuration, unit) for unit in to_apply):
-        told = "\n\n".join(plan_only_remark(found) for found in run.plan_only(to_apply))
-        report.check_of_apply(plan_only_check(told))
+    elif not any(run.is_applied_from_here(unit) for unit in to_apply):
+        report.check_of_apply(plan_only_check("\n\n".join(run.for_information(to_apply))))
 
 
 def _with_plan_only(run: Run, check: Check, units: Collection[str]) -> Check:
-    found = run.plan_only(sorted(units))
-    kept = sum(len(some.units) for some in found)
-    mark = "plan only" if kept == len(units) else f"{counted(kept, 'unit')} plan only"
-    return noted(check, [plan_only_remark(some) for some in found], mark)
+    kept = [unit for unit in units if not run.is_applied_from_here(unit)]
+    mark = "plan only" if len(kept) == len(units) else f"{counted(len(kept), 'unit')} plan only"
+    return noted(check, run.for_information(kept), mark)

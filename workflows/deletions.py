@@ -17,7 +17,6 @@ with workflow.unsafe.imports_passed_through():
     from docustack.deletion_texts import deletion_remark, destroys_left_out, held_back, what_remains
     from docustack.deletions import decide_fates, may_be_destroyed
     from docustack.destroy_order import settled_units, still_holding
-    from docustack.modes import is_plan_only
     from docustack.repository import Deletion, UnitStatus
     from docustack.runs import Operation, UnitOutcome, UnitPhase
 
@@ -88,7 +87,7 @@ def undestroyed(run: Run) -> list[str]:
     """Units whose destruction is planned and that neither this run nor an earlier one has destroyed."""
     done = {*run.state.outcomes, *run.start.applied}
     planned = [plan.unit for plan in run.start.plans if plan.destroy and not plan.summary.is_empty]
-    return sorted(unit for unit in planned if unit not in done and not is_plan_only(run.configuration, unit))
+    return sorted(unit for unit in planned if unit not in done and run.is_applied_from_here(unit))
 
 
 async def with_what_remains(run: Run, outcome: UnitOutcome) -> UnitOutcome:

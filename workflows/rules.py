@@ -9,7 +9,6 @@ from workflows.run_state import Run
 with workflow.unsafe.imports_passed_through():
     from docustack.access import GateFacts
     from docustack.checks import Check, noted
-    from docustack.modes import is_plan_only
     from docustack.rules_approval import decide_rules
     from docustack.rules_comments import INVALID_MARK, MARK, rules_comment, rules_note
     from docustack.rules_guard import RulesGuard
@@ -57,6 +56,6 @@ def rules_guard(run: Run) -> RulesGuard | None:
         head_commit=start.pull_request.head_commit,
         owners=owners,
         slug=run.configuration.known_teams()[owners],
-        unapplied=tuple(sorted(unit for unit in unapplied if not is_plan_only(run.configuration, unit))),
+        unapplied=tuple(sorted(unit for unit in unapplied if run.is_applied_from_here(unit))),
         decided=start.operation is Operation.APPLY and state.gate_passed and ended,
     )

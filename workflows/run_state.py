@@ -12,7 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from docustack.configuration import Configuration
     from docustack.deleted_units import DeletedUnit, Fate
     from docustack.destroy_order import order_of
-    from docustack.modes import PlanOnly, plan_only
+    from docustack.modes import PlanOnly, elsewhere_remarks, is_applied_from, plan_only, plan_only_remark
     from docustack.plans import PlanRecord
     from docustack.repository import Discovery, WorkTree
     from docustack.runs import RunInput, RunStatus
@@ -85,6 +85,15 @@ class Run:
     def plan_only(self, units: Iterable[str]) -> tuple[PlanOnly, ...]:
         """Those of the units that are never applied, with where that is set."""
         return plan_only(self.configuration, units, self.state.loaded.lines if self.state.loaded else {})
+
+    def is_applied_from_here(self, unit: str) -> bool:
+        return is_applied_from(self.configuration, unit, self.start.pull_request.base_ref)
+
+    def for_information(self, units: Iterable[str]) -> list[str]:
+        """Why plans among these are only for information, one remark a reason."""
+        units = sorted(units)
+        elsewhere = elsewhere_remarks(self.configuration, units, self.start.pull_request.base_ref)
+        return [*(plan_only_remark(found) for found in self.plan_only(units)), *elsewhere]
 
     def renew(self, unit: str, plan: PlanRecord | None, shown_at: str, asked: datetime) -> None:
         """Take a new plan in the place of the one that was to be applied; None where there can be none yet."""

@@ -6,7 +6,14 @@ import pytest
 
 from docustack.configuration_file import load_configuration, read_configuration_files
 from docustack.errors import ConfigurationError
-from docustack.modes import is_plan_only, plan_only, plan_only_refusal, plan_only_remark
+from docustack.modes import (
+    elsewhere_remarks,
+    is_applied_from,
+    is_plan_only,
+    plan_only,
+    plan_only_refusal,
+    plan_only_remark,
+)
 
 GOOD = """\
 version: 1
@@ -104,3 +111,23 @@ def test_auto_apply_where_nothing_is_applied_is_warned_of() -> None:
     files = read_configuration_files({"docustack.yaml": text}, where="here")
     (warning,) = files.warnings
     assert "`environments.dev.auto_apply_on_merge` has no effect" in warning
+
+
+# ---- another branch --------------------------------------------------------------------------------------------------
+
+
+def test_a_unit_is_applied_from_the_branch_of_its_environment_unless_it_is_plan_only() -> None:
+    configuration = load_configuration(GOOD.replace("    path: dev\n", "    path: dev\n    branch: trunk\n"))
+    assert is_applied_from(configuration, VPC, "trunk")
+    assert not is_applied_from(configuration, VPC, "main")
+    assert is_applied_from(configuration, PROD, "main")
+    assert not is_applied_from(load_configuration(dev("plan-only")), VPC, "main")
+
+
+def test_units_of_another_branch_are_told_once_an_environment_with_the_branch_and_the_rule() -> None:
+    configuration = load_configuration(GOOD.replace("    path: dev\n", "    path: dev\n    branch: trunk\n"))
+    (told,) = elsewhere_remarks(configuration, [VPC, RDS, PROD], "main")
+    assert told.startswith("`dev` is applied only from pull requests to `trunk` (rule `environments.dev.branch`")
+    (told,) = elsewhere_remarks(configuration, [VPC, PROD], "trunk")
+    assert told.startswith("`prod` is applied only from pull requests to `main`")
+    assert elsewhere_remarks(load_configuration(dev("plan-only")), [VPC], "trunk") == []

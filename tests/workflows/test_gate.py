@@ -70,7 +70,32 @@ async def test_a_staging_unit_in_a_pull_request_to_main_is_planned_and_not_appli
     assert stage.world.units[STAGING].plans == 1
     await applied(stage)
     assert stage.world.applied == [VPC]
-    assert stage.world.texts("applied only from pull requests to `staging`")
+    assert stage.world.texts("to apply it, open a pull request to `staging`")
+
+
+async def test_units_of_another_branch_do_not_keep_the_check_of_the_apply_from_being_green(stage: Stage) -> None:
+    await planned(stage, {VPC: Unit(), STAGING: Unit()})
+    assert stage.world.texts("planned for information")
+    assert stage.world.check("docustack/apply") is None
+    await applied(stage)
+    check = stage.world.check("docustack/apply")
+    assert check is not None
+    assert (check.conclusion, check.title) == ("success", "1 of 1 unit applied (1 unit plan only)")
+    assert "`staging` is applied only from pull requests to `staging`" in check.summary
+
+
+async def test_where_all_belongs_to_another_branch_the_check_of_the_apply_lets_the_pull_request_pass(
+    stage: Stage,
+) -> None:
+    await planned(stage, {STAGING: Unit()})
+    check = stage.world.check("docustack/apply")
+    assert check is not None
+    assert (check.conclusion, check.title) == ("neutral", "Plan only: nothing is applied")
+    await applied(stage)
+    assert stage.world.applied == []
+    check = stage.world.check("docustack/apply")
+    assert check is not None
+    assert check.conclusion == "neutral"
 
 
 async def test_production_is_not_planned_for_an_author_who_may_not(stage: Stage) -> None:
