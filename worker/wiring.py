@@ -12,7 +12,7 @@ from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSe
 from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
 from temporalio.client import Client
 from temporalio.worker import Worker
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from temporalio.worker.workflow_sandbox import SandboxRestrictions
 
 from activities.apply_order import ApplyOrder
 from activities.approvals import Approvals
@@ -28,6 +28,7 @@ from activities.terragrunt import Terragrunt
 from activities.terragrunt_command import TerragruntCommand
 from docustack.repository import Repository
 from worker.clients import github_client, slack_client
+from worker.sandbox import LoadedSandbox
 from worker.settings import Settings, process_environment
 from workflows import search_attributes
 from workflows.locks import LocksWorkflow
@@ -88,11 +89,9 @@ def make_workers(settings: Settings, client: Client, activities: Activities) -> 
     return workers
 
 
-def workflow_runner() -> SandboxedWorkflowRunner:
-    """The sandbox, with the pure domain passed through: imported once, its model classes are the same everywhere."""
-    return SandboxedWorkflowRunner(
-        restrictions=SandboxRestrictions.default.with_passthrough_modules("docustack", "activities", "pydantic")
-    )
+def workflow_runner() -> LoadedSandbox:
+    """The sandbox, with the pure domain passed through: its model classes are the same inside and outside."""
+    return LoadedSandbox(SandboxRestrictions.default.with_passthrough_modules("docustack", "activities", "pydantic"))
 
 
 @contextlib.asynccontextmanager

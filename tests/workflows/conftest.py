@@ -13,8 +13,7 @@ from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Worker
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
+from temporalio.worker import Worker, WorkflowRunner
 
 from docustack.events import EVENT_SIGNAL, PullRequestEvent, pull_request_workflow_id
 from docustack.pull_request_state import PullRequestStart, PullRequestState
@@ -143,7 +142,7 @@ async def stage(client: Client) -> AsyncIterator[Stage]:
 
 
 @contextlib.asynccontextmanager
-async def workers(client: Client, world: World, runner: SandboxedWorkflowRunner | None = None) -> AsyncIterator[None]:
+async def workers(client: Client, world: World, runner: WorkflowRunner | None = None) -> AsyncIterator[None]:
     queues = [CONTROL_QUEUE]
     for name in CONFIGURATION.environments:
         queues += [environment_queue(name), host_queue(name, "here")]
