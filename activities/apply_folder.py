@@ -84,6 +84,11 @@ class ApplyFolder:
         child = self._read("child.json", runner.Process)
         return child is not None and runner.is_group_alive(child)
 
+    def works_in(self, folder: Path) -> bool:
+        """Is something applied in there at this moment?"""
+        command = self._read("command.json", runner.Command)
+        return command is not None and Path(command["cwd"]).is_relative_to(folder) and self.is_alive()
+
     def was_started(self) -> bool:
         """A runner may have been started here, or will be in a moment."""
         return (self.path / "command.json").is_file()
@@ -94,6 +99,10 @@ class ApplyFolder:
 
     def cancel(self) -> None:
         (self.path / "cancel").touch(mode=0o600)
+
+    def drain(self) -> None:
+        """End it as a cancellation does, because its worker stops."""
+        (self.path / "drain").touch(mode=0o600)
 
     def output(self) -> str:
         with contextlib.suppress(FileNotFoundError):

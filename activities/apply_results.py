@@ -109,6 +109,7 @@ _REASONS = {
     "timeout": (ErrorType.TIMEOUT, "took longer than its {minutes} minutes and was interrupted"),
     "lease": (ErrorType.INTERRUPTED, "was interrupted, because its worker was gone for too long"),
     "credentials": (ErrorType.INTERRUPTED, "was interrupted, because the session of its role was about to end"),
+    "drained": (ErrorType.INTERRUPTED, "was interrupted, because its worker was told to stop"),
     "terminated": (ErrorType.INTERRUPTED, "was interrupted, because its machine was shutting down"),
 }
 

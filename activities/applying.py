@@ -21,7 +21,7 @@ from activities.file_lock import file_lock
 from activities.messages import ApplyAnswer, ApplyRequest
 from activities.open_units import OpenUnits
 from activities.terragrunt_command import TerragruntCommand
-from activities.unit_work import Unit, heartbeating, unit_failure, was_cancelled
+from activities.unit_work import Unit, heartbeating, unit_failure, was_cancelled, worker_stops
 from docustack.errors import ErrorType
 from docustack.model import Model
 
@@ -98,10 +98,9 @@ class Applying:
         try:
             await asyncio.shield(begin)
         except asyncio.CancelledError:
-            if not was_cancelled() or not folder.was_started():
+            if not folder.was_started() or not _ends(folder):
                 begin.cancel()
                 raise
-            folder.cancel()
             await begin
 
     async def _begin(self, unit: Unit, request: ApplyRequest, folder: ApplyFolder) -> None:
@@ -191,10 +190,9 @@ class Applying:
         try:
             return await self._wait_for_exit(folder, attempt, request)
         except asyncio.CancelledError:
-            if not was_cancelled():
-                raise  # the worker shuts down: the apply goes on, and the next attempt attends it
+            if not _ends(folder):
+                raise  # Temporal has lost sight of this attempt: the apply goes on, and the next one attends it
         attempt.phase = "cancelling"
-        await asyncio.to_thread(folder.cancel)
         return await self._wait_for_exit(folder, attempt, request)
 
     async def _wait_for_exit(self, folder: ApplyFolder, attempt: "_Attempt", request: ApplyRequest) -> runner.Exit:
@@ -248,13 +246,24 @@ class Applying:
                 shutil.rmtree(path, ignore_errors=True)
 
 
+def _ends(folder: ApplyFolder) -> bool:
+    """Have the apply interrupted, if that is what this attempt was cancelled for."""
+    if was_cancelled():
+        folder.cancel()
+    elif worker_stops():
+        folder.drain()
+    else:
+        return False
+    return True
+
+
 async def _to_its_end(work: Coroutine[object, object, T]) -> T:
-    """The apply has ended: how, is told even to somebody who has asked to cancel it meanwhile."""
+    """The apply has ended: how, is told even to somebody who has asked to cancel it, or to stop the worker."""
     task = asyncio.create_task(work)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        if not was_cancelled():
+        if not was_cancelled() and not worker_stops():
             task.cancel()
             raise
         return await task

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from temporalio import activity
@@ -36,12 +36,19 @@ class Git:
     """One bare mirror a repository and one work tree a run, under `data_dir`; shared by all workers of the host."""
 
     def __init__(
-        self, *, data_dir: Path, host: str, clone_url: Callable[[Repository], str], token: TokenSource = None
+        self,
+        *,
+        data_dir: Path,
+        host: str,
+        clone_url: Callable[[Repository], str],
+        token: TokenSource = None,
+        environments: Sequence[str] = (),
     ) -> None:
         self._data_dir = data_dir.resolve()
         self._host = host
         self._clone_url = clone_url
         self._token = token
+        self._environments = tuple(environments)
 
     @activity.defn
     @heartbeats
@@ -92,20 +99,39 @@ class Git:
         changed_files = await mirror.changed_files(await mirror.merge_base(base_commit, own_head), own_head)
         new_rules = await _new_rules(mirror, tree)
         return CheckedOut(
-            tree=tree, changed_files=changed_files[:MAX_LISTED_FILES], host=self._host, new_rules=new_rules
+            tree=tree,
+            changed_files=changed_files[:MAX_LISTED_FILES],
+            host=self._host,
+            environments=self._environments,
+            new_rules=new_rules,
         )
 
     @activity.defn
     @heartbeats
     async def remove_work_tree(self, question: RemoveWorkTree) -> Nothing:
         """Drop all work trees of a run; they may be gone already."""
-        mirror = self.mirror(question.repository)
-        async with mirror.exclusive() as lock:
-            await self._remove(mirror, self._work_trees_of(question.run_id), lock)
-            _, kept = await git(mirror.path, "for-each-ref", "--format=%(refname)", _kept_ref(question.run_id, "*"))
-            for ref in kept.decode().split():
-                await git(mirror.path, "update-ref", "-d", ref, lock=lock)
+        await self._drop(self.mirror(question.repository), question.run_id)
         return Nothing()
+
+    async def kept_folders(self) -> set[str]:
+        """The folders (`WorkTree.folder`) of all runs that have, or may be about to have, a work tree on this host."""
+        names = [path.name for path in (self._data_dir / "worktrees").glob("*+*")]
+        for mirror in self._mirrors():
+            names += [ref.rpartition("/")[2] for ref in await _kept_refs(mirror, "*")]
+        return {name.rpartition("+")[0] for name in names}
+
+    async def drop(self, folder: str) -> None:
+        """Remove a run's work trees, whichever repository they are of."""
+        for mirror in self._mirrors():
+            await self._drop(mirror, folder)
+        for path in self.work_trees_of(folder):  # of a mirror that is gone
+            await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
+
+    async def _drop(self, mirror: Mirror, folder: str) -> None:
+        async with mirror.exclusive() as lock:
+            await self._remove(mirror, self.work_trees_of(folder), lock)
+            for ref in await _kept_refs(mirror, _kept_name(folder, "*")):
+                await git(mirror.path, "update-ref", "-d", ref, lock=lock)
 
     async def ensure(self, tree: WorkTree) -> Path:
         """The folder of the run's work tree, made here if it isn't yet; many may ask at once.
@@ -128,11 +154,15 @@ class Git:
         path = self._data_dir / "mirrors" / f"{_safe(repository.owner)}+{_safe(repository.name)}.git"
         return Mirror(path, repository, self._clone_url(repository), self._token)
 
+    def _mirrors(self) -> list[Mirror]:
+        found = [path.stem.partition("+") for path in (self._data_dir / "mirrors").glob("*+*.git")]
+        return [self.mirror(Repository(owner=owner, name=name)) for owner, _, name in found]
+
     def work_tree_path(self, folder: str, commit: str) -> Path:
         """A run that follows its base branch gets a tree for each commit: nothing is pulled from under what works."""
         return self._data_dir / "worktrees" / _kept_name(folder, commit)
 
-    def _work_trees_of(self, folder: str) -> list[Path]:
+    def work_trees_of(self, folder: str) -> list[Path]:
         return list((self._data_dir / "worktrees").glob(_kept_name(folder, "*")))
 
     async def _bring_commits(self, mirror: Mirror, tree: WorkTree, lock: int) -> None:
@@ -192,6 +222,11 @@ def _git_directory(path: Path) -> Path | None:
         return Path((path / ".git").read_text().removeprefix("gitdir:").strip())
     except OSError:
         return None
+
+
+async def _kept_refs(mirror: Mirror, names: str) -> list[str]:
+    _, kept = await git(mirror.path, "for-each-ref", "--format=%(refname)", f"refs/docustack/runs/{names}")
+    return kept.decode().split()
 
 
 def _kept_ref(folder: str, commit: str) -> str:

@@ -54,11 +54,12 @@ class CheckOut(Model):
 
 
 class CheckedOut(Model):
-    """`queue` is the task queue of the host that holds the tree."""
+    """The tree, and the host that has it; `environments` are those that the same worker works for."""
 
     tree: WorkTree
     changed_files: tuple[ChangedFile, ...]
     host: str
+    environments: tuple[str, ...] = ()
     new_rules: NewRules | None = None  # the configuration as the merge would leave it, where it changes it
 
 

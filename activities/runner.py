@@ -1,14 +1,14 @@
 """Runs one command beside the worker and outlives it: `python -I -S runner.py FOLDER`; standard library only.
 
 The folder is all that worker and runner share. The worker writes `command.json`, touches `lease` while it attends,
-and writes `cancel` to end the work. The runner claims the folder with `runner.json`, writes the command's output to
-`log`, its process to `child.json`, and at the end, at once and whole, how it ended to `exit.json`. The command's
-environment is the runner's own, so that no credential lies in a file.
+and writes `cancel` or `drain` to end the work. The runner claims the folder with `runner.json`, writes the command's
+output to `log`, its process to `child.json`, and at the end, at once and whole, how it ended to `exit.json`. The
+command's environment is the runner's own, so that no credential lies in a file.
 
-The work is ended gracefully when it is cancelled, when its time is up, when the lease has run out, and when the runner
-is told to terminate: as for Ctrl-C, but by a signal to Terraform alone. Terragrunt, interrupted with it, would pass the
-signal on a second time after 15 seconds, on which Terraform gives up without waiting for the resource in hand, and
-would kill it after 30 (seen with 1.1.3).
+The work is ended gracefully when it is cancelled, when its worker stops, when its time is up, when the lease has run
+out, and when the runner is told to terminate: as for Ctrl-C, but by a signal to Terraform alone. Terragrunt,
+interrupted with it, would pass the signal on a second time after 15 seconds, on which Terraform gives up without
+waiting for the resource in hand, and would kill it after 30 (seen with 1.1.3).
 """
 
 import contextlib
@@ -57,7 +57,7 @@ class Exit(TypedDict):
     """How the command ended (`exit.json`)."""
 
     code: int  # negative: killed by that signal
-    reason: str  # "": by itself; cancelled, timeout, lease, terminated, credentials: interrupted because of that
+    reason: str  # "": by itself; cancelled, drained, timeout, lease, terminated, credentials: interrupted because of it
     killed: bool  # it did not end in time after it was interrupted: its state may need a look
     at: float
 
@@ -181,8 +181,9 @@ class Runner:
         return ""
 
     def _reason_to_end(self) -> str:
-        if (self._folder / "cancel").exists():
-            return "cancelled"
+        for asked, reason in (("cancel", "cancelled"), ("drain", "drained")):
+            if (self._folder / asked).exists():
+                return reason
         if self._told_to_end:
             return "terminated"
         if time.monotonic() > self._deadline:

@@ -123,3 +123,9 @@ def was_cancelled() -> bool:
     """Somebody wants the work to end; it isn't only that this worker shuts down, or that Temporal lost sight of it."""
     details = activity.cancellation_details()
     return details is not None and details.cancel_requested
+
+
+def worker_stops() -> bool:
+    """This worker was told to stop, and the time that it gives to what runs is over."""
+    details = activity.cancellation_details()
+    return details is not None and details.worker_shutdown

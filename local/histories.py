@@ -26,6 +26,14 @@ class Workflow(BaseModel):
     started_at: datetime
 
 
+class Work(BaseModel):
+    """One activity."""
+
+    kind: str
+    queue: str
+    process: int = 0  # of the worker that did it in the end; 0: none has, or not yet
+
+
 class Grant(BaseModel):
     """One unit locked, as the table of locks tells it."""
 
@@ -67,6 +75,32 @@ class Histories:
                     )
                 )
             return sorted(found, key=lambda workflow: workflow.started_at)
+
+        return self._ask(read)
+
+    def runs_of(self, number: int) -> list[str]:
+        """The ids of a pull request's runs, the oldest first."""
+
+        async def read(client: Client) -> list[str]:
+            query = f"WorkflowType = 'RunWorkflow' AND DocustackPullRequest = {number}"
+            found = [(each.start_time, each.id) async for each in client.list_workflows(query)]
+            return [workflow_id for _, workflow_id in sorted(found)]
+
+        return self._ask(read)
+
+    def work_of(self, workflow_id: str) -> list[Work]:
+        """The activities that a workflow has had done, in the order in which it asked for them."""
+
+        async def read(client: Client) -> list[Work]:
+            found: dict[int, Work] = {}
+            async for event in client.get_workflow_handle(workflow_id).fetch_history_events():
+                scheduled = event.activity_task_scheduled_event_attributes
+                started = event.activity_task_started_event_attributes
+                if scheduled.activity_id:
+                    found[event.event_id] = Work(kind=scheduled.activity_type.name, queue=scheduled.task_queue.name)
+                elif started.scheduled_event_id:
+                    found[started.scheduled_event_id].process = int(started.identity.partition("@")[0])
+            return list(found.values())
 
         return self._ask(read)
 

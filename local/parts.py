@@ -184,6 +184,7 @@ def _engine(places: Places, state: WorldState) -> dict[str, str]:
         "DOCUSTACK_SLACK_API_URL": f"{state.url('slack')}/api/",
         "DOCUSTACK_SLACK_TOKEN": slack,
         "DOCUSTACK_DATA_DIR": str(places.worker),
+        "DOCUSTACK_SHUTDOWN_GRACE": "20s",  # within what `local down` gives a part to end
         "DOCUSTACK_ENVIRONMENTS": ",".join(state.repository.environments),
         "DOCUSTACK_TERRAGRUNT": state.terragrunt,
         "DOCUSTACK_TERRAFORM": str(_tool("terraform")),

@@ -2,6 +2,7 @@
 
 import sys
 
+from starter.ending import finish
 from worker.settings import Process, Settings, unknown_variables
 
 # The processes themselves are imported where they start: with all their clients they take seconds, which no other
@@ -16,7 +17,7 @@ def worker() -> None:
     settings = _settings(Process.WORKER)
     from worker.main import work  # noqa: PLC0415
 
-    work(settings)
+    work(settings, finish)
 
 
 def serve() -> None:

@@ -138,8 +138,8 @@ class Settings(BaseSettings):
     terraform_cli_config: Path | None = Field(None, examples=["/etc/docustack/terraform.rc"])
     apply_lease: Duration = Field(timedelta(minutes=15), examples=["15m"])
     cancel_grace: Duration = Field(timedelta(minutes=5), examples=["5m"])
-    # How long a stopping worker waits for what runs. An apply survives its worker, but not its container.
-    shutdown_grace: Duration = Field(timedelta(seconds=20), examples=["9m"])
+    # How long a worker that is told to stop lets run what runs; then Terraform is interrupted, and has `cancel_grace`.
+    shutdown_grace: Duration = Field(timedelta(minutes=10), examples=["10m"])
 
     # Artifacts: a folder, or s3://bucket/prefix
     artifacts: Annotated[str, StringConstraints(pattern=r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?|[^:]*)$")] = (

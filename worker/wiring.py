@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+import functools
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -21,6 +22,7 @@ from activities.discovery import Units
 from activities.git import Git
 from activities.github import GitHub
 from activities.installation import Surroundings
+from activities.left_work_trees import LeftWorkTrees, is_running
 from activities.locks import Locks
 from activities.messages import Installation
 from activities.slack import SilentSlack, Slack
@@ -49,33 +51,42 @@ class Activities:
     control: Sequence[Callable[..., Any]]
     environment: Sequence[Callable[..., Any]]
     everywhere: Sequence[Callable[..., Any]]
+    sweep: Callable[[], Coroutine[Any, Any, None]]
+    """Goes on for as long as the worker does."""
 
 
 async def run_worker(settings: Settings, client: Client, stop: asyncio.Event) -> None:
-    """Poll until told to stop; what is applied meanwhile goes on by itself."""
+    """Poll until told to stop; what is applied by then gets the time of `shutdown_grace`, and is then interrupted."""
     await register_search_attributes(client)
     async with contextlib.AsyncExitStack() as stack:
         activities = await stack.enter_async_context(open_activities(settings, client))
-        for worker in make_workers(settings, client, activities):
+        workers = make_workers(settings, client, activities)
+        for worker in workers:
             await stack.enter_async_context(worker)
+        sweeping = asyncio.create_task(activities.sweep())
         await stop.wait()
+        sweeping.cancel()
+        # All at once: while one of them waits for its applies the others must not take new work.
+        await asyncio.gather(*(worker.shutdown() for worker in workers))
 
 
 def make_workers(settings: Settings, client: Client, activities: Activities) -> list[Worker]:
-    """One worker for the control queue, and two an environment: its own queue, and this host's part of it."""
+    """Two for the control queue and two an environment: the queue itself, and this host's part of it."""
     workers: list[Worker] = []
     if settings.control_queue:
-        workers.append(
+        workers += [
             Worker(
                 client,
-                task_queue=CONTROL_QUEUE,
-                workflows=WORKFLOWS,
+                task_queue=queue,
+                workflows=WORKFLOWS if queue == CONTROL_QUEUE else (),
                 activities=[*activities.control, *activities.everywhere],
                 workflow_runner=workflow_runner(),
                 graceful_shutdown_timeout=settings.shutdown_grace,
             )
-        )
+            for queue in (CONTROL_QUEUE, host_queue(CONTROL_QUEUE, settings.host))
+        ]
     for environment in settings.environments:
+        of_all = environment_queue(environment)
         workers += [
             Worker(
                 client,
@@ -84,7 +95,7 @@ def make_workers(settings: Settings, client: Client, activities: Activities) -> 
                 max_concurrent_activities=TERRAFORM_SLOTS,
                 graceful_shutdown_timeout=settings.shutdown_grace,
             )
-            for queue in (environment_queue(environment), host_queue(environment, settings.host))
+            for queue in (of_all, host_queue(of_all, settings.host))
         ]
     return workers
 
@@ -103,6 +114,7 @@ async def open_activities(settings: Settings, client: Client) -> AsyncIterator[A
         host=settings.host,
         clone_url=lambda repository: clone_url(settings, repository),
         token=settings.github_token,
+        environments=settings.environments,
     )
     surroundings = Surroundings(
         Installation(
@@ -126,7 +138,9 @@ async def open_activities(settings: Settings, client: Client) -> AsyncIterator[A
             control = _control_activities(settings, client, surroundings, git, command, github)
         if settings.environments:
             environment = _environment_activities(settings, client, git, command)
-        yield Activities(control, environment, everywhere=[surroundings.name_host, git.remove_work_tree])
+        left = LeftWorkTrees(git, functools.partial(is_running, client), settings.data_dir)
+        everywhere: Sequence[Callable[..., Any]] = [surroundings.name_host, git.remove_work_tree]
+        yield Activities(control, environment, everywhere, sweep=left.sweep_for_good)
 
 
 def _control_activities(

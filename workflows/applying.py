@@ -13,20 +13,19 @@ from workflows.calls import call
 from workflows.deletions import refuse_destruction, with_what_remains
 from workflows.failures import error_type_of, failed_outcome, was_told
 from workflows.following import follow_base, is_of_another_base
+from workflows.hosts import leave_host, living_host, near_unit
 from workflows.reporting import Report
 from workflows.run_state import Refused, Run
 from workflows.together import together
 from workflows.unit_calls import free_state_lock, plan_request, plan_unit, unit_policy
 
 with workflow.unsafe.imports_passed_through():
-    from activities.installation import Surroundings
     from activities.locks import Locks
     from activities.messages import (
         ApplyAnswer,
         ApplyRequest,
         ConfirmLocks,
         CoverageRequest,
-        Nothing,
         OutputsAnswer,
     )
     from activities.terragrunt import Terragrunt
@@ -245,7 +244,8 @@ class UnitApply:
         record = shown.without_text()
         beyond: tuple[Change, ...] = ()
         if self._approved is not None:
-            coverage = await call(
+            coverage = await near_unit(
+                self._run,
                 Terragrunt.plan_coverage,
                 CoverageRequest(approved=self._approved, new=record),
                 summary=self._unit,
@@ -272,12 +272,12 @@ class UnitApply:
         self._tree = self._run.tree
         request = ApplyRequest(**dict(plan_request(self._run, self._unit)), plan=plan)
         request = request.model_copy(update={"timeout_minutes": self._run.configuration.apply.timeout_minutes})
-        queue = policies.environment_queue(self._environment)
-        host = await call(Surroundings.name_host, Nothing(), summary=self._environment, policy=policies.on(queue))
+        host = await living_host(self._run, self._environment)
         await workflow.wait_condition(lambda: self._run.asking == 0)
         self._run.applying += 1
         try:
-            policy = policies.apply_config(policies.host_queue(self._environment, host.host), request.timeout_minutes)
+            queue = policies.host_queue(policies.environment_queue(self._environment), host)
+            policy = policies.apply_config(queue, request.timeout_minutes)
             answer = await _not_lost(call(Terragrunt.apply_unit, request, summary=self._unit, policy=policy))
         finally:
             self._run.applying -= 1
@@ -289,6 +289,7 @@ class UnitApply:
         if not was_told(error):
             installation = self._run.state.installation
             await workflow.sleep(installation.apply_lease_seconds + installation.cancel_grace_seconds)
+        leave_host(self._run, policies.environment_queue(self._environment))
         answer = await free_state_lock(self._run, self._unit)
         if answer.locked and not answer.freed:
             raise Refused(answer.message)
@@ -306,7 +307,8 @@ class UnitApply:
         return answer.freed or not answer.locked
 
     async def _present_outputs(self) -> OutputsAnswer:
-        return await call(
+        return await near_unit(
+            self._run,
             Terragrunt.dependency_outputs,
             plan_request(self._run, self._unit),
             summary=self._unit,

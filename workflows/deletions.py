@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from workflows.calls import call
+from workflows.hosts import near_unit
 from workflows.run_state import Run
 from workflows.unit_calls import unit_policy, unit_request
 
@@ -124,7 +124,8 @@ async def _fates(run: Run, deletions: Sequence[Deletion]) -> list[DeletedUnit]:
 
 async def _state_of(run: Run, unit: str) -> OwnedResources:
     try:
-        return await call(
+        return await near_unit(
+            run,
             Terragrunt.list_resources,
             unit_request(run, unit),
             summary=unit,

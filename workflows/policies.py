@@ -17,9 +17,9 @@ def environment_queue(environment: str) -> str:
     return f"{CONTROL_QUEUE}-{environment}"
 
 
-def host_queue(environment: str, host: str) -> str:
-    """The task queue of one of these workers; the name stays when its process restarts."""
-    return f"{environment_queue(environment)}@{host}"
+def host_queue(queue: str, host: str) -> str:
+    """One host's part of a task queue, for going on where a work tree lies or an apply runs; outlives a restart."""
+    return f"{queue}@{host}"
 
 
 _PATIENT = RetryPolicy(
@@ -70,6 +70,9 @@ TURN = timedelta(minutes=10)
 HOST_ANSWERS_WITHIN = timedelta(minutes=3)
 """How long work waits for the host that holds a run before it counts as gone."""
 
+HOST_TAKES_WORK_WITHIN = timedelta(seconds=20)
+"""How long work waits for the host that has the run's work tree before any other may do it; a restart fits in."""
+
 LOCK_ANSWERS_WITHIN = timedelta(seconds=20)
 """A lost answer heals: the request is sent again after this long."""
 
@@ -80,6 +83,14 @@ ADDED_TO_UNIT_TIMEOUT = timedelta(minutes=20)
 def on(queue: str) -> ActivityConfig:
     """A question to whichever worker answers on a queue."""
     return ActivityConfig(task_queue=queue, start_to_close_timeout=timedelta(seconds=10), retry_policy=_PATIENT)
+
+
+def on_host(policy: ActivityConfig, queue: str, host: str) -> ActivityConfig:
+    """The same work, for one host of the queue; that it isn't taken up soon is an error, which no policy retries."""
+    of_host = policy.copy()
+    of_host["task_queue"] = host_queue(queue, host)
+    of_host["schedule_to_start_timeout"] = HOST_TAKES_WORK_WITHIN
+    return of_host
 
 
 def order_config(queue: str) -> ActivityConfig:

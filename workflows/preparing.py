@@ -4,6 +4,7 @@ from temporalio import workflow
 
 from workflows import policies
 from workflows.calls import call
+from workflows.hosts import near_tree, remember_hosts
 from workflows.run_state import Refused, Run
 
 with workflow.unsafe.imports_passed_through():
@@ -44,7 +45,8 @@ async def find_units(run: Run) -> None:
     """Check out the merge of head into base, or what a merge has made of it; and find what the pull request changes."""
     start, state = run.start, run.state
     assert state.loaded is not None
-    checked_out = await call(
+    checked_out = await near_tree(
+        run,
         Git.check_out,
         CheckOut(
             repository=start.repository,
@@ -58,7 +60,9 @@ async def find_units(run: Run) -> None:
         policy=policies.GIT,
     )
     state.tree, state.new_rules = checked_out.tree, checked_out.new_rules
-    state.discovery = await call(
+    remember_hosts(run, checked_out)
+    state.discovery = await near_tree(
+        run,
         Units.discover,
         Discover(
             tree=checked_out.tree,

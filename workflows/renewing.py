@@ -7,8 +7,8 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from workflows import policies
-from workflows.calls import call
 from workflows.failures import message_of
+from workflows.hosts import near_tree
 from workflows.reporting import ONE_COMMENT_EACH, Report
 from workflows.run_state import Refused, Run
 from workflows.together import together
@@ -114,7 +114,8 @@ async def _what_moved(run: Run, plans: Sequence[PlanRecord]) -> dict[str, MovedI
     """For each of the plans the files that have changed since it was made; none where git can't tell any more."""
     moved = {plan.unit: MovedInputs(unit=plan.unit) for plan in plans}
     try:
-        answer = await call(
+        answer = await near_tree(
+            run,
             Units.find_moved_inputs,
             MovedSince(tree=run.tree, since={plan.unit: plan.base_commit for plan in plans if plan.base_commit}),
             summary=f"{len(plans)} plans",

@@ -7,17 +7,17 @@ from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.common import RawValue
-from temporalio.exceptions import ActivityError, is_cancelled_exception
+from temporalio.exceptions import is_cancelled_exception
 
-from workflows import gate, policies
+from workflows import gate
 from workflows.apply_order import refuse_what_is_behind, refuse_what_others_applied_meanwhile
 from workflows.applying import all_waves, apply_wave, remaining_waves
-from workflows.calls import call
 from workflows.choosing import applied_from_here, choose_units, choose_what_to_apply
 from workflows.concluding import conclude
 from workflows.decisions import Decisions
 from workflows.deletions import look_at_deletions, what_was_seen_of_deletions
 from workflows.failures import message_of
+from workflows.hosts import remove_work_trees
 from workflows.locking import LockAnswers, take_locks
 from workflows.merging import (
     choose_what_is_owed,
@@ -36,8 +36,6 @@ from workflows.turns import take_turn
 from workflows.unlocking import unlock
 
 with workflow.unsafe.imports_passed_through():
-    from activities.git import Git
-    from activities.messages import RemoveWorkTree
     from docustack.checks import refused_check, running_check
     from docustack.locks import LockAnswer
     from docustack.repository import UnitStatus
@@ -327,7 +325,7 @@ class RunWorkflow:
             slack_channel=run.configuration.slack.channel if state.loaded and state.loaded.configuration else "",
         )
         await tell_pull_request(start, "run_ended", result)
-        await self._remove_work_tree()
+        await self._remove_work_trees()
         return result
 
     def _say_how_it_ended(self, problem: BaseException | None) -> None:
@@ -341,21 +339,13 @@ class RunWorkflow:
             self._run.state.status = self._end_status()
             conclude(self._run, self._report)
 
-    async def _remove_work_tree(self) -> None:
+    async def _remove_work_trees(self) -> None:
         if self._run.state.tree is None:
             return
-        trees = [self._run.start.run_id]
+        folders = [self._run.start.run_id]
         if self._run.state.discovery and any(unit.status is UnitStatus.DELETED for unit in self._run.discovery.changed):
-            trees.append(base_tree_id(self._run))
-        for tree in trees:
-            try:
-                await call(
-                    Git.remove_work_tree,
-                    RemoveWorkTree(repository=self._run.start.repository, run_id=tree),
-                    policy=policies.GIT,
-                )
-            except ActivityError as error:
-                workflow.logger.warning("the work tree stays: %s", error.cause)
+            folders.append(base_tree_id(self._run))
+        await remove_work_trees(self._run, folders)
 
 
 async def _to_its_end(work: Coroutine[Any, Any, Outcome]) -> Outcome:

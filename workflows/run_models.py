@@ -59,6 +59,7 @@ class RunState(State):
     reasons: dict[str, str] = {}  # why units are planned again, to be said beside their plans
     owed: Packed[list[str] | None] = None  # after a merge: what was not applied before; None: nobody has looked
     held_by_others: list[Grant] = []  # what of it this pull request can't keep
+    hosts: dict[str, str] = {}  # by task queue: the host that has the run's work tree, as long as it answers
     quiet: bool = False  # nothing is said of this run as long as it has found nothing to do
 
 

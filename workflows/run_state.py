@@ -48,6 +48,7 @@ class Run:
         self.wakes = 0  # grows with every signal that says: look again
         self.commanded: list[tuple[str, datetime]] = []  # who commanded the apply anew, and when
 
+        self.finding_host = asyncio.Lock()  # one asks for an environment's host, the others get the same answer
         self.renewed_at: dict[str, datetime] = {}  # at the gate: since when a new plan asks for a yes of its own
 
     def stop_if_cancelled(self) -> None:

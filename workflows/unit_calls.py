@@ -4,8 +4,8 @@ from temporalio import workflow
 from temporalio.workflow import ActivityConfig
 
 from workflows import policies
-from workflows.calls import call
 from workflows.failures import failed_outcome
+from workflows.hosts import near_unit
 from workflows.reporting import Report
 from workflows.run_state import Run
 
@@ -45,7 +45,8 @@ def plan_request(run: Run, unit: str) -> PlanRequest:
 async def plan_unit(run: Run, unit: str) -> PlanAnswer:
     """One plan; its record says what it was made from."""
     made_from = {"inputs": run.discovery.inputs.get(unit, ""), "base_commit": run.tree.base_commit}
-    answer = await call(
+    answer = await near_unit(
+        run,
         Terragrunt.plan_unit,
         plan_request(run, unit),
         summary=unit,
@@ -58,7 +59,8 @@ async def plan_unit(run: Run, unit: str) -> PlanAnswer:
 
 async def free_state_lock(run: Run, unit: str) -> StateLockAnswer:
     """Free a state lock that a dead process of ours has left; any other is only told of."""
-    return await call(
+    return await near_unit(
+        run,
         Terragrunt.free_state_lock,
         FreeStateLock(**dict(plan_request(run, unit))),
         summary=unit,

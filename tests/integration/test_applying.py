@@ -173,12 +173,26 @@ async def test_cancel_before_the_runner_has_begun_runs_nothing(slow: Slow) -> No
     assert not slow.folder().is_alive()
 
 
-async def test_a_worker_that_shuts_down_leaves_the_apply_running(slow: Slow) -> None:
+async def test_a_worker_that_stops_interrupts_gracefully_what_has_not_ended_in_its_time(slow: Slow) -> None:
     record = await plan(slow.worker, "dev/slow")
     activity = slow.worker.activity("a1")
     task = slow.start(record, activity)
     await until(slow.begun)
     activity.cancel(ActivityCancellationDetails(worker_shutdown=True))
+    error = await failure(task)
+    assert error.type == ErrorType.INTERRUPTED
+    assert "its worker was told to stop" in error.message
+    assert "wrote its state" in error.message
+    assert slow.resources() == ["first", "second"]
+    assert not slow.folder().is_alive()
+
+
+async def test_an_attempt_that_temporal_has_lost_sight_of_leaves_the_apply_running(slow: Slow) -> None:
+    record = await plan(slow.worker, "dev/slow")
+    activity = slow.worker.activity("a1")
+    task = slow.start(record, activity)
+    await until(slow.begun)
+    activity.cancel(ActivityCancellationDetails(timed_out=True))
     with pytest.raises(asyncio.CancelledError):
         await task
     assert slow.folder().is_alive()

@@ -143,9 +143,8 @@ async def stage(client: Client) -> AsyncIterator[Stage]:
 
 @contextlib.asynccontextmanager
 async def workers(client: Client, world: World, runner: WorkflowRunner | None = None) -> AsyncIterator[None]:
-    queues = [CONTROL_QUEUE]
-    for name in CONFIGURATION.environments:
-        queues += [environment_queue(name), host_queue(name, "here")]
+    queues = [CONTROL_QUEUE, *(environment_queue(name) for name in CONFIGURATION.environments)]
+    queues += [host_queue(queue, "here") for queue in queues]
     async with contextlib.AsyncExitStack() as stack:
         for queue in queues:
             await stack.enter_async_context(

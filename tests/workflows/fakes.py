@@ -214,7 +214,8 @@ class World:
     @activity.defn
     async def check_out(self, question: CheckOut) -> CheckedOut:
         tree = self.commits.tree(question)
-        return CheckedOut(tree=tree, changed_files=(), host="here", new_rules=self.new_rules)
+        environments = tuple(CONFIGURATION.environments)
+        return CheckedOut(tree=tree, changed_files=(), host="here", environments=environments, new_rules=self.new_rules)
 
     @activity.defn
     async def remove_work_tree(self, _: RemoveWorkTree) -> Nothing:

@@ -15,7 +15,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallWorld]:
     yield from lived_in(SmallWorld(tmp_path_factory.mktemp("small"), SETTINGS))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def breakable_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallWorld]:
     """For tests that kill its parts."""
     yield from lived_in(SmallWorld(tmp_path_factory.mktemp("breakable"), SETTINGS))

@@ -6,11 +6,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from local import temporal_server
 from local.histories import Histories
 from local.people import Person, person
-from local.places import Places
+from local.places import Places, tool
 from local.slack_channel import SlackChannel
 from local.status import Status
 from local.waiting import wait_for
@@ -52,6 +54,30 @@ class SmallWorld:
         pid = self.status.processes[part]
         os.kill(pid, signal.SIGKILL)
         wait_for(lambda: not _lives(pid), f"the end of {part} ({pid})", 120)
+
+    def start_worker(self, host: str, **settings: str) -> "SecondWorker":
+        """One more worker of this world, on a host of its own; it lives until it is ended."""
+        known = Path(f"/proc/{self.status.processes['worker']}/environ").read_bytes().decode().split("\0")
+        own = {
+            "DOCUSTACK_HOST": host,
+            "DOCUSTACK_DATA_DIR": str(self.data / host),
+            "DOCUSTACK_ARTIFACTS": str(self.data / "worker" / "artifacts"),
+        }
+        log = self.data / "logs" / f"{host}.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [str(DOCUSTACK), "worker"],
+                env=dict(line.split("=", 1) for line in known if line) | own | settings,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        temporal, queues = tool("temporal"), ["docustack", f"docustack@{host}", f"docustack-dev@{host}"]
+        assert temporal is not None
+        address = self.status.temporal.address
+        wait_for(lambda: temporal_server.is_polled_by(temporal, address, process.pid, queues), f"worker {host}", 60)
+        return SecondWorker(process, self.data / host, log)
 
     def _local(self, *arguments: str) -> str:
         command = [str(DOCUSTACK), "local", *arguments, "--data-dir", str(self.data)]
@@ -109,6 +135,27 @@ class SmallWorld:
         for path in sorted((self.data / "logs").glob("*.log")):
             found[path.stem] = "\n".join(path.read_text(errors="replace").splitlines()[-LAST_LINES:])
         return found
+
+
+@dataclass
+class SecondWorker:
+    """A worker beside the world's own."""
+
+    process: "subprocess.Popen[bytes]"
+    data: Path
+    log: Path
+
+    def tell_to_stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        wait_for(lambda: "Told to stop" in self.log.read_text(), "the signal to arrive", 30)
+
+    def end(self, seconds: float = 60) -> int:
+        """Its exit code, once it has ended by itself."""
+        return self.process.wait(seconds)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
 
 
 def _lives(pid: int) -> bool:
