@@ -108,6 +108,8 @@ class ApplySettings(Section):
     """Apply only where GitHub says that the pull request can be merged."""
     approval_expires_days: int = Field(default=7, ge=1, le=90, strict=True)
     """How long a run waits for approvals."""
+    remind_after_hours: int = Field(default=24, ge=0, le=24 * 90, strict=True)
+    """How long a run waits for approvals before it reminds of them, once; 0 never reminds."""
 
 
 class PullRequestSettings(Section):

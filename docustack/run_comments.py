@@ -79,6 +79,14 @@ def waiting_for_approval_comment(missing: Sequence[str], run_id: str = "") -> st
     return _within(f"⏳ **Waiting for approval**\n\n{told}\n\n{how}The apply begins by itself once they are there.")
 
 
+def reminder_comment(message: str, asked: datetime, gives_up: datetime, now: datetime) -> str:
+    """Nobody has answered for a while; until when the apply waits."""
+    return _within(
+        f"🔔 **Still waiting for approval**, since {moment(asked, now)}\n\n{prose(message)}\n\n"
+        f"The apply waits until {moment(gives_up)}."
+    )
+
+
 def more_than_approved(unit: str, beyond: Sequence[Change], prefix: str = "terrateam") -> str:
     """A new plan does more than the approved one: what, and how it may go on."""
     lines = [

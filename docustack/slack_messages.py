@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 
 from docustack.comment_text import counted, one_line, without_control
 from docustack.plans import PlanSummary
@@ -71,6 +72,16 @@ def apply_completed(left: Sequence[str] = ()) -> str:
 
 def apply_failed(message: str) -> str:
     return _with_message("Apply failed", message)
+
+
+def approval_reminder(units: Sequence[str], asked: datetime, gives_up: datetime) -> str:
+    """Not in the guide's table, in its words: what waits for people, since when, and until when."""
+    since, until = f"{asked:%Y-%m-%d %H:%M} UTC", f"{gives_up:%Y-%m-%d %H:%M} UTC"
+    return f"Apply still waits for approval: {units_text(units)} (since {since}, until {until})"
+
+
+def approval_expired(units: Sequence[str], days: int) -> str:
+    return f"Apply ended: nobody approved {units_text(units)} within {counted(days, 'day')}"
 
 
 def unit_failure(unit: str, message: str) -> str:

@@ -1,6 +1,6 @@
 """The gate before an apply: access, approvals, the state of the pull request; waiting at it costs nothing."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from temporalio import workflow
 
@@ -8,6 +8,7 @@ from workflows import policies
 from workflows.calls import call
 from workflows.decisions import approvals_of, rejection_of
 from workflows.following import follow_base
+from workflows.patience import Patience
 from workflows.renewing import leave_out_gone, renew_outdated_plans
 from workflows.reporting import Report
 from workflows.rules import missing_rules_approval
@@ -34,7 +35,7 @@ async def pass_gate(run: Run, report: Report, environments: list[str]) -> None:
         Refused: the pull request was closed or moved on, the actor may not apply there, the approval never came.
     """
     told: str | None = None
-    asked = workflow.now()
+    patience = Patience(run, report, run.state.selected)
     has_waited = False
     while True:
         run.stop_if_cancelled()
@@ -60,7 +61,7 @@ async def pass_gate(run: Run, report: Report, environments: list[str]) -> None:
                 report.check(waiting_check(message))
             report.say(f"gate:{seen}", waiting_for_approval_comment(missing, server_takes_it))
             told = message
-        await _woken(run, seen, asked, message)
+        await patience.wait(seen, message)
         has_waited = True
 
 
@@ -98,18 +99,18 @@ async def _wait_for_yes(run: Run, report: Report, outcome: UnitOutcome, beyond: 
     await _waits(run, report, message)
     shown_at = await report.ask(outcome, message, key=f"{outcome.unit}:again:{run.wakes}")
     run.show_plan(outcome.plan.model_copy(update={"shown_at": shown_at}))
-    asked = workflow.now()
+    patience = Patience(run, report, [outcome.unit])
     while True:
         run.stop_if_cancelled()
         seen = run.wakes
         facts = await read_facts(run)
         refuse_what_was_rejected(run)
         refuse_what_can_not_be_applied(run, facts)
-        if await _said_yes(run, facts, outcome, asked):
+        if await _said_yes(run, facts, outcome, patience.asked):
             await _goes_on(run, report)
             return shown_at
         await _waits(run, report, message)
-        await _woken(run, seen, asked, message)
+        await patience.wait(seen, message)
 
 
 async def check_again(run: Run, environments: list[str]) -> None:
@@ -242,21 +243,6 @@ async def _missing_commands(run: Run, facts: GateFacts) -> list[str]:
         if needs_command and not await _said_yes(run, facts, outcome, asked):
             unseen.append(unit)
     return [wants_another_command(unseen, run.configuration.comment_prefixes[0])] if unseen else []
-
-
-async def _woken(run: Run, seen: int, asked: datetime, message: str) -> None:
-    """Wait for news; days count from the question, and anew from each command to apply, not from every remark."""
-    expires = timedelta(days=run.configuration.apply.approval_expires_days)
-    deadline = max([asked, *(at for _, at in run.commanded)]) + expires
-    try:
-        await workflow.wait_condition(
-            lambda: run.wakes != seen, timeout=max(deadline - workflow.now(), timedelta(seconds=1))
-        )
-    except TimeoutError:
-        raise Refused(
-            f"Nobody approved within {expires.days} days. {message}\n\nComment `terrateam apply` to ask again.",
-            on_check=True,
-        ) from None
 
 
 async def _waits(run: Run, report: Report, message: str) -> None:

@@ -12,19 +12,39 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from activities.messages import FreeStateLock, Host, Nothing, StateLockAnswer
+from activities.messages import FreeStateLock, Host, Nothing, PostComment, PostedComment, StateLockAnswer
 from docustack.runs import RunStatus
 from tests.workflows.conftest import ROOT, Stage, end_everything, workers
 from tests.workflows.fakes import CONFIGURATION, Unit, World
 from tests.workflows.test_apply import planned
 from worker.wiring import register_search_attributes
 from workflows import policies
+from workflows.run_models import LookAgain
 
 VPC = "dev/us-east-1/vpc"
 PROD = "prod/us-east-1/vpc"
 
 
 # ---- days: timers that the dev server skips --------------------------------------------------------------------------
+
+
+class WorldThatListens(World):
+    """Somebody may approve in the moment in which the reminder comes."""
+
+    def __init__(self, client: Client) -> None:
+        super().__init__({PROD: Unit()})
+        self.client = client
+        self.approves_when_reminded = ""
+
+    @activity.defn
+    async def post_comment(self, comment: PostComment) -> PostedComment:
+        posted = await super().post_comment(comment)
+        if self.approves_when_reminded and "Still waiting for approval" in comment.body:
+            self.approve(self.approves_when_reminded)
+            run = activity.info().workflow_id
+            assert run is not None
+            await self.client.get_workflow_handle(run).signal("look_again", LookAgain())
+        return posted
 
 
 @pytest.fixture
@@ -38,7 +58,7 @@ async def days() -> AsyncIterator[Stage]:
     )
     async with environment:
         await register_search_attributes(environment.client)
-        world = World({PROD: Unit()})
+        world = WorldThatListens(environment.client)
         async with workers(environment.client, world):
             yield Stage(environment.client, world)
 
@@ -70,6 +90,39 @@ async def test_the_days_are_those_of_the_configuration(days: Stage) -> None:
     await waits_for_approval(days)
     await days.until_ended(2)
     assert days.world.texts("Nobody approved within 30 days")
+
+
+async def test_people_are_reminded_once_and_both_places_are_told_when_the_time_is_over(days: Stage) -> None:
+    await waits_for_approval(days)
+    state = await days.until_ended(2)
+    (reminder,) = days.world.texts("Still waiting for approval")
+    assert "`prod` needs 1 approval" in reminder
+    assert "The apply waits until " in reminder
+    await asyncio.wait_for(days.client.get_workflow_handle(f"run:{state.runs[-1].run_id}").result(), 20)
+    said = [message.text for message in days.world.slack if message.text.startswith("Apply")]
+    assert len(said) == 2, said
+    assert said[0].startswith(f"Apply still waits for approval: {PROD} (since ")
+    assert said[1].startswith(f"Apply ended: nobody approved {PROD} within 7 days")
+    assert days.world.applied == []
+
+
+async def test_whoever_is_reminded_can_still_approve(days: Stage) -> None:
+    assert isinstance(days.world, WorldThatListens)
+    days.world.approves_when_reminded = "lead"
+    await waits_for_approval(days)
+    state = await days.until_ended(2)
+    assert state.runs[-1].status is RunStatus.SUCCEEDED
+    assert days.world.applied == [PROD]
+
+
+@pytest.mark.parametrize("hours", [0, 24 * 7])
+async def test_nobody_is_reminded_where_that_is_not_wanted_or_comes_too_late(days: Stage, hours: int) -> None:
+    apply = CONFIGURATION.apply.model_copy(update={"remind_after_hours": hours})
+    days.world.configuration = CONFIGURATION.model_copy(update={"apply": apply})
+    await waits_for_approval(days)
+    await days.until_ended(2)
+    assert days.world.texts("Nobody approved within 7 days")
+    assert not days.world.texts("Still waiting for approval")
 
 
 # ---- hours: retries, which no server skips, so that the policies are shortened instead -------------------------------
