@@ -277,7 +277,8 @@ class UnitApply:
         self._run.applying += 1
         try:
             queue = policies.host_queue(policies.environment_queue(self._environment), host)
-            policy = policies.apply_config(queue, request.timeout_minutes)
+            lease = self._run.state.installation.apply_lease_seconds
+            policy = policies.apply_config(queue, request.timeout_minutes, lease)
             answer = await _not_lost(call(Terragrunt.apply_unit, request, summary=self._unit, policy=policy))
         finally:
             self._run.applying -= 1

@@ -127,15 +127,16 @@ def plan_config(queue: str, timeout_minutes: int) -> ActivityConfig:
     )
 
 
-def apply_config(queue: str, timeout_minutes: int) -> ActivityConfig:
+def apply_config(queue: str, timeout_minutes: int, lease_seconds: int) -> ActivityConfig:
     """A retry never applies again, it re-attaches to the apply that runs or reads how it ended.
 
+    Its host is waited for no longer than the lease lasts, after which nothing runs there any more.
     The first retry comes later than a heartbeat of the first attempt could, so that two attempts rarely overlap.
     """
     return ActivityConfig(
         task_queue=queue,
         start_to_close_timeout=timedelta(minutes=timeout_minutes) + ADDED_TO_UNIT_TIMEOUT,
-        schedule_to_start_timeout=HOST_ANSWERS_WITHIN,
+        schedule_to_start_timeout=min(HOST_ANSWERS_WITHIN, timedelta(seconds=lease_seconds)),
         heartbeat_timeout=HEARTBEAT_TIMEOUT,
         cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
         retry_policy=RetryPolicy(initial_interval=HEARTBEAT_TIMEOUT, maximum_interval=timedelta(minutes=1)),
