@@ -88,6 +88,10 @@ class Applying:
                 exit_ = await self._attend(folder, attempt, request)
                 attempt.phase = "reading"
                 answer = await _to_its_end(self._results.read(unit, folder, exit_, secrets))
+            except OSError as error:
+                # A full disk is no end of an apply that has begun: the next attempt attends or reads it.
+                message = f"How the apply of {request.unit} goes on can't be seen at the moment: {error}."
+                raise unit_failure(ErrorType.UNAVAILABLE, message) from None
             finally:
                 secrets.cancel()
             return answer.model_copy(update={"reattached": reattached})

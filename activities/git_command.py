@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import contextlib
+import errno
 import os
 import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -62,6 +63,7 @@ async def git(
 
     Raises:
         GitError: the exit code is not among the expected ones.
+        OSError: because the disk is full.
     """
     process = await asyncio.create_subprocess_exec(
         "git",
@@ -80,6 +82,8 @@ async def git(
         await asyncio.shield(_end(process))
         raise
     assert process.returncode is not None
+    if process.returncode not in expected and b"No space left on device" in errors:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(directory))
     if process.returncode not in expected:
         raise GitError(arguments, process.returncode, errors.decode(errors="replace").strip())
     return process.returncode, output

@@ -12,7 +12,7 @@ from activities.disclosure import Disclosure, Look, ShowFailed, artifact_prefix
 from activities.messages import CoverageAnswer, CoverageRequest, PlanAnswer
 from activities.processes import run_process
 from activities.terragrunt_command import TerragruntCommand
-from activities.unit_work import Unit, unit_failure
+from activities.unit_work import Unit, make_sure_of_room, unit_failure
 from docustack.errors import ErrorType
 from docustack.plan_document import Json, changes, destroyed_types, digest_plan, parse_document, summarize
 from docustack.plan_text import cut_middle, plan_text
@@ -110,6 +110,7 @@ class Planning:
                     )
                 output = await asyncio.to_thread(log.read_text, errors="replace")
                 if done.code not in (0, 2) or not await asyncio.to_thread(binary.is_file):
+                    make_sure_of_room(folder)
                     raise await self._disclosure.failure(unit, "terragrunt plan", output, look, await secrets)
                 document, text = await asyncio.gather(
                     self._disclosure.show(unit, binary, as_json=True),

@@ -146,7 +146,16 @@ class Runner:
         self._leave({"code": child.wait(), "reason": reason, "killed": killed, "at": time.time()})
 
     def _leave(self, exit_: Exit) -> None:
-        write_whole(self._folder / "exit.json", exit_)
+        """Without room on the disk it waits for some, as long as somebody attends: nobody else knows how it ended."""
+        while True:
+            try:
+                write_whole(self._folder / "exit.json", exit_)
+            except OSError:
+                if self._is_left_alone():
+                    raise
+                time.sleep(POLL_SECONDS * 10)
+            else:
+                return
 
     def _start(self) -> "subprocess.Popen[bytes]":
         parent = os.getpid()
@@ -190,10 +199,12 @@ class Runner:
             return "timeout"
         if time.time() > self._command.get("credentials_until", float("inf")):
             return "credentials"
+        return "lease" if self._is_left_alone() else ""
+
+    def _is_left_alone(self) -> bool:
         with contextlib.suppress(FileNotFoundError):
-            if time.time() - (self._folder / "lease").stat().st_mtime > self._command["lease_seconds"]:
-                return "lease"
-        return ""
+            return time.time() - (self._folder / "lease").stat().st_mtime > self._command["lease_seconds"]
+        return False
 
     def _end(self, child: "subprocess.Popen[bytes]") -> bool:
         """Interrupts, and terminates and kills only after the grace; tells whether it had to."""

@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import errno
 import functools
 import os
+import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +25,9 @@ Answer = TypeVar("Answer")
 
 _OFTEN = 5.0
 """Seconds between heartbeats, where the heartbeat timeout doesn't ask for more."""
+
+_ROOM = 64 * 1024
+"""Bytes below which a disk counts as full."""
 
 
 class WorkTrees(Protocol):
@@ -86,7 +91,10 @@ def unit_failure(
 
 @contextlib.asynccontextmanager
 async def heartbeating(details: Callable[[], object]) -> AsyncIterator[None]:
-    """Tells Temporal that this attempt lives, at once and then often enough, with details that a retry could use."""
+    """Tells Temporal that this attempt lives, at once and then often enough, with details that a retry could use.
+
+    Raises an `ApplicationError` where the work has met a full disk.
+    """
     if not activity.in_activity():
         yield
         return
@@ -102,8 +110,27 @@ async def heartbeating(details: Callable[[], object]) -> AsyncIterator[None]:
     task = asyncio.create_task(beat())
     try:
         yield
+    except OSError as error:
+        if not is_disk_full(error):
+            raise
+        raise unit_failure(
+            ErrorType.DISK_FULL,
+            f"The disk of the worker on {socket.gethostname()} is full ({error.filename or error}). Make room there "
+            "and comment the command again.",
+        ) from None
     finally:
         task.cancel()
+
+
+def make_sure_of_room(folder: Path) -> None:
+    """Raises OSError where the disk is full: what failed on it may not have had the room to say why."""
+    there = os.statvfs(folder)
+    if there.f_bavail * there.f_frsize < _ROOM:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+
+
+def is_disk_full(error: OSError) -> bool:
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def heartbeats(

@@ -41,6 +41,8 @@ def _interrupted(error_type: str | None, action: str, again: str, plan: str) -> 
             return f"Comment {again} to start again."
         case ErrorType.INTERRUPTED | ErrorType.PROVIDER_CRASH:
             return f"Comment {plan} to see what is left to do."
+        case ErrorType.DISK_FULL:
+            return f"Make room on the disk of that worker, then comment {plan} to see what is left to do."
         case ErrorType.THROTTLED | ErrorType.UNAVAILABLE:
             return f"The service on the other side was busy or away for longer than we retry. Comment {again} later."
         case ErrorType.NOT_FOUND:

@@ -15,6 +15,7 @@ class ErrorType(StrEnum):
     MERGE_CONFLICT = "merge-conflict"  # the head doesn't merge into its base
     NOT_FOUND = "not-found"  # a commit, comment, pull request or plan that is gone
     INVALID_INPUT = "invalid-input"
+    DISK_FULL = "disk-full"  # of the worker's machine
     # Something about the plan or state: the run decides what to do.
     STALE_PLAN = "stale-plan"  # state has changed since the plan was made
     INTERRUPTED = "interrupted"  # the process ended without a result (host gone, machine rebooted)

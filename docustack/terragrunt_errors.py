@@ -51,6 +51,7 @@ _KINDS: tuple[tuple[ErrorType, re.Pattern[str]], ...] = tuple(
                 *["plugin process exited", "Stack trace from the .* plugin", "TERRAFORM CRASH", "^panic: "],
             ],
         ),
+        (ErrorType.DISK_FULL, ["[Nn]o space left on device", "[Dd]isk quota exceeded"]),
         (ErrorType.NO_OUTPUTS, [r"detected no outputs\. Either the target module has not"]),
         (
             ErrorType.THROTTLED,
@@ -258,6 +259,7 @@ _ADVICE: dict[ErrorType, str] = {
     ErrorType.NO_OUTPUTS: "A dependency has not been applied yet: apply it first, then comment `terrateam plan`.",
     ErrorType.THROTTLED: "AWS limits the rate of requests: try again in a few minutes.",
     ErrorType.UNAVAILABLE: "A service could not be reached: try again when the network or the service is back.",
+    ErrorType.DISK_FULL: "The disk of the worker is full: make room there, then comment `terrateam plan`.",
     ErrorType.PROVIDER_CRASH: (
         "A provider plugin crashed. What it was doing may be done or half done: comment `terrateam plan` to see; if it "
         "crashes again, pin another version of the provider."

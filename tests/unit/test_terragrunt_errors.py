@@ -69,6 +69,7 @@ def found(output: str, profile: str | None = "docustack-dev") -> Failure:
         ("Error: Saved plan is stale\n\nThe given plan file can no longer be applied", ErrorType.STALE_PLAN),
         ("Error: Mismatch between input and plan variable value\n", ErrorType.STALE_PLAN),
         ("Error: Plugin did not respond\n\n  with aws_vpc.this,\n", ErrorType.PROVIDER_CRASH),
+        ("Error: Failed to write plan file\n\nwrite x: no space left on device\n", ErrorType.DISK_FULL),
         ("panic: runtime error: invalid memory address\n", ErrorType.PROVIDER_CRASH),
         (UNSUPPORTED, ErrorType.CONFIGURATION),
         ("Error: No value for required variable\n\n  on main.tf line 1:\n", ErrorType.CONFIGURATION),
