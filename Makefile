@@ -1,6 +1,6 @@
 # What a person does with this repository, each a name; every target that needs the tools sets them up first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test lint format types lock clean
+.PHONY: help setup demo up down test bench lint format types lock clean
 
 PYTHON ?= python3
 VENV := .venv/bin
@@ -31,6 +31,9 @@ JOBS ?= 2
 
 test: setup ## Run every test, with coverage (TESTS=PATH or ARGS='-k NAME' for some; JOBS=0 one after the other)
 	@$(VENV)/python -m pytest --numprocesses $(JOBS) --dist loadfile --cov --cov-report=term $(ARGS) $(TESTS)
+
+bench: setup ## Measure DocuStack against bare Terragrunt and a bare workflow, on a quiet machine (ONLY=FIGURE for one)
+	@$(VENV)/python -m bench $(ONLY)
 
 lint: setup ## Check style, format and layers
 	$(VENV)/ruff check .

@@ -1,0 +1,35 @@
+"""Pull requests against bare Terragrunt, over the same five units and the same state, in turn."""
+
+from rich.console import Console
+
+from bench.example_world import ExampleWorld
+from bench.figures import Found, ratio_of_medians
+
+REPETITIONS = 5
+
+
+def measure_plans(console: Console, repetitions: int = REPETITIONS) -> Found:
+    """Pull request opened to last plan comment, over `terragrunt run --all plan`; both from a fresh work tree."""
+    ours: list[float] = []
+    bare: list[float] = []
+    with ExampleWorld.up(console) as world:
+        for _ in range(repetitions):
+            bare.append(world.plan_barely())
+            number, took = world.open_pull_request()
+            ours.append(took)
+            console.print(f"plan: bare {bare[-1]:.2f} s, pull request {took:.2f} s", highlight=False)
+            world.close(number)
+    return ratio_of_medians(ours, bare, "plan")
+
+
+def measure_applies(console: Console, repetitions: int = REPETITIONS) -> Found:
+    """`terrateam apply` to last apply comment, over `terragrunt run --all apply`; both from a fresh work tree."""
+    ours: list[float] = []
+    bare: list[float] = []
+    with ExampleWorld.up(console) as world:
+        for _ in range(repetitions):
+            number, _took = world.open_pull_request()
+            ours.append(world.apply(number))
+            bare.append(world.apply_barely())
+            console.print(f"apply: bare {bare[-1]:.2f} s, pull request {ours[-1]:.2f} s", highlight=False)
+    return ratio_of_medians(ours, bare, "apply")
