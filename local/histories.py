@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from pydantic import BaseModel
+from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError, RPCStatusCode
@@ -101,6 +102,17 @@ class Histories:
                 elif started.scheduled_event_id:
                     found[started.scheduled_event_id].process = int(started.identity.partition("@")[0])
             return list(found.values())
+
+        return self._ask(read)
+
+    def attempts_of(self, workflow_id: str, kind: str, *, begun: bool = False) -> int:
+        """The number of the present attempt of an activity that is asked for and not done; 0 where there is none."""
+
+        async def read(client: Client) -> int:
+            described = await client.get_workflow_handle(workflow_id).describe()
+            works = PendingActivityState.PENDING_ACTIVITY_STATE_STARTED
+            pending = [each for each in described.raw_description.pending_activities if each.activity_type.name == kind]
+            return max((each.attempt for each in pending if not begun or each.state == works), default=0)
 
         return self._ask(read)
 

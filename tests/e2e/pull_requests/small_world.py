@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,9 +55,18 @@ class SmallWorld:
         os.kill(pid, signal.SIGKILL)
         wait_for(lambda: not _lives(pid), f"the end of {part} ({pid})", 120)
 
-    def start_worker(self, host: str, **settings: str) -> "SecondWorker":
-        """One more worker of this world, on a host of its own; it lives until it is ended."""
+    def worker_environment(self) -> dict[str, str]:
+        """What the world's own worker was told."""
         known = Path(f"/proc/{self.status.processes['worker']}/environ").read_bytes().decode().split("\0")
+        return dict(line.split("=", 1) for line in known if line)
+
+    def start_worker(
+        self, host: str, environment: dict[str, str] | None = None, queues: Sequence[str] = (), **settings: str
+    ) -> "SecondWorker":
+        """One more worker of this world, on a host of its own; it lives until it is ended.
+
+        `environment` is needed where the world's own worker doesn't live any more.
+        """
         own = {
             "DOCUSTACK_HOST": host,
             "DOCUSTACK_DATA_DIR": str(self.data / host),
@@ -67,16 +76,16 @@ class SmallWorld:
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [str(DOCUSTACK), "worker"],
-                env=dict(line.split("=", 1) for line in known if line) | own | settings,
+                env=(environment or self.worker_environment()) | own | settings,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        temporal, queues = tool("temporal"), ["docustack", f"docustack@{host}", f"docustack-dev@{host}"]
+        temporal, address = tool("temporal"), self.status.temporal.address
         assert temporal is not None
-        address = self.status.temporal.address
-        wait_for(lambda: temporal_server.is_polled_by(temporal, address, process.pid, queues), f"worker {host}", 60)
+        polled = [f"{queue}@{host}" for queue in queues or ("docustack", "docustack-dev")]
+        wait_for(lambda: temporal_server.is_polled_by(temporal, address, process.pid, polled), f"worker {host}", 60)
         return SecondWorker(process, self.data / host, log)
 
     def _local(self, *arguments: str) -> str:
@@ -144,6 +153,13 @@ class SecondWorker:
     process: "subprocess.Popen[bytes]"
     data: Path
     log: Path
+
+    def freeze(self) -> None:
+        """As a host that is cut off: it lives, and neither hears nor says anything."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
 
     def tell_to_stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)

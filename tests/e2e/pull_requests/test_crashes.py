@@ -1,47 +1,17 @@
 """An apply survives what kills its worker or Temporal itself: applied once, told once, no lock left behind."""
 
-from pathlib import Path
+import re
+from collections.abc import Callable
 
+import pytest
+
+from docustack.comment_markers import find_marker
 from local.waiting import wait_for
 from tests.e2e.pull_requests.change import Change, open_change
-from tests.e2e.pull_requests.live_repository import provisioned, unit
+from tests.e2e.pull_requests.live_repository import unit
+from tests.e2e.pull_requests.slow_unit import SlowPlan, SlowUnit, told_once
 from tests.e2e.pull_requests.small_world import SmallWorld
-
-
-class SlowUnit:
-    """A unit whose apply tells when it begins and ends, so that it can be counted; it ends when it is let go."""
-
-    def __init__(self, world: SmallWorld, name: str) -> None:
-        self.path = f"dev/crash/{name}"
-        self._world = world
-        self._told = world.folder / f"{name}.told"
-        self._let_go = world.folder / f"{name}.go"
-        wait = f"for i in $(seq 600); do test -e {self._let_go} && break; sleep 0.2; done"
-        command = f"echo begun >> {self._told}; {wait}; echo done >> {self._told}"
-        self.files = unit(self.path, module=provisioned(command))
-
-    def lines(self) -> list[str]:
-        return self._told.read_text().split() if self._told.exists() else []
-
-    def begun(self) -> None:
-        wait_for(lambda: "begun" in self.lines(), f"the apply of {self.path}", 120)
-
-    def let_go(self) -> None:
-        self._let_go.touch()
-
-    def applied_exactly_once(self) -> None:
-        assert self.lines() == ["begun", "done"]
-        assert self._world.states.output(self.path) == f"one-{Path(self.path).name}"
-        assert not self._world.states.is_locked(self.path)
-
-
-def told_once(change: Change, slow: SlowUnit) -> None:
-    """One comment with its end, one green check."""
-    bodies = change.applies()[slow.path]
-    assert len(bodies) == 1, bodies
-    assert "**Status:** ✅ Success" in bodies[0]
-    assert "Resources: 1 added, 0 changed, 0 destroyed." in bodies[0]
-    change.wait(lambda: change.concluded("apply") == "success", "the check of the apply")
+from tests.e2e.pull_requests.stand_in_faults import is_switched_on, switch_on
 
 
 def test_a_worker_killed_during_applies_attends_what_runs_and_reads_what_has_ended(breakable_world: SmallWorld) -> None:
@@ -63,34 +33,167 @@ def test_a_worker_killed_during_applies_attends_what_runs_and_reads_what_has_end
     for slow, change in changes.items():
         assert change.end_of(commands[slow], 120) == "rocket"
         slow.applied_exactly_once()
-        told_once(change, slow)
+        told_once(change, slow.path)
 
 
-def test_a_worker_killed_between_plan_and_apply_loses_nothing(breakable_world: SmallWorld) -> None:
-    world = breakable_world
-    path = "dev/crash/between"
-    change = open_change(world, "crash-between", unit(path))
-    change.planned(path)
-    world.kill("worker")
-    command = change.command("terrateam apply")
-    world.restart("worker")
-    assert change.end_of(command) == "rocket"
-    assert world.states.output(path) == "one-between"
-    assert len(change.applies()[path]) == 1
-    assert "Planned again" not in change.applies()[path][0], "the saved plan itself was applied"
+# ---- one kill, and pull requests in every phase ----------------------------------------------------------------------
 
 
-def test_temporal_and_worker_killed_during_an_apply_lose_nothing(breakable_world: SmallWorld) -> None:
-    world = breakable_world
-    slow = SlowUnit(world, "both")
-    change = open_change(world, "crash-both", slow.files)
-    change.planned(slow.path)
-    command = change.command("terrateam apply")
-    slow.begun()
-    world.kill("temporal")
-    world.kill("worker")
-    world.restart("temporal", "worker")
-    slow.let_go()
-    assert change.end_of(command, 150) == "rocket"
-    slow.applied_exactly_once()
-    told_once(change, slow)
+class Phase:
+    """A pull request that is brought into one phase, and goes on after the kill."""
+
+    def __init__(self, world: SmallWorld, mark: str) -> None:
+        self.world, self.mark = world, mark
+
+    def reach(self) -> None:
+        """Returns once the pull request is in it."""
+        raise NotImplementedError
+
+    def go_on(self) -> None:
+        """Lets it go."""
+
+    def has_ended_well(self) -> Change:
+        """Waits for its end, and looks at everything that it should have left."""
+        raise NotImplementedError
+
+
+class InPlan(Phase):
+    def reach(self) -> None:
+        self.slow = SlowPlan(self.world, f"{self.mark}-plan")
+        self.change = open_change(self.world, f"{self.mark}-plan", self.slow.files)
+        self.slow.begun()
+
+    def go_on(self) -> None:
+        self.slow.let_go()
+
+    def has_ended_well(self) -> Change:
+        self.change.planned(self.slow.path, seconds=150)
+        assert len(self.change.plans()[self.slow.path]) == 1
+        assert self.change.concluded("plan") == "success"
+        assert self.world.states.text(self.slow.path) == "", "nothing was applied"
+        return self.change
+
+
+class AtGate(Phase):
+    def reach(self) -> None:
+        self.path = f"prod/crash/{self.mark}-gate"
+        self.change = open_change(self.world, f"{self.mark}-gate", unit(self.path), author="infra-member")
+        self.change.planned(self.path)
+        self.command = self.change.command("terrateam apply", by="lead")
+        self.change.wait_said("Waiting for approval")
+
+    def go_on(self) -> None:
+        self.change.approve("lead")
+
+    def has_ended_well(self) -> Change:
+        assert self.change.end_of(self.command, 150) == "rocket"
+        assert self.world.states.output(self.path) == f"one-{self.mark}-gate"
+        told_once(self.change, self.path)
+        assert len(self.change.saying("Waiting for approval")) == 1
+        assert "Planned again" not in self.change.applies()[self.path][0], "the saved plan itself was applied"
+        return self.change
+
+
+class InWave(Phase):
+    """The first, second or third of three waves."""
+
+    def __init__(self, world: SmallWorld, mark: str, number: int) -> None:
+        super().__init__(world, mark)
+        self.number = number
+
+    def reach(self) -> None:
+        folder = f"dev/crash/{self.mark}-wave-{self.number}"
+        a = SlowUnit(self.world, "a", folder=folder)
+        b = SlowUnit(self.world, "b", after="a", folder=folder)
+        self.units = [a, b, SlowUnit(self.world, "c", after="b", folder=folder)]
+        for one in self.units[: self.number - 1]:
+            one.let_go()
+        files = {path: text for one in self.units for path, text in one.files.items()}
+        self.change = open_change(self.world, f"{self.mark}-wave-{self.number}", files)
+        self.change.planned(*(one.path for one in self.units), seconds=150)
+        self.command = self.change.command("terrateam apply")
+        self.units[self.number - 1].begun()
+
+    def go_on(self) -> None:
+        for one in self.units:
+            one.let_go()
+
+    def has_ended_well(self) -> Change:
+        assert self.change.end_of(self.command, 150) == "rocket"
+        for one, value in zip(self.units, ("one-a", "one-a-b", "one-a-b-c"), strict=True):
+            one.applied_exactly_once(value)
+            told_once(self.change, one.path)
+        return self.change
+
+
+class InPost(Phase):
+    """The result is on its way to GitHub, which is slow: nobody hears whether it has arrived."""
+
+    def reach(self) -> None:
+        self.path = f"dev/crash/{self.mark}-post"
+        self.change = open_change(self.world, f"{self.mark}-post", unit(self.path))
+        self.change.planned(self.path)
+        api = self.world.status.github.api_url
+        comments = f".*/issues/{self.change.number}/comments"
+        self.command = self.change.command("terrateam apply")
+        slow = switch_on(api, kind="slow", path=comments, method="POST", delay=3, times=1)
+        wait_for(lambda: not is_switched_on(api, slow), "the comment to be on its way", 60)
+
+    def has_ended_well(self) -> Change:
+        assert self.change.end_of(self.command, 150) == "rocket"
+        self.change.applied(self.path, seconds=150)
+        assert self.world.states.output(self.path) == f"one-{self.mark}-post"
+        told_once(self.change, self.path)
+        return self.change
+
+
+PHASES: dict[str, Callable[[SmallWorld, str], Phase]] = {
+    "plan": InPlan,
+    "gate": AtGate,
+    "first wave": lambda world, mark: InWave(world, mark, 1),
+    "second wave": lambda world, mark: InWave(world, mark, 2),
+    "third wave": lambda world, mark: InWave(world, mark, 3),
+    "post": InPost,
+}
+
+
+@pytest.mark.parametrize(
+    "killed, phases",
+    [
+        (["worker"], list(PHASES)),
+        (["temporal"], ["plan", "gate", "second wave"]),
+        (["temporal", "worker"], ["gate", "third wave"]),
+    ],
+    ids=["worker", "temporal", "both"],
+)
+def test_whatever_is_killed_everything_is_applied_once_and_told_once(
+    breakable_world: SmallWorld, killed: list[str], phases: list[str]
+) -> None:
+    world, mark = breakable_world, "-".join(killed)
+    all_of_it = [PHASES[phase](world, mark) for phase in phases]
+    for phase in all_of_it:
+        phase.reach()
+    for part in killed:
+        world.kill(part)
+    world.restart(*killed)
+    for phase in all_of_it:
+        phase.go_on()
+    for phase in all_of_it:
+        nothing_is_said_twice(phase.has_ended_well())
+
+
+def nothing_is_said_twice(change: Change) -> None:
+    """Comments, checks and signs in the pull request, and what Slack heard of it."""
+    keys = [find_marker(body) for body in change.said()]
+    assert None not in keys
+    assert len(keys) == len(set(keys)), keys
+    response = change.author.request("GET", f"commits/{change.head}/check-runs?per_page=100&filter=all")
+    names = [run["name"] for run in response.json()["check_runs"]]
+    assert len(names) == len(set(names)), names
+
+    def threads() -> list[list[str]]:
+        of_this = re.compile(rf"PR #{change.number}\b")
+        return [thread.texts for thread in change.world.slack.threads() if of_this.search(thread.text)]
+
+    wait_for(lambda: all(len(texts) == 2 for texts in threads()), "both ends of each thread", 90)
+    assert all(len(texts) == len(set(texts)) for texts in threads()), threads()

@@ -1,23 +1,20 @@
 """GitHub and Slack on bad days: what is said is said once, and nothing waits for Slack."""
 
-import httpx
+import os
+import shutil
+import signal
+import time
+
 import pytest
 
 from docustack.comment_markers import find_marker
 from local.waiting import wait_for
-from tests.e2e.pull_requests.change import BOT, open_change
-from tests.e2e.pull_requests.live_repository import unit
+from tests.e2e.pull_requests.change import BOT, Change, open_change
+from tests.e2e.pull_requests.live_repository import dependent, unit
+from tests.e2e.pull_requests.slow_unit import SlowUnit, told_once
 from tests.e2e.pull_requests.small_world import SmallWorld
-
-
-def switch_on(stand_in: str, **fault: object) -> int:
-    response = httpx.post(f"{stand_in}/_stand_in/faults", json=fault, timeout=10, trust_env=False)
-    assert response.is_success, response.text
-    return int(response.json()["id"])
-
-
-def switch_off(stand_in: str, fault: int) -> None:
-    httpx.delete(f"{stand_in}/_stand_in/faults/{fault}", timeout=10, trust_env=False).raise_for_status()
+from tests.e2e.pull_requests.stand_in_faults import switch_off, switch_on
+from tests.e2e.pull_requests.test_state_locks import LockedUnit
 
 
 @pytest.mark.parametrize(
@@ -81,3 +78,57 @@ def test_slack_down_holds_up_nothing_and_is_told_later_once(world: SmallWorld) -
         [f"Apply started for {path}", "Apply completed successfully"],
         [f"Plan started for {path}", "Plan completed: 1 to add, 0 to change"],
     ]
+
+
+def test_most_of_a_minute_without_aws_and_github_costs_only_time(world: SmallWorld) -> None:
+    """AWS doesn't answer while one pull request is applied, GitHub fails and then limits us while another one is."""
+    locked, path = LockedUnit(world, "minute"), "dev/outage/minute"
+    on_aws, on_github = open_change(world, "aws-minute", locked.files), open_change(world, "github-minute", unit(path))
+    on_aws.planned(locked.path)
+    on_github.planned(path)
+    command_on_aws = on_aws.command("terrateam apply")
+    locked.begun()
+    github, of_this = world.status.github.api_url, f".*/(issues|pulls)/{on_github.number}(/.*)?"
+    switch_on(github, kind="secondary_rate_limit", path=of_this, seconds=40, retry_after=1)
+    switch_on(github, kind="server_error", path=".*/check-runs.*", seconds=20)
+    moto = world.status.processes["moto"]
+    os.kill(moto, signal.SIGSTOP)
+    try:
+        locked.let_go()  # Terraform wants to write its state, and can't
+        until = time.monotonic() + 40
+        wait_for(lambda: time.monotonic() > until, "the end of the minute", 60)
+    finally:
+        os.kill(moto, signal.SIGCONT)
+    assert on_aws.end_of(command_on_aws, 120) == "rocket"
+    assert on_github.ended("terrateam apply", seconds=120) == "rocket"
+    assert locked.value() == "one-minute"
+    assert not locked.is_locked()
+    locked.begun(times=1)
+    assert world.states.output(path) == "one-minute"
+    for change, unit_path in ((on_aws, locked.path), (on_github, path)):
+        assert len(change.applies()[unit_path]) == 1
+        assert "Planned again" not in change.applies()[unit_path][0]
+        change.wait(lambda change=change: change.concluded("apply") == "success", "the check")  # type: ignore[misc]
+        keys = [find_marker(body) for body in change.said()]
+        assert len(keys) == len(set(keys)), keys
+
+
+def test_a_work_tree_deleted_under_a_run_is_made_again(world: SmallWorld) -> None:
+    slow, after = SlowUnit(world, "lost", folder="dev/outage"), "dev/outage/after"
+    change = open_change(world, "lost-tree", slow.files | dependent(after, "lost"))
+    change.planned(slow.path, after)
+    command = change.command("terrateam apply")
+    slow.begun()
+    (trees,) = (list((world.data / "worker" / "worktrees").glob(f"{run[4:]}+*")) for run in last_run(change))
+    assert trees
+    for tree in trees:
+        shutil.rmtree(tree)
+    slow.let_go()
+    assert change.end_of(command, 120) == "rocket"
+    slow.applied_exactly_once()
+    told_once(change, slow.path)
+    assert world.states.output(after) == "one-lost-after"
+
+
+def last_run(change: Change) -> list[str]:
+    return change.world.histories.runs_of(change.number)[-1:]
