@@ -22,16 +22,24 @@ class OpenPullRequestWorkflows:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def find(self, repository: Repository, units: Sequence[str] | None = None) -> list[str]:
+    async def find(
+        self, repository: Repository, units: Sequence[str] | None = None, *, base_ref: str = ""
+    ) -> list[str]:
         """Workflow ids; with `units` of those that have a plan of one of them, or of more units than can be asked."""
-        query = open_pull_requests(repository, units)
+        query = open_pull_requests(repository, units, base_ref)
         return sorted({execution.id async for execution in self._client.list_workflows(query)})
 
     async def tell(
-        self, repository: Repository, signal: str, message: Model, units: Sequence[str] | None = None
+        self,
+        repository: Repository,
+        signal: str,
+        message: Model,
+        units: Sequence[str] | None = None,
+        *,
+        base_ref: str = "",
     ) -> list[str]:
         """Signal each of them; those that are told twice, by a retry, have to know the message again."""
-        found = await self.find(repository, units)
+        found = await self.find(repository, units, base_ref=base_ref)
         gate = asyncio.Semaphore(_AT_ONCE)
 
         async def tell_one(workflow_id: str) -> None:

@@ -25,6 +25,7 @@ class EventKind(StrEnum):
     REVIEW_SUBMITTED = "review_submitted"
     REVIEW_DISMISSED = "review_dismissed"
     COMMENT_CREATED = "comment_created"
+    CHECKS_REQUESTED = "checks_requested"  # by GitHub's merge queue, for a commit of its own
 
 
 class PullRequestEvent(Model):
@@ -56,6 +57,7 @@ class PullRequestEvent(Model):
     comment_created_at: str | None = None  # ISO 8601, by GitHub's clock
     review_state: str | None = None  # approved, changes_requested, commented, dismissed
     review_commit: str | None = None
+    group_commit: str | None = None  # of a merge queue: the base with all that is before it in line, and itself
     received_at: str = ""  # ISO 8601, UTC
 
     @property

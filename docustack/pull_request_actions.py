@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from docustack.checks import Check
 from docustack.model import Model
 from docustack.pull_request_state import RunToStart
 from docustack.runs import Operation
@@ -46,6 +47,16 @@ class EndCheck(Model):
     operation: Operation
     head_commit: str
     message: str
+
+
+class ReportCheck(Model):
+    """A check that no run has set: of a commit of GitHub's merge queue."""
+
+    kind: Literal["report-check"] = "report-check"
+    head_commit: str
+    operation: Operation
+    check: Check
+    external_id: str
 
 
 class GiveTurn(Model):
@@ -102,4 +113,5 @@ Action = (
     | FoldForgotten
     | GiveTurn
     | EndCheck
+    | ReportCheck
 )

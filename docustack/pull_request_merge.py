@@ -30,7 +30,7 @@ def after_close(state: PullRequestState, *, told: bool) -> list[Action]:
     if state.merge_commit and state.taken_up_merge != state.merge_commit and (told or state.runs):
         state.taken_up_merge = state.merge_commit
         state.owed = left_by_merge(state)
-        if state.owed or not _knows_what_changes(state):
+        if state.owed or not knows_what_changes(state):
             return [*orphans, StartRun(run=apply_of_merge(state))]
     return [*orphans, ReleaseAllLocks(but_not=tuple(state.owed))]
 
@@ -49,12 +49,13 @@ def apply_of_merge(state: PullRequestState) -> RunToStart:
 
 def left_by_merge(state: PullRequestState) -> list[str]:
     """What the last head changes, and no run has applied or found to need nothing."""
-    if not _knows_what_changes(state):
+    if not knows_what_changes(state):
         return []
     return [unit for unit in state.changed if not _is_done(state, unit)]
 
 
-def _knows_what_changes(state: PullRequestState) -> bool:
+def knows_what_changes(state: PullRequestState) -> bool:
+    """Has a run looked at the present head?"""
     return state.facts is not None and state.changed_head == state.facts.head_commit
 
 

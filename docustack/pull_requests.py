@@ -1,6 +1,7 @@
 """What to do when something happens to a pull request: one pure function from state and event to actions."""
 
 from docustack.events import EventKind, PullRequestEvent
+from docustack.merge_queue import take_checks_requested
 from docustack.pull_request_actions import (
     Action,
     EndCheck,
@@ -79,6 +80,8 @@ def take_event(
         actions += _closed(state) if not state.is_open and not begins else []
     elif kind is EventKind.CLOSED or not state.is_open:
         actions = _closed(state, told=kind is EventKind.CLOSED)
+    elif kind is EventKind.CHECKS_REQUESTED:
+        actions = take_checks_requested(state, event.group_commit) if event.group_commit else []
     elif kind in (EventKind.REVIEW_SUBMITTED, EventKind.REVIEW_DISMISSED):
         actions = [*_look_again(state), *look_at_rules(state)]
     elif kind in _STARTS_A_PLAN and (kind is not EventKind.EDITED or event.base_changed):

@@ -8,6 +8,7 @@ REPOSITORY = "DocustackRepository"
 ENVIRONMENT = "DocustackEnvironment"
 UNITS = "DocustackUnits"
 PULL_REQUEST = "DocustackPullRequest"
+BASE_BRANCH = "DocustackBaseBranch"
 ACTOR = "DocustackActor"
 STATUS = "DocustackStatus"
 
@@ -43,15 +44,18 @@ def capped_and_marked(units: Sequence[str]) -> list[str]:
     return fitting if len(fitting) == len(units) else [*fitting, AND_MORE]
 
 
-def open_pull_requests(repository: Repository, units: Sequence[str] | None = None) -> str:
+def open_pull_requests(repository: Repository, units: Sequence[str] | None = None, base_ref: str = "") -> str:
     """The workflows of open pull requests; with `units` those that have a plan for one of them, or may have.
 
-    A pull request of very many units is found by every unit: it knows itself which it has.
+    A pull request of very many units is found by every unit: it knows itself which it has. With `base_ref`: those into
+    that branch.
     """
     query = (
         "WorkflowType = 'PullRequestWorkflow' AND ExecutionStatus = 'Running' "
         f"AND {REPOSITORY} = {quoted(repository.full_name)}"
     )
+    if base_ref:
+        query += f" AND {BASE_BRANCH} = {quoted(base_ref)}"
     if units is None or len(units) > _NAMED_AT_ONCE:
         return query
     named = ", ".join(quoted(unit) for unit in [*units, AND_MORE])

@@ -4,12 +4,15 @@ Read through small models of our own: they name the few fields that are used, ta
 take seconds to load for, and don't refuse an event to which GitHub has added something.
 """
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
 
+from docustack.base_moves import BaseMoved
 from docustack.events import COMMENT_LIMIT, EventKind, PullRequestEvent
 from docustack.repository import Repository
 
@@ -29,6 +32,10 @@ _REVIEW_ACTIONS = {"submitted": EventKind.REVIEW_SUBMITTED, "dismissed": EventKi
 
 _Number = Annotated[int, Field(gt=0, lt=2**31)]  # of issues and pull requests
 _Id = Annotated[int, Field(gt=0, lt=2**63)]
+_Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
+
+_QUEUED = re.compile(r"(?:refs/heads/)?gh-readonly-queue/.+/pr-([1-9][0-9]{0,8})-[0-9a-f]{40,64}")
+"""The branch of a merge group, which names the pull request that is last in it."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +141,18 @@ class _Comment(_Body):
     created_at: str | None = None
 
 
+class _Push(_Body):
+    ref: str
+    after: _Commit
+    deleted: bool = False
+    repository: _Repository
+
+
+class _MergeGroup(_Body):
+    head_sha: _Commit
+    head_ref: str
+
+
 class _Event(_Body):
     action: str
     repository: _Repository
@@ -155,7 +174,11 @@ class _CommentEvent(_Event):
     comment: _Comment
 
 
-Reading = PullRequestEvent | Ignored | NotJson | Malformed
+class _MergeGroupEvent(_Event):
+    merge_group: _MergeGroup
+
+
+Reading = PullRequestEvent | BaseMoved | Ignored | NotJson | Malformed
 
 
 def read_delivery(delivery: Delivery, *, bot_login: str, repositories: tuple[str, ...] = ()) -> Reading:
@@ -189,7 +212,7 @@ class _Envelope:
     bot_login: str
     repositories: tuple[str, ...]
 
-    def stranger(self, event: _Event) -> Ignored | None:
+    def stranger(self, event: _Event | _Push) -> Ignored | None:
         """The reason to ignore an event of a repository that isn't served."""
         served = {name.lower() for name in self.repositories}
         if served and event.repository.full_name.lower() not in served:
@@ -254,10 +277,31 @@ def _read_comment(envelope: _Envelope) -> PullRequestEvent | Ignored:
     )
 
 
-_READERS = {
+def _read_push(envelope: _Envelope) -> BaseMoved | Ignored:
+    event = _Push.model_validate(envelope.content)
+    branch = event.ref.removeprefix("refs/heads/")
+    if branch == event.ref or event.deleted:
+        return Ignored(f"a push of {event.ref[:100]} moves no branch that anything could be merged into")
+    repository = Repository(owner=event.repository.owner.login, name=event.repository.name)
+    return envelope.stranger(event) or BaseMoved(repository=repository, base_ref=branch, commit=event.after)
+
+
+def _read_merge_group(envelope: _Envelope) -> PullRequestEvent | Ignored:
+    event = _MergeGroupEvent.model_validate(envelope.content)
+    queued = _QUEUED.fullmatch(event.merge_group.head_ref)
+    if event.action != "checks_requested" or queued is None:
+        return Ignored(f"nothing follows when a merge group is {event.action}")
+    return envelope.stranger(event) or envelope.told(event, EventKind.CHECKS_REQUESTED, int(queued[1])).model_copy(
+        update={"group_commit": event.merge_group.head_sha}
+    )
+
+
+_READERS: dict[str, Callable[[_Envelope], PullRequestEvent | BaseMoved | Ignored]] = {
     "pull_request": _read_pull_request,
     "pull_request_review": _read_review,
     "issue_comment": _read_comment,
+    "push": _read_push,
+    "merge_group": _read_merge_group,
 }
 
 

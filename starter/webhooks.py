@@ -13,6 +13,8 @@ from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.service import RPCError
 
+from activities.open_pull_requests import OpenPullRequestWorkflows
+from docustack.base_moves import BASE_MOVED_SIGNAL, BaseMoved
 from docustack.events import EVENT_SIGNAL, PullRequestEvent, pull_request_workflow_id
 from docustack.pull_request_state import PullRequestStart
 from starter.request_bodies import BodyTooLarge, BodyTooSlow, read_body
@@ -31,6 +33,9 @@ _HEADERS_OF = {
     408: {"Connection": "close"},
     413: {"Connection": "close"},
 }
+
+_AWAY = (RPCError, TimeoutError, RuntimeError)
+"""RuntimeError: a lazy client that can't connect."""
 
 _CONTROL_QUEUE = "docustack"
 _HEADER_TEXT = re.compile(r"[\x21-\x7e]{1,100}")
@@ -91,6 +96,10 @@ class Webhooks:
             case Ignored(reason):
                 _record(request, "ignored", reason=reason)
                 return JSONResponse({"decision": "ignored", "reason": reason}, 202)
+            case BaseMoved() as moved:
+                told = await self._tell_of_move(moved)
+                _record(request, "accepted", kind="push", branch=moved.base_ref, told=len(told))
+                return JSONResponse({"decision": "accepted", "told": len(told)}, 202)
             case PullRequestEvent() as event:
                 workflow_id = await self._signal(event)
                 _record(request, "accepted", kind=event.kind, workflow=workflow_id, sender=event.sender)
@@ -121,12 +130,25 @@ class Webhooks:
                     static_summary=f"Pull request {event.repository.full_name}#{event.number}",
                     rpc_timeout=timedelta(seconds=TEMPORAL_ANSWERS_WITHIN),
                 )
-        except (RPCError, TimeoutError, RuntimeError) as error:
-            # RuntimeError: a lazy client that can't connect. A sender who gets 503 knows that nothing was taken; if it
-            # was after all, the redelivery has the same id and is taken once.
-            log.warning("Temporal took no event for %s: %s: %s", workflow_id, type(error).__name__, error)
-            raise Refused(503, "Temporal can't take the event now; please deliver it again") from error
+        except _AWAY as error:
+            raise _not_taken(workflow_id, error) from error
         return workflow_id
+
+    async def _tell_of_move(self, moved: BaseMoved) -> list[str]:
+        """The open pull requests into the branch, found by Temporal's visibility; each looks whether it concerns it."""
+        try:
+            async with asyncio.timeout(TEMPORAL_ANSWERS_WITHIN):
+                return await OpenPullRequestWorkflows(self._client).tell(
+                    moved.repository, BASE_MOVED_SIGNAL, moved, base_ref=moved.base_ref
+                )
+        except _AWAY as error:
+            raise _not_taken(f"{moved.repository.full_name} {moved.base_ref}", error) from error
+
+
+def _not_taken(what: str, error: Exception) -> Refused:
+    """A sender who gets 503 knows that it was not taken; if it was after all, the redelivery is taken once."""
+    log.warning("Temporal took no event for %s: %s: %s", what, type(error).__name__, error)
+    return Refused(503, "Temporal can't take the event now; please deliver it again")
 
 
 async def _read_body(request: Request) -> bytes:

@@ -220,6 +220,7 @@ async def register_search_attributes(client: Client) -> None:
         search_attributes.ENVIRONMENT.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
         search_attributes.UNITS.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
         search_attributes.PULL_REQUEST.name: IndexedValueType.INDEXED_VALUE_TYPE_INT,
+        search_attributes.BASE_BRANCH.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
         search_attributes.ACTOR.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
         search_attributes.STATUS.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
     }

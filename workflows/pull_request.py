@@ -44,6 +44,7 @@ with workflow.unsafe.imports_passed_through():
         JudgeRules,
         ReleaseAllLocks,
         Reply,
+        ReportCheck,
         Sign,
         SignalRun,
         StartRun,
@@ -228,7 +229,9 @@ class PullRequestWorkflow:
             case _:
                 self._tell(self._outward(action))
 
-    def _outward(self, action: Sign | Reply | Announce | FoldComments | FoldForgotten | EndCheck) -> Awaitable[None]:
+    def _outward(
+        self, action: Sign | Reply | Announce | FoldComments | FoldForgotten | EndCheck | ReportCheck
+    ) -> Awaitable[None]:
         match action:
             case Sign(comment_id=comment_id, content=content):
                 return self._react(comment_id, content)
@@ -242,6 +245,8 @@ class PullRequestWorkflow:
                 return self._fold_forgotten(before, reason)
             case EndCheck():
                 return self._end_check(action)
+            case ReportCheck():
+                return self._report_check(action)
 
     async def _start(self, run: RunToStart) -> None:
         """A run outlives this workflow's continue-as-new: it is abandoned to itself and tells its end by a signal."""
@@ -356,6 +361,17 @@ class PullRequestWorkflow:
             )
         )
 
+    async def _report_check(self, action: ReportCheck) -> None:
+        await self._carefully(
+            set_check(
+                self._repository,
+                action.head_commit,
+                action.operation,
+                action.check,
+                external_id=action.external_id,
+            )
+        )
+
     async def _announce(self, key: str, channel: str, text: str) -> None:
         message = PostMessage(channel=channel, text=text, key=key)
         try:
@@ -409,6 +425,7 @@ class PullRequestWorkflow:
             [
                 search_attributes.REPOSITORY.value_set(self._repository.full_name),
                 search_attributes.PULL_REQUEST.value_set(self._number),
+                search_attributes.BASE_BRANCH.value_set(state.facts.base_ref if state.facts else ""),
                 search_attributes.STATUS.value_set(status),
                 search_attributes.of_plans({*state.plans, *state.deferred, *state.owed}),
             ]

@@ -17,6 +17,7 @@ REPOSITORY = SearchAttributeKey.for_keyword(visibility.REPOSITORY)
 ENVIRONMENT = SearchAttributeKey.for_keyword_list(visibility.ENVIRONMENT)
 UNITS = SearchAttributeKey.for_keyword_list(visibility.UNITS)
 PULL_REQUEST = SearchAttributeKey.for_int(visibility.PULL_REQUEST)
+BASE_BRANCH = SearchAttributeKey.for_keyword(visibility.BASE_BRANCH)
 ACTOR = SearchAttributeKey.for_keyword(visibility.ACTOR)
 STATUS = SearchAttributeKey.for_keyword(visibility.STATUS)
 

@@ -23,17 +23,22 @@ from pydantic import SecretStr
 from starlette.applications import Starlette
 from temporalio import workflow
 from temporalio.client import Client, WorkflowHandle
+from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from docustack.base_moves import BaseMoved
 from docustack.events import PullRequestEvent
 from docustack.pull_request_state import PullRequestStart
+from docustack.repository import Repository
 from starter.logs import is_shown
 from starter.server import create_app
 from starter.webhooks import BODY_LIMIT
-from tests.unit.test_webhook_events import comment_event, pull_request_event, review_event
+from tests.unit.test_webhook_events import HEAD, comment_event, pull_request_event, push_event, review_event
 from worker.clients import connect_temporal
 from worker.settings import Settings
+from worker.wiring import register_search_attributes
+from workflows import search_attributes
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPORAL = str(ROOT / ".venv/bin/temporal")
@@ -46,6 +51,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self._events: list[PullRequestEvent] = []
+        self._moves: list[BaseMoved] = []
         self._ended = False
 
     @workflow.run
@@ -56,6 +62,14 @@ class Recorder:
     @workflow.signal
     def github_event(self, event: PullRequestEvent) -> None:
         self._events.append(event)
+
+    @workflow.signal
+    def base_moved(self, moved: BaseMoved) -> None:
+        self._moves.append(moved)
+
+    @workflow.query
+    def moves(self) -> list[BaseMoved]:
+        return self._moves
 
     @workflow.signal
     def end(self) -> None:
@@ -104,6 +118,7 @@ async def _answers(address: str) -> None:
 @pytest.fixture
 async def temporal(temporal_address: str) -> AsyncIterator[Client]:
     client = await Client.connect(temporal_address, data_converter=pydantic_data_converter)
+    await register_search_attributes(client)
     worker = Worker(client, task_queue="docustack", workflows=[Recorder], workflow_runner=UnsandboxedWorkflowRunner())
     async with worker:
         yield client
@@ -200,6 +215,44 @@ async def test_the_first_event_starts_the_workflow_and_the_next_ones_are_signall
     assert (start.repository.full_name, start.number) == ("docustack/first", 7)
 
 
+async def test_a_push_is_told_to_the_open_pull_requests_into_that_branch_and_to_no_others(
+    server: httpx.AsyncClient, temporal: Client
+) -> None:
+    handles = {number: await standing(temporal, number, base) for number, base in ((1, "main"), (2, "staging"))}
+    async with asyncio.timeout(120):
+        while True:  # visibility is a moment behind
+            response = await deliver(server, in_repository(push_event(), "pushed"), "push")
+            assert response.status_code == 202
+            if response.json() == {"decision": "accepted", "told": 1}:
+                break
+    (moved, *_) = await handles[1].query(Recorder.moves)
+    assert (moved.repository.full_name, moved.base_ref, moved.commit) == ("docustack/pushed", "main", HEAD)
+    assert await handles[2].query(Recorder.moves) == []
+
+
+async def standing(temporal: Client, number: int, base_ref: str) -> "WorkflowHandle[Recorder, PullRequestStart]":
+    repository = Repository(owner="docustack", name="pushed")
+    attributes = TypedSearchAttributes(
+        [
+            SearchAttributePair(search_attributes.REPOSITORY, repository.full_name),
+            SearchAttributePair(search_attributes.BASE_BRANCH, base_ref),
+        ]
+    )
+    return await temporal.start_workflow(
+        Recorder.run,
+        PullRequestStart(repository=repository, number=number),
+        id=f"pr:docustack/pushed#{number}",
+        task_queue="docustack",
+        search_attributes=attributes,
+    )
+
+
+async def test_a_push_that_temporal_cannot_tell_on_is_refused_so_that_it_can_come_again(
+    alone: httpx.AsyncClient,
+) -> None:
+    assert (await deliver(alone, push_event(), "push")).status_code == 503
+
+
 async def test_an_event_carries_the_delivery_and_when_it_came(server: httpx.AsyncClient, temporal: Client) -> None:
     await deliver(server, in_repository(comment_event(), "told"), "issue_comment", x_github_delivery="d-42")
     (event,) = await events_of(temporal.get_workflow_handle_for(Recorder.run, "pr:docustack/told#7"))
@@ -232,12 +285,12 @@ async def test_each_delivery_is_one_line_in_the_log(
 ) -> None:
     caplog.set_level(logging.INFO, "docustack.webhooks")
     await deliver(server, in_repository(comment_event(), "logged"), "issue_comment", x_github_delivery="d-1")
-    await deliver(server, {}, "push", x_github_delivery="d-2")
+    await deliver(server, {}, "ping", x_github_delivery="d-2")
     await deliver(server, b"{", x_github_delivery="d-3")
     lines = [record.getMessage() for record in caplog.records]
     assert [line.split(" kind=")[0].split(" reason=")[0] for line in lines] == [
         "delivery='d-1' event='issue_comment' decision='accepted'",
-        "delivery='d-2' event='push' decision='ignored'",
+        "delivery='d-2' event='ping' decision='ignored'",
         "delivery='d-3' event='pull_request' decision='refused'",
     ]
 
@@ -254,7 +307,7 @@ async def test_a_sender_cannot_write_lines_of_its_own_into_the_log(
 # ---- ignored and refused ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("event", ["ping", "push", "workflow_job"])
+@pytest.mark.parametrize("event", ["ping", "workflow_job"])
 async def test_an_event_that_is_not_used_is_taken_with_the_reason(server: httpx.AsyncClient, event: str) -> None:
     response = await deliver(server, {"zen": "Design for failure."}, event)
     assert response.status_code == 202

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from docustack.base_moves import BaseMoved
 from docustack.events import COMMENT_LIMIT, PullRequestEvent
 from docustack.repository import Repository
 from starter.webhook_events import Delivery, Ignored, Malformed, NotJson, Reading, read_delivery
@@ -211,6 +212,55 @@ def test_a_huge_comment_is_cut_so_that_it_can_be_signalled() -> None:
     assert len(event.comment_body) == COMMENT_LIMIT
 
 
+def push_event(ref: str = "refs/heads/main", **changes: object) -> dict[str, Any]:
+    return {
+        "ref": ref,
+        "before": "b" * 40,
+        "after": HEAD,
+        "deleted": False,
+        "repository": LIVE,
+        "sender": DEVELOPER,
+    } | changes
+
+
+def test_a_push_moves_its_branch() -> None:
+    repository = Repository(owner="docustack", name="live")
+    assert read("push", push_event()) == BaseMoved(repository=repository, base_ref="main", commit=HEAD)
+    moved = read("push", push_event("refs/heads/release/1"))
+    assert isinstance(moved, BaseMoved)
+    assert moved.base_ref == "release/1"
+
+
+@pytest.mark.parametrize("changes", [{"ref": "refs/tags/v1"}, {"deleted": True, "after": "0" * 40}])
+def test_a_push_of_a_tag_or_of_nothing_moves_no_branch(changes: dict[str, object]) -> None:
+    assert isinstance(read("push", push_event() | changes), Ignored)
+
+
+def test_a_push_to_a_repository_that_is_not_served_is_ignored() -> None:
+    assert isinstance(read("push", push_event(), repositories=("docustack/other",)), Ignored)
+
+
+@pytest.mark.parametrize("after", ["", "main", "--upload-pack=x"])
+def test_a_push_of_what_is_no_commit_is_refused(after: str) -> None:
+    assert isinstance(read("push", push_event(after=after)), Malformed)
+
+
+def merge_group_event(action: str = "checks_requested", pull_request: str = "7") -> dict[str, Any]:
+    ref = f"refs/heads/gh-readonly-queue/release/1/pr-{pull_request}-{'b' * 40}"
+    group = {"head_sha": HEAD, "head_ref": ref, "base_ref": "refs/heads/release/1", "base_sha": "b" * 40}
+    return {"action": action, "merge_group": group, "repository": LIVE, "sender": DEVELOPER}
+
+
+def test_a_merge_group_goes_to_the_pull_request_that_its_branch_names() -> None:
+    event = accepted(read("merge_group", merge_group_event()))
+    assert (event.kind, event.number, event.group_commit) == ("checks_requested", 7, HEAD)
+
+
+@pytest.mark.parametrize("event", [merge_group_event("destroyed"), merge_group_event(pull_request="x")])
+def test_other_merge_groups_ask_for_nothing(event: dict[str, Any]) -> None:
+    assert isinstance(read("merge_group", event), Ignored)
+
+
 @pytest.mark.parametrize(
     "sender",
     [
@@ -232,7 +282,7 @@ def test_only_listed_repositories_are_served_in_any_case() -> None:
     assert reading == Ignored("docustack/live is not in DOCUSTACK_REPOSITORIES")
 
 
-@pytest.mark.parametrize("event", ["ping", "push", "check_suite", "something_new_of_2031"])
+@pytest.mark.parametrize("event", ["ping", "check_suite", "something_new_of_2031"])
 def test_events_from_which_nothing_follows_are_ignored_whatever_their_shape(event: str) -> None:
     reading = read(event, {"zen": "Keep it logically awesome."})
     assert isinstance(reading, Ignored)

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from docustack.base_moves import BaseMoved
+from activities.open_pull_requests import OpenPullRequestWorkflows
+from docustack.base_moves import BASE_MOVED_SIGNAL, BaseMoved
 from docustack.errors import ErrorType
 from docustack.pull_request_state import PullRequestState
 from docustack.runs import Operation, RunStatus
@@ -269,3 +270,17 @@ async def test_dependency_that_others_apply_meanwhile_counts_by_its_outputs_alon
     assert how_the_apply_ended(await stage.until_ended(2)) is RunStatus.SUCCEEDED
     assert stage.world.units[PROD_RDS].plans == plans
     assert stage.world.applied == [PROD_RDS]
+
+
+async def test_pull_requests_into_the_branch_are_found_and_plan_again_what_the_move_has_outdated(stage: Stage) -> None:
+    await planned(stage, PROD, PROD_RDS)
+    stage.world.commits.move_base(NEW_MAIN, {PROD: "sha256:other"})
+    moved = BaseMoved(repository=stage.repository, base_ref="main", commit=NEW_MAIN)
+    workflows = OpenPullRequestWorkflows(stage.client)
+    async with asyncio.timeout(120):  # visibility is a moment behind
+        while not await workflows.tell(stage.repository, BASE_MOVED_SIGNAL, moved, base_ref="main"):
+            await asyncio.sleep(0.1)
+    await stage.until_ended(2)
+    assert await workflows.tell(stage.repository, BASE_MOVED_SIGNAL, moved, base_ref="staging") == []
+    assert {unit: known.plans for unit, known in stage.world.units.items()} == {PROD: 2, PROD_RDS: 1}
+    assert len(stage.world.texts("which changes what")) == 1
