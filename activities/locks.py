@@ -6,7 +6,7 @@ from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.messages import ConfirmLocks, Nothing, RequestLocks
-from docustack.locks import Confirmation, LocksStart, locks_workflow_id
+from docustack.lock_messages import Confirmation, LocksStart, locks_workflow_id
 
 _CONTROL_QUEUE = "docustack"
 

@@ -7,7 +7,8 @@ from docustack.apply_order import UnitOrder
 from docustack.base_moves import MovedInputs
 from docustack.configuration import Configuration, Environment
 from docustack.events import PullRequestFacts
-from docustack.locks import ConfirmGrants, LockRequest
+from docustack.lock_messages import ConfirmGrants
+from docustack.locks import LockRequest
 from docustack.model import Model
 from docustack.plans import Change, DependencyOutputs, Digest, PlanRecord, PlanSummary
 from docustack.repository import ChangedFile, Repository, WorkTree

@@ -38,6 +38,11 @@ def waiting_check(message: str) -> Check:
     return Check(status="in_progress", title="Waiting for approval", summary=_cut(prose(message)))
 
 
+def in_line_check(place: str, comment: str) -> Check:
+    """A run that waits for units that others hold; as above."""
+    return Check(status="in_progress", title=one_line(place, TITLE_LIMIT), summary=_cut(comment))
+
+
 def refused_check(message: str, *, cancelled: bool = False, failed: bool = False) -> Check:
     """A run that changed nothing: a rule said no (a person has to act), it was cancelled, or it broke."""
     if cancelled:

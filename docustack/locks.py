@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from docustack.model import Model, State
-from docustack.repository import Repository
+from docustack.packing import Packed
 
 
 class LockRequest(Model):
@@ -35,13 +35,23 @@ class Grant(Model):
 
 
 class LockAnswer(Model):
-    """What a requester hears: granted with its tokens, or its position in the queue and who is before it."""
+    """What a requester hears: granted with its grants, or its place in line and who is before it."""
 
     request_id: str
     granted: bool
-    tokens: dict[str, int] = {}
-    position: int = 0
-    blocked_by: tuple[Grant, ...] = ()
+    grants: Packed[tuple[Grant, ...]] = ()
+    ahead: tuple[int, ...] = ()  # pull requests whose turn has to come first, the next one first
+    blocked_by: Packed[tuple[Grant, ...]] = ()
+
+    @property
+    def tokens(self) -> dict[str, int]:
+        """By which each unit is confirmed right before its apply."""
+        return {grant.unit: grant.token for grant in self.grants}
+
+    @property
+    def position(self) -> int:
+        """The place in line, counting only those who have to come first: 1 is next; 0 for who has its units."""
+        return 0 if self.granted else len(self.ahead) + 1
 
 
 class LockTable(State):
@@ -104,17 +114,29 @@ class LockTable(State):
     def answer(self, request: LockRequest) -> LockAnswer:
         """What a requester is to hear now."""
         if self._holds_all(request):
-            tokens = {unit: self.grants[unit].token for unit in request.units}
-            return LockAnswer(request_id=request.request_id, granted=True, tokens=tokens)
-        position = next(
-            (index + 1 for index, waiting in enumerate(self.queue) if waiting.request_id == request.request_id), 0
-        )
+            grants = tuple(self.grants[unit] for unit in request.units)
+            return LockAnswer(request_id=request.request_id, granted=True, grants=grants)
+        return self.line().get(request.request_id) or self._waiting(request, ())
+
+    def line(self) -> dict[str, LockAnswer]:
+        """How each request that waits stands, by its id, in their order.
+
+        Before it are those that want one of its units, and those that have to come before these.
+        """
+        answers: dict[str, LockAnswer] = {}
+        before: dict[str, set[int]] = {}  # for each unit the places in the queue of all that come before a new request
+        for place, request in enumerate(self.queue):
+            ahead = set[int]().union(*(before.get(unit, set()) for unit in request.units))
+            numbers = tuple(self.queue[other].pull_request for other in sorted(ahead))
+            answers[request.request_id] = self._waiting(request, numbers)
+            before.update(dict.fromkeys(request.units, ahead | {place}))
+        return answers
+
+    def _waiting(self, request: LockRequest, ahead: tuple[int, ...]) -> LockAnswer:
         blocking = tuple(
-            self.grants[unit]
-            for unit in request.units
-            if unit in self.grants and self.grants[unit].holder != request.holder
+            self.grants[unit] for unit in request.units if self._holder_of(unit) not in (None, request.holder)
         )
-        return LockAnswer(request_id=request.request_id, granted=False, position=position, blocked_by=blocking)
+        return LockAnswer(request_id=request.request_id, granted=False, ahead=ahead, blocked_by=blocking)
 
     def confirms(self, holder: str, tokens: dict[str, int]) -> bool:
         """Are these tokens still the units' grants? Asked right before every apply."""
@@ -144,46 +166,3 @@ class LockTable(State):
                 request_id=request.request_id,
             )
             self.next_token += 1
-
-
-class ReleaseLocks(Model):
-    """Free what a pull request holds: all of it (closed, merged), or the units named; it also leaves the queue."""
-
-    holder: str
-    units: tuple[str, ...] | None = None
-    but_not: tuple[str, ...] = ()  # merged without having been applied: held until it is
-
-
-class WithdrawRequest(Model):
-    """Leave the queue, and give back what the request took; what was held before it stays held."""
-
-    request_id: str
-
-
-class ConfirmGrants(Model):
-    """Are these tokens still the units' grants?"""
-
-    holder: str
-    tokens: dict[str, int]
-
-
-class Confirmation(Model):
-    confirmed: bool
-
-
-class LocksInbox(State):
-    """What came in and was not acted on yet, in order."""
-
-    requests: list[LockRequest | ReleaseLocks | WithdrawRequest] = []
-
-
-class LocksStart(Model):
-    """The entity's start: `table` and `inbox` are carried across continue-as-new."""
-
-    repository: Repository
-    table: LockTable = LockTable()
-    inbox: LocksInbox = LocksInbox()
-
-
-def locks_workflow_id(repository: Repository) -> str:
-    return f"locks:{repository.full_name}"

@@ -5,6 +5,8 @@ from docustack.base_moves import BaseMoved
 from docustack.commands import DEFAULT_PREFIXES
 from docustack.deleted_units import DeletedUnit
 from docustack.events import PullRequestEvent, PullRequestFacts
+from docustack.lock_messages import LocksHeld
+from docustack.locks import Grant
 from docustack.model import Model, State
 from docustack.packing import Packed
 from docustack.plans import PlanRecord, PlanSummary
@@ -103,6 +105,7 @@ class InboxEntry(Model):
     waits: RunWaits | None = None
     may_begin: RunMayBegin | None = None
     base_moved: BaseMoved | None = None
+    held: LocksHeld | None = None
     lost: str | None = None  # the id of a run that is no more, and has not told how it ended
     unknown_signal: str | None = None  # its name
 
@@ -142,6 +145,7 @@ class PullRequestState(State):
     comment_prefixes: tuple[str, ...] = DEFAULT_PREFIXES
     bot_login: str = ""
     told_fork: bool = False
+    held: Packed[list[Grant]] = []  # the units that are this pull request's own, as the table of locks has told
     rules: RulesGuard | None = None  # where the present head changes the rules
     rules_told: RulesVerdict | None = None
     rules_told_late: bool = False  # while an apply had begun already: its end has to be judged again

@@ -8,9 +8,8 @@ from datetime import datetime
 from typing import Protocol
 
 from docustack.comment_limits import BODY_LIMIT, closed, head_of, size
-from docustack.comment_text import code_list, counted, fold, inline_code, moment, person, prose
+from docustack.comment_text import code_list, counted, fold, inline_code, moment, prose
 from docustack.left_over import without_plan
-from docustack.locks import Grant
 from docustack.plans import Change
 from docustack.runs import RunInput
 from docustack.units import UnknownDirectory
@@ -102,24 +101,6 @@ def more_than_approved(unit: str, beyond: Sequence[Change], prefix: str = "terra
     again = inline_code(f"{prefix} apply {unit}")
     end = f"Nothing of it is applied before somebody has read it and approves again, or comments {again}."
     return "\n".join([head, "", *lines, *([""] if lines else []), end])
-
-
-def locks_held_comment(blocked_by: Sequence[Grant], now: datetime, prefix: str = "terrateam") -> str:
-    """Other pull requests hold units that this one wants: who, since when, and how they come free."""
-    if not blocked_by:
-        return (
-            "Nothing was applied: another pull request waits for the same units and was there first. Try again later."
-        )
-    lines = [
-        f"- {inline_code(grant.unit)}: held by pull request {grant.pull_request} "
-        f"({person(grant.actor)}) since {moment(grant.since, now)}"
-        for grant in blocked_by[:_SHOWN]
-    ]
-    if len(blocked_by) > _SHOWN:
-        lines.append(f"- and {len(blocked_by) - _SHOWN:,} more")
-    unlock = inline_code(f"{prefix} unlock")
-    end = f"They are free once that pull request is merged or closed, or somebody comments {unlock} there."
-    return "\n".join(["Nothing was applied: another pull request holds what it needs.", "", *lines, "", end])
 
 
 def nothing_to_apply_comment(selected: Sequence[str], start: RunInput) -> str:

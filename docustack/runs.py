@@ -55,6 +55,7 @@ class UnitOutcome(Model):
 class RunStatus(StrEnum):
     RUNNING = "running"
     WAITING = "waiting-for-approval"
+    IN_LINE = "waiting-in-line"  # for units that other pull requests hold
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     REFUSED = "refused"  # access, lock, or a rule said no; nothing was changed

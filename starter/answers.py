@@ -121,7 +121,7 @@ class LockLine(Model):
 
 
 class WaitingLine(Model):
-    """One request that waits; its position is that in the queue of the whole repository."""
+    """One request that waits; its position counts only those that have to come first, 1 is next."""
 
     repository: str
     position: int
@@ -130,3 +130,4 @@ class WaitingLine(Model):
     units: tuple[str, ...]
     requested_at: datetime
     blocked_by: tuple[int, ...]  # pull requests that hold what it needs
+    ahead: tuple[int, ...] = ()  # pull requests whose turn comes before it

@@ -187,7 +187,7 @@ def _status_term(status: str) -> str:
         return f"ExecutionStatus = '{by_temporal[status]}'"
     if status == RunStatus.RUNNING.value:
         return f"ExecutionStatus = 'Running' AND ({name} = 'running' OR {name} IS NULL)"
-    if status == RunStatus.WAITING.value:
+    if status in (RunStatus.WAITING.value, RunStatus.IN_LINE.value):
         return f"ExecutionStatus = 'Running' AND {name} = {quoted(status)}"
     by_both = {RunStatus.FAILED.value: "Failed", RunStatus.CANCELLED.value: "Canceled"}
     if status in by_both:

@@ -5,7 +5,8 @@ from rich.table import Table
 from rich.text import Text
 from temporalio.service import RPCError, RPCStatusCode
 
-from docustack.locks import LockTable, locks_workflow_id
+from docustack.lock_messages import locks_workflow_id
+from docustack.locks import LockTable
 from docustack.repository import Repository
 from starter.answers import LockLine, WaitingLine
 from starter.client import ANSWER_WITHIN, Connection, is_away, with_temporal
@@ -15,6 +16,8 @@ from starter.options import JsonOption, RepositoryOption
 from starter.run_display import plain_table
 from starter.surroundings import repository_named
 from starter.times import ago
+
+_AHEAD_SHOWN = 5
 
 app = typer.Typer(name="locks", help="Show who holds units, and who waits for them.", no_args_is_help=True)
 
@@ -68,18 +71,20 @@ def held_lines(repository: str, table: LockTable) -> list[LockLine]:
 
 
 def waiting_lines(repository: str, table: LockTable) -> list[WaitingLine]:
-    """Each request that waits, with its position and who holds what it needs."""
+    """Each request that waits, with its place in line, who holds what it needs, and who comes before it."""
+    line = table.line()
     return [
         WaitingLine(
             repository=repository,
-            position=position,
+            position=line[request.request_id].position,
             pull_request=request.pull_request,
             actor=request.actor,
             units=request.units,
             requested_at=request.requested_at,
-            blocked_by=tuple(dict.fromkeys(grant.pull_request for grant in table.answer(request).blocked_by)),
+            blocked_by=tuple(dict.fromkeys(grant.pull_request for grant in line[request.request_id].blocked_by)),
+            ahead=line[request.request_id].ahead,
         )
-        for position, request in enumerate(table.queue, 1)
+        for request in table.queue
     ]
 
 
@@ -113,9 +118,10 @@ def _held_table(lines: list[LockLine]) -> Table:
 
 
 def _waiting_table(lines: list[WaitingLine]) -> Table:
-    table = plain_table("QUEUE", "PR", "ACTOR", "WANTS", "SINCE", "HELD BY")
+    table = plain_table("PLACE", "PR", "ACTOR", "WANTS", "SINCE", "HELD BY", "AFTER")
     for line in lines:
-        blocking = ", ".join(f"#{number}" for number in line.blocked_by) or "an earlier request"
+        blocking = ", ".join(f"#{number}" for number in line.blocked_by)
+        before = ", ".join(f"#{number}" for number in line.ahead[-_AHEAD_SHOWN:])
         table.add_row(
             str(line.position),
             f"#{line.pull_request}",
@@ -123,5 +129,6 @@ def _waiting_table(lines: list[WaitingLine]) -> Table:
             ", ".join(line.units),
             ago(line.requested_at),
             blocking,
+            f"…, {before}" if len(line.ahead) > _AHEAD_SHOWN else before,
         )
     return table

@@ -141,7 +141,7 @@ def _now(state: PullRequestState) -> list[RenderableType]:
         lines = [Text("Nothing runs.", "dim")]
     else:
         on = f" of {', '.join(active.directories)}" if active.directories else ""
-        stands = "waits at its gate" if active.waiting else "runs"
+        stands = "waits" if active.waiting else "runs"
         head = Text(
             f"{active.operation.value}{on} by {active.actor} {stands}: ", "yellow" if active.waiting else "cyan"
         )

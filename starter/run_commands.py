@@ -29,6 +29,7 @@ class ShownStatus(StrEnum):
 
     RUNNING = RunStatus.RUNNING.value
     WAITING = RunStatus.WAITING.value
+    IN_LINE = RunStatus.IN_LINE.value
     SUCCEEDED = RunStatus.SUCCEEDED.value
     FAILED = RunStatus.FAILED.value
     REFUSED = RunStatus.REFUSED.value

@@ -15,6 +15,7 @@ from starter.times import ago, at, duration
 _STATUS_STYLES: Mapping[str, str] = {
     RunStatus.RUNNING: "cyan",
     RunStatus.WAITING: "yellow",
+    RunStatus.IN_LINE: "yellow",
     RunStatus.SUCCEEDED: "green",
     RunStatus.REFUSED: "yellow",
     RunStatus.CANCELLED: "dim",
@@ -107,6 +108,8 @@ def live_page(detail: RunDetail, since: Mapping[str, float], elapsed: float, tro
         parts.append(Text(trouble, "yellow"))
     elif detail.run.status == RunStatus.WAITING:
         parts.append(Text("Waits for an approval; Ctrl-C stops watching, not the run.", "dim"))
+    elif detail.run.status == RunStatus.IN_LINE:
+        parts.append(Text("Waits for its units; Ctrl-C stops watching, not the run.", "dim"))
     return Group(*parts)
 
 

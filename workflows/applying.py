@@ -33,7 +33,7 @@ with workflow.unsafe.imports_passed_through():
     from docustack.destroy_order import destroy_waves, not_destroyed_because
     from docustack.errors import ErrorType
     from docustack.events import pull_request_workflow_id
-    from docustack.locks import ConfirmGrants
+    from docustack.lock_messages import ConfirmGrants
     from docustack.plans import Change, PlanRecord, PlanVerdict, judge_plan
     from docustack.runs import UnitOutcome, UnitPhase
     from docustack.units import skipped_because, waves
@@ -208,6 +208,8 @@ class UnitApply:
         """Of the files with the present base, and of the outputs that the dependencies have now."""
         plan = self._plan
         if plan is None or plan.spent or plan.destroy is not self._run.destroys(self._unit):
+            return False
+        if self._run.state.plans_are_old and not self._planned_again:
             return False
         if is_of_another_base(self._run, plan):
             return False

@@ -13,7 +13,7 @@ from workflows.renewing import leave_out_gone, renew_outdated_plans
 from workflows.reporting import Report
 from workflows.rules import missing_rules_approval
 from workflows.run_state import Refused, Run
-from workflows.telling import tell_pull_request
+from workflows.waiting import begin_to_wait, go_on
 
 with workflow.unsafe.imports_passed_through():
     from activities.github import GitHub
@@ -23,7 +23,6 @@ with workflow.unsafe.imports_passed_through():
     from docustack.checks import waiting_check
     from docustack.decisions import as_review
     from docustack.plans import Change
-    from docustack.pull_request_state import RunWaits
     from docustack.run_comments import more_than_approved, waiting_for_approval_comment
     from docustack.runs import Operation, RunStatus, UnitOutcome, UnitPhase
 
@@ -51,7 +50,7 @@ async def pass_gate(run: Run, report: Report, environments: list[str]) -> None:
         await renew_outdated_plans(run, report)
         missing = [*missing_approvals(run, facts, environments), *await _missing_commands(run, facts)]
         if not missing:
-            await _goes_on(run, report)
+            await go_on(run, report)
             return
         message = "\n\n".join(missing)
         await _waits(run, report, message)  # the pull request knows before the person can answer
@@ -107,7 +106,7 @@ async def _wait_for_yes(run: Run, report: Report, outcome: UnitOutcome, beyond: 
         refuse_what_was_rejected(run)
         refuse_what_can_not_be_applied(run, facts)
         if await _said_yes(run, facts, outcome, patience.asked):
-            await _goes_on(run, report)
+            await go_on(run, report)
             return shown_at
         await _waits(run, report, message)
         await patience.wait(seen, message)
@@ -246,17 +245,5 @@ async def _missing_commands(run: Run, facts: GateFacts) -> list[str]:
 
 
 async def _waits(run: Run, report: Report, message: str) -> None:
-    if run.state.status is RunStatus.WAITING:
-        return
-    run.state.status, run.state.message = RunStatus.WAITING, message
-    report.status()
-    await tell_pull_request(run.start, "run_waits", RunWaits(run_id=run.start.run_id, waiting=True))
-    report.check(waiting_check(message))
-
-
-async def _goes_on(run: Run, report: Report) -> None:
-    if run.state.status is not RunStatus.WAITING:
-        return
-    run.state.status, run.state.message = RunStatus.RUNNING, ""
-    report.status()
-    await tell_pull_request(run.start, "run_waits", RunWaits(run_id=run.start.run_id, waiting=False))
+    if await begin_to_wait(run, report, RunStatus.WAITING, message):
+        report.check(waiting_check(message))

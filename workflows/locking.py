@@ -1,21 +1,31 @@
-"""Takes the locks of a run's units, all or none; who is refused is told which pull request holds them."""
+"""Takes the locks of a run's units, all or none; who finds them held waits in line, and begins anew at its turn."""
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 
-from workflows import policies
+from workflows import gate, policies
 from workflows.calls import call
+from workflows.following import follow_base
+from workflows.renewing import leave_out_gone
+from workflows.reporting import Report
 from workflows.run_state import Refused, Run
 from workflows.telling import tell_locks
+from workflows.waiting import begin_to_wait, go_on
 
 with workflow.unsafe.imports_passed_through():
     from activities.locks import Locks
     from activities.messages import RequestLocks
+    from docustack.checks import in_line_check
     from docustack.events import pull_request_workflow_id
-    from docustack.locks import Grant, LockAnswer, LockRequest, WithdrawRequest
-    from docustack.run_comments import locks_held_comment
+    from docustack.lock_comments import in_line_comment, left_line_comment, place_in_line, turn_comment, waited_too_long
+    from docustack.lock_messages import WithdrawRequest
+    from docustack.locks import Grant, LockAnswer, LockRequest
+    from docustack.runs import RunStatus
+
+_COMMENT = "line"
 
 
 class LockAnswers:
@@ -31,26 +41,23 @@ class LockAnswers:
         return self._by_request.get(request_id)
 
 
-async def take_locks(run: Run, answers: LockAnswers) -> None:
+async def take_locks(run: Run, report: Report, answers: LockAnswers) -> None:
     """Locks belong to the pull request: it keeps them until it is merged, closed or unlocked.
 
     Raises:
-        Refused: another pull request holds one of the units; nothing was taken.
+        Refused: the pull request was closed or moved on while it waited in line, or its turn didn't come in time;
+            nothing was taken.
     """
-    request = _request(run, _request_id(run), run.state.selected)
+    line = _Line(run, report, answers)
     try:
-        answer = await _ask(run, request, answers)
+        answer = await line.wait()
         run.stop_if_cancelled()
+        run.state.tokens = answer.tokens
+        await line.begin_anew()
     except (Exception, asyncio.CancelledError):
         await give_back(run)
+        line.leave()
         raise
-    if answer.granted:
-        run.state.tokens = dict(answer.tokens)
-        return
-    await give_back(run)
-    raise Refused(
-        locks_held_comment(answer.blocked_by, workflow.now(), run.configuration.comment_prefixes[0]), on_check=True
-    )
 
 
 async def hold(run: Run, answers: LockAnswers, units: Sequence[str]) -> tuple[Grant, ...]:
@@ -99,15 +106,19 @@ def _request_id(run: Run) -> str:
     return f"{run.start.run_id}:{workflow.info().run_id}"
 
 
+async def _send(run: Run, request: LockRequest) -> None:
+    await call(
+        Locks.request_locks,
+        RequestLocks(repository=run.start.repository, request=request),
+        summary=f"{len(request.units)} units",
+        policy=policies.LOCKS,
+    )
+
+
 async def _ask(run: Run, request: LockRequest, answers: LockAnswers) -> LockAnswer:
-    """Ask until there is an answer: a lost signal heals, and the table answers the same request the same way."""
+    """The first answer, whatever it says; a lost one is asked for again."""
     while True:
-        await call(
-            Locks.request_locks,
-            RequestLocks(repository=run.start.repository, request=request),
-            summary=f"{len(request.units)} units",
-            policy=policies.LOCKS,
-        )
+        await _send(run, request)
         try:
             await workflow.wait_condition(
                 lambda: answers.of(request.request_id) is not None, timeout=policies.LOCK_ANSWERS_WITHIN
@@ -117,3 +128,102 @@ async def _ask(run: Run, request: LockRequest, answers: LockAnswers) -> LockAnsw
         answer = answers.of(request.request_id)
         assert answer is not None
         return answer
+
+
+class _Line:
+    """One run's request, until it is granted."""
+
+    def __init__(self, run: Run, report: Report, answers: LockAnswers) -> None:
+        self._run = run
+        self._report = report
+        self._answers = answers
+        self._asked_at = workflow.now()
+        self._place: LockAnswer | None = None  # as people were told last
+        self._wakes: int | None = None  # when the pull request was looked at last
+        self._request = _request(run, _request_id(run), run.state.selected)
+
+    async def wait(self) -> LockAnswer:
+        """Ask, and ask again: a lost signal heals, and the table answers the same request the same way.
+
+        Raises:
+            Refused: as `take_locks`.
+        """
+        again = policies.LOCK_ANSWERS_WITHIN
+        while True:
+            await _send(self._run, self._request)
+            granted = await self._listen(until=workflow.now() + again)
+            if granted is not None:
+                return granted
+            if self._place is not None:
+                again = min(again * 2, policies.LOCKS_ASKED_AGAIN_WITHIN)
+                self._refuse_to_wait_longer()
+
+    async def _listen(self, until: datetime) -> LockAnswer | None:
+        """The grant, or None if there is none by then; each change of the place is told meanwhile."""
+        while True:
+            self._run.stop_if_cancelled()
+            answer, wakes = self._answers.of(self._request.request_id), self._run.wakes
+            if answer is not None and answer.granted:
+                return answer
+            if answer is not None and answer != self._place:
+                await self._stand(answer)
+            if self._place is not None and wakes != self._wakes:
+                await self._refuse_what_is_over()
+                self._wakes = wakes
+            if not await self._news(answer, wakes, until - workflow.now()):
+                return None
+
+    async def _news(self, answer: LockAnswer | None, wakes: int, within: timedelta) -> bool:
+        """Is anything else known than this, or will be in time?"""
+        try:
+            await workflow.wait_condition(
+                lambda: (self._answers.of(self._request.request_id), self._run.wakes) != (answer, wakes),
+                timeout=max(within, timedelta()),
+            )
+        except TimeoutError:
+            return False
+        return True
+
+    async def _refuse_what_is_over(self) -> None:
+        """A push, a close or a no: when it comes to stand in line, and whenever something is told to the run there."""
+        facts = await gate.read_facts(self._run)
+        gate.refuse_what_was_rejected(self._run)
+        gate.refuse_what_can_not_be_applied(self._run, facts)
+
+    async def _stand(self, answer: LockAnswer) -> None:
+        """Comment and check say the same, and are rewritten in place."""
+        self._place = answer
+        place, prefix = place_in_line(answer), self._run.configuration.comment_prefixes[0]
+        if not await begin_to_wait(self._run, self._report, RunStatus.IN_LINE, place):
+            self._run.state.message = place
+            self._report.show()
+        self._report.say_again(_COMMENT, lambda: in_line_comment(answer, prefix))
+        self._report.check(in_line_check(place, in_line_comment(answer, prefix)))
+
+    def _refuse_to_wait_longer(self) -> None:
+        configuration = self._run.configuration
+        days = configuration.apply.approval_expires_days
+        if workflow.now() >= self._asked_at + timedelta(days=days):
+            raise Refused(waited_too_long(days, configuration.comment_prefixes[0]), on_check=True)
+
+    async def begin_anew(self) -> None:
+        """After a wait the world is another: the gate is asked again, and every unit is planned on the present base.
+
+        Raises:
+            Refused: as the gate does before a later wave.
+        """
+        if self._place is None:
+            return
+        run, report = self._run, self._report
+        await go_on(run, report)
+        await gate.check_again(run, run.environments())
+        await follow_base(run)
+        leave_out_gone(run, report)
+        run.state.plans_are_old = True
+        text = turn_comment(run.state.selected, self._asked_at)
+        self._report.say_again(_COMMENT, lambda: text)
+
+    def leave(self) -> None:
+        if self._place is not None:
+            text = left_line_comment(self._asked_at)
+            self._report.say_again(_COMMENT, lambda: text)

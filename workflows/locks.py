@@ -1,22 +1,27 @@
 """One table a live repository of which pull request holds which unit; asked, answered and released by signals."""
 
 import asyncio
+from collections.abc import Mapping
 
 from temporalio import workflow
 
 from workflows import search_attributes
+from workflows.telling import tell
 
 with workflow.unsafe.imports_passed_through():
-    from docustack.locks import (
+    from docustack.lock_messages import (
+        LOCK_ANSWER_SIGNAL,
+        LOCKS_HELD_SIGNAL,
         Confirmation,
         ConfirmGrants,
-        LockAnswer,
-        LockRequest,
+        LockMessage,
         LocksStart,
-        LockTable,
         ReleaseLocks,
         WithdrawRequest,
+        has_to_hear,
+        held_by,
     )
+    from docustack.locks import Grant, LockAnswer, LockRequest, LockTable
 
 
 @workflow.defn(name="LocksWorkflow")
@@ -63,29 +68,57 @@ class LocksWorkflow:
     def confirm(self, question: ConfirmGrants) -> Confirmation:
         return Confirmation(confirmed=self._table.confirms(question.holder, question.tokens))
 
-    async def _act(self, message: LockRequest | ReleaseLocks | WithdrawRequest) -> None:
-        if isinstance(message, LockRequest):
-            await self._answer(message, self._table.request(message, workflow.now()))
-        elif isinstance(message, ReleaseLocks):
-            self._table.release(message.holder, message.units, message.but_not)
-            if message.units is None:
-                self._table.withdraw_holder(message.holder)
-        else:
-            self._table.withdraw(message.request_id)
-        # An answer that nobody hears gives its units back, and they may be what others wait for.
-        while granted := self._table.grant_ready(workflow.now()):
-            for request in granted:
-                await self._answer(request, self._table.answer(request))
+    async def _act(self, message: LockMessage) -> None:
+        """Change the table, and tell all whom it concerns: who asked, whose turn it is, whose place is another now."""
+        held, line = dict(self._table.grants), self._table.line()
+        requests = {request.request_id: request for request in self._table.queue}
+        answers: dict[str, LockAnswer] = {}
+        match message:
+            case LockRequest():
+                requests[message.request_id] = message
+                answers[message.request_id] = self._table.request(message, workflow.now())
+            case ReleaseLocks():
+                self._table.release(message.holder, message.units, message.but_not)
+                if message.units is None:
+                    self._table.withdraw_holder(message.holder)
+            case WithdrawRequest():
+                self._table.withdraw(message.request_id)
+        while True:
+            for granted in self._table.grant_ready(workflow.now()):
+                answers[granted.request_id] = self._table.answer(granted)
+            if not answers:  # whoever can have a turn has it: now the others hear how they stand
+                now = self._table.line()
+                answers = {name: now[name] for name in now.keys() & line.keys() if has_to_hear(line[name], now[name])}
+                line = now
+            if not answers:
+                break
+            for request_id in await self._answer(answers, requests):
+                self._table.withdraw(request_id)  # what it wanted or took may be what others wait for
+            answers = {}
+        await self._tell_holders(held, message)
 
-    async def _answer(self, request: LockRequest, answer: LockAnswer) -> None:
-        """Tell the run; one that has ended meanwhile can't hear, and keeps nothing it did not hold before."""
-        try:
-            await workflow.get_external_workflow_handle(request.answer_to).signal("lock_answer", answer)
-        except asyncio.CancelledError:
-            raise
-        except Exception as error:
-            workflow.logger.info("%s did not hear its answer: %s", request.answer_to, error)
-            self._table.withdraw(request.request_id)
+    async def _answer(self, answers: Mapping[str, LockAnswer], requests: Mapping[str, LockRequest]) -> list[str]:
+        """Tell the runs; those that have ended meanwhile can't hear, and keep nothing they did not hold before."""
+        names = sorted(answers)
+        heard = await asyncio.gather(
+            *(tell(requests[name].answer_to, LOCK_ANSWER_SIGNAL, answers[name]) for name in names)
+        )
+        return [name for name, has_heard in zip(names, heard, strict=True) if not has_heard]
+
+    async def _tell_holders(self, before: Mapping[str, Grant], message: LockMessage) -> None:
+        """Who holds other units than before is told; one that has given up everything is about to end."""
+        now = self._table.grants
+        changed = [unit for unit in {**before, **now} if before.get(unit) != now.get(unit)]
+        holders = {grant.holder for unit in changed for grant in (before.get(unit), now.get(unit)) if grant}
+        released = message if isinstance(message, ReleaseLocks) else None
+        if released is not None and released.units is None and not released.but_not:
+            holders.discard(released.holder)
+        await asyncio.gather(
+            *(
+                tell(holder, LOCKS_HELD_SIGNAL, held_by(self._table, holder, before, released))
+                for holder in sorted(holders)
+            )
+        )
 
     def _show(self) -> None:
         held = sorted(self._table.grants.values(), key=lambda grant: grant.unit)
@@ -93,4 +126,8 @@ class LocksWorkflow:
             f"- `{grant.unit}`: #{grant.pull_request} ({grant.actor}) since {grant.since:%Y-%m-%d %H:%M} UTC"
             for grant in held
         ]
-        workflow.set_current_details("\n".join(lines) or "No unit is locked.")
+        waiting = [
+            f"{place}. #{request.pull_request} ({request.actor}) waits for {len(request.units)} units"
+            for place, request in enumerate(self._table.queue, 1)
+        ]
+        workflow.set_current_details("\n".join([*lines, "", *waiting]).strip() or "No unit is locked.")

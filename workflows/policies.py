@@ -76,6 +76,9 @@ HOST_TAKES_WORK_WITHIN = timedelta(seconds=20)
 LOCK_ANSWERS_WITHIN = timedelta(seconds=20)
 """A lost answer heals: the request is sent again after this long."""
 
+LOCKS_ASKED_AGAIN_WITHIN = timedelta(minutes=20)
+"""Who waits in line asks less and less often, down to this: a lost grant holds up those behind for so long."""
+
 ADDED_TO_UNIT_TIMEOUT = timedelta(minutes=20)
 """What an activity gets beyond a unit's own timeout, to end Terraform gracefully and to write its artifacts."""
 

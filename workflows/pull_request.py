@@ -32,7 +32,7 @@ with workflow.unsafe.imports_passed_through():
     from docustack.base_moves import BaseMoved
     from docustack.checks import lost_check
     from docustack.events import PullRequestEvent, pull_request_workflow_id
-    from docustack.locks import ReleaseLocks
+    from docustack.lock_messages import LocksHeld, ReleaseLocks
     from docustack.pull_request_actions import (
         Action,
         Announce,
@@ -49,9 +49,8 @@ with workflow.unsafe.imports_passed_through():
         SignalRun,
         StartRun,
     )
-    from docustack.pull_request_base import take_base_moved
-    from docustack.pull_request_challenges import take_may_begin
     from docustack.pull_request_comments import asks_for_a_run, wants_an_answer
+    from docustack.pull_request_inbox import take_entry
     from docustack.pull_request_state import (
         InboxEntry,
         PullRequestStart,
@@ -67,12 +66,8 @@ with workflow.unsafe.imports_passed_through():
         remember,
         started,
         take_event,
-        take_run_end,
-        take_run_lost,
-        take_run_waits,
     )
     from docustack.runs import PullRequestRef, RunInput, RunResult
-    from docustack.unknown_signals import take_unknown_signal
     from workflows.run_models import LookAgain, RunStart, YourTurn
 
 
@@ -131,6 +126,10 @@ class PullRequestWorkflow:
     def base_moved(self, moved: BaseMoved) -> None:
         self._state.inbox.append(InboxEntry(base_moved=moved))
 
+    @workflow.signal
+    def locks_held(self, held: LocksHeld) -> None:
+        self._state.inbox.append(InboxEntry(held=held))
+
     @workflow.signal(dynamic=True)
     def from_temporal(self, name: str, payloads: Sequence[RawValue]) -> None:
         """What somebody sends from Temporal's own UI or CLI under a name that is none."""
@@ -148,29 +147,18 @@ class PullRequestWorkflow:
         self._state.bot_login = installation.bot_login or self._state.bot_login
 
     async def _take(self, entry: InboxEntry) -> None:
-        actions: list[Action] = []
-        if entry.event is not None:
-            if await self._read_facts():
-                answered = await self._was_answered(entry.event)
-                may_command = not answered and await self._may_command(entry.event)
-                actions = take_event(
-                    self._state, entry.event, self._state.bot_login, may_command=may_command, answered=answered
-                )
-        elif entry.ended is not None:
-            actions = take_run_end(self._state, entry.ended)
-        elif entry.base_moved is not None:
-            actions = take_base_moved(self._state, entry.base_moved)
-        elif entry.waits is not None:
-            actions = take_run_waits(self._state, entry.waits)
-        elif entry.may_begin is not None:
-            actions = take_may_begin(self._state, entry.may_begin)
-        elif entry.lost is not None:
-            actions = take_run_lost(self._state, entry.lost)
-        elif entry.unknown_signal is not None:
-            actions = take_unknown_signal(self._state, entry.unknown_signal)
+        actions = await self._take_event(entry.event) if entry.event else take_entry(self._state, entry)
         for action in actions:
             await self._do(action)
         self._show()
+
+    async def _take_event(self, event: PullRequestEvent) -> list[Action]:
+        """One event of GitHub's, held against what GitHub says by now."""
+        if not await self._read_facts():
+            return []
+        answered = await self._was_answered(event)
+        may_command = not answered and await self._may_command(event)
+        return take_event(self._state, event, self._state.bot_login, may_command=may_command, answered=answered)
 
     async def _read_facts(self) -> bool:
         """The pull request as GitHub tells it now: deliveries may come late and out of order."""

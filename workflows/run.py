@@ -208,7 +208,7 @@ class RunWorkflow:
                 await gate.refuse_at_once(run, run.environments())
                 await take_turn(run)
             await gate.pass_gate(run, report, run.environments())
-            await take_locks(run, self._locks)
+            await take_locks(run, report, self._locks)
             if run.start.merge_commit:
                 await leave_out_what_others_applied_meanwhile(run, report)
             else:

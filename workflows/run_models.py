@@ -48,6 +48,7 @@ class RunState(State):
     slack_thread: str | None = None
     slack_queue: list[SlackMessage] = []  # oldest first
     tokens: dict[str, int] = {}
+    plans_are_old: bool = False  # the run has waited in line: each unit is planned again before it is applied
     shown: Packed[dict[str, ShownPlan]] = {}  # what there is to approve: the plan of each unit that people can read
     gate_passed: bool = False
     decisions: list[GivenDecision] = []  # given to the run itself, by whoever it was; the oldest first

@@ -4,18 +4,20 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from docustack.events import pull_request_workflow_id
-    from docustack.locks import ReleaseLocks, WithdrawRequest, locks_workflow_id
+    from docustack.lock_messages import ReleaseLocks, WithdrawRequest, locks_workflow_id
     from docustack.model import Model
     from docustack.repository import Repository
     from docustack.runs import RunInput
 
 
-async def tell(workflow_id: str, signal: str, message: Model) -> None:
-    """Signal a workflow; one that doesn't run is no failure of the one that tells."""
+async def tell(workflow_id: str, signal: str, message: Model) -> bool:
+    """Signal a workflow; one that doesn't run is no failure of the one that tells. Has it heard?"""
     try:
         await workflow.get_external_workflow_handle(workflow_id).signal(signal, message)
     except Exception as error:
         workflow.logger.info("%s did not hear %s: %s", workflow_id, signal, error)
+        return False
+    return True
 
 
 async def tell_pull_request(start: RunInput, signal: str, message: Model) -> None:

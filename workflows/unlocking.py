@@ -19,7 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from docustack.access import decide_access
     from docustack.comment_text import counted
     from docustack.events import pull_request_workflow_id
-    from docustack.locks import ReleaseLocks
+    from docustack.lock_messages import ReleaseLocks
     from docustack.run_comments import unlock_comment
     from docustack.runs import Operation
 

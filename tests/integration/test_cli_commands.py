@@ -23,7 +23,8 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
 from docustack.errors import ErrorType
-from docustack.locks import LockRequest, locks_workflow_id
+from docustack.lock_messages import locks_workflow_id
+from docustack.locks import LockRequest
 from local import processes, state
 from local.live_repository import Facts
 from starter.cli import run

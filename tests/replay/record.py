@@ -18,7 +18,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 
 from docustack.errors import ErrorType
-from docustack.locks import locks_workflow_id
+from docustack.lock_messages import locks_workflow_id
 from tests.workflows.conftest import ROOT, Stage, workers
 from tests.workflows.fakes import CONFIGURATION, Unit, World
 from worker.wiring import register_search_attributes

@@ -18,13 +18,13 @@ from docustack.comments import Links, apply_comment, help_comment, plan_comment
 from docustack.decisions import GivenDecision, decisions_comment
 from docustack.deleted_units import DeletedUnit, Fate
 from docustack.errors import ErrorType
-from docustack.locks import Grant
+from docustack.lock_comments import in_line_comment, turn_comment
+from docustack.locks import Grant, LockAnswer
 from docustack.plans import Change, DependencyOutputs, OutputsKind, PlanRecord, PlanSummary
 from docustack.pull_request_state import PullRequestState
 from docustack.repository import ChangedUnit, Discovery, Repository, UnitStatus
 from docustack.run_comments import (
     configuration_problem_comment,
-    locks_held_comment,
     more_than_approved,
     nothing_to_apply_comment,
     refusal_comment,
@@ -545,6 +545,10 @@ def _deletion(name: str, fate: Fate) -> DeletedUnit:
     )
 
 
+def _in_line(name: str) -> LockAnswer:
+    return LockAnswer(request_id=name, granted=False, ahead=(8, 9), blocked_by=(_grant(name),))
+
+
 def _grant(name: str) -> Grant:
     return Grant(unit=name, holder="pr", pull_request=7, actor=name, since=NOW, token=1)
 
@@ -564,7 +568,8 @@ TEXTS_WITH_NAMES: list[Callable[[str], str]] = [
     lambda name: applies_summary_comment([ended(UnitPhase.SKIPPED, name, message=name, text=name)]),
     lambda name: refusal_comment(unknown_directory_comment(UnknownDirectory(name, (name,)), [name])),
     lambda name: refusal_comment(configuration_problem_comment([name])),
-    lambda name: refusal_comment(locks_held_comment([_grant(name)], NOW)),
+    lambda name: in_line_comment(_in_line(name), name),
+    lambda name: turn_comment([name], NOW),
     lambda name: waiting_for_approval_comment([name], name),
     lambda name: decisions_comment(name, [_decision(name, Door.SERVER), _decision(name, Door.TEMPORAL)]),
     lambda name: unknown_signal_reply(PullRequestState(), name),
@@ -643,16 +648,22 @@ def test_times_are_utc_for_everybody() -> None:
     assert moment(NOW, NOW + timedelta(days=1, hours=3)).endswith("(1 day ago)")
 
 
-def test_a_held_lock_is_told_with_its_holder_and_since_when() -> None:
-    body = refusal_comment(locks_held_comment([_grant("dev/x")], NOW + timedelta(hours=2)))
-    assert (
-        "`dev/x`: held by pull request 7 (`dev/x`) since 2026-03-01 14:05 UTC (2 hours ago)".replace("(`", "\\(`")
-        .replace("`)", "`\\)")
-        .replace("(2", "\\(2")
-        .replace("ago)", "ago\\)")
-        in body
-    )
-    assert "`terrateam unlock`" in body
+def test_who_waits_in_line_is_told_holder_since_when_and_place() -> None:
+    body = in_line_comment(_in_line("dev/x"))
+    assert "number 3" in body.splitlines()[0]
+    assert "- `dev/x`: held by pull request 7 (" in body
+    assert ") since 2026-03-01 14:05 UTC\n" in body
+    assert "- before it in line: 2 pull requests (8, 9)" in body
+    assert "`terrateam unlock` here leaves the line" in body
+
+
+def test_a_long_line_still_fits_into_a_comment() -> None:
+    grants = tuple(_grant(f"dev/unit-{number:04}") for number in range(2_000))
+    answer = LockAnswer(request_id="", granted=False, ahead=tuple(range(1, 2_000)), blocked_by=grants)
+    body = in_line_comment(answer)
+    assert len(body) < 10_000
+    assert "- and 1,970 more units" in body
+    assert "1,999 pull requests" in body
 
 
 def test_an_unknown_directory_is_answered_with_those_that_changed() -> None:

@@ -47,7 +47,6 @@ class Tables(RuleBasedStateMachine):
         answer = self.table.request(new, NOW)
         if not answer.granted:
             self.waiting.append(new.request_id)
-            assert answer.position == len(self.table.queue)
         self.agree(new, answer)
         return new
 
@@ -125,6 +124,21 @@ class Tables(RuleBasedStateMachine):
         self.waiting = queue
 
     @invariant()
+    def places_in_line_count_exactly_those_who_have_to_come_first(self) -> None:
+        """As a person would find it out: who wants one of its units before it, and who those have to wait for."""
+        line = self.table.line()
+        assert list(line) == [waiting.request_id for waiting in self.table.queue]
+        for place, waiting in enumerate(self.table.queue):
+            wanted = set(waiting.units)
+            ahead: list[int] = []
+            for earlier in reversed(self.table.queue[:place]):
+                if wanted & set(earlier.units):
+                    wanted |= set(earlier.units)
+                    ahead.insert(0, earlier.pull_request)
+            assert line[waiting.request_id].ahead == tuple(ahead)
+            assert line[waiting.request_id].position == len(ahead) + 1
+
+    @invariant()
     def nobody_waits_who_could_go(self) -> None:
         """The first in the queue waits for a unit that another holds; nobody else has a right to be waited for."""
         if self.table.queue:
@@ -181,6 +195,16 @@ def test_requests_that_share_no_unit_do_not_wait_for_each_other() -> None:
     table.request(request(0, VPC), NOW)
     table.request(request(1, VPC), NOW)
     assert table.request(request(2, RDS), NOW).granted
+
+
+def test_a_place_in_line_is_not_that_of_those_who_want_something_else() -> None:
+    table = LockTable()
+    table.request(request(0, VPC, RDS), NOW)
+    table.request(request(1, VPC), NOW)
+    first_for_rds = table.request(request(2, RDS), NOW)
+    both = table.request(request(3, VPC, RDS), NOW)
+    assert (first_for_rds.position, first_for_rds.ahead) == (1, ())
+    assert (both.position, both.ahead) == (3, (2, 3))
 
 
 def test_a_holder_gets_more_units_and_keeps_the_tokens_it_has() -> None:

@@ -127,7 +127,8 @@ class World:
         self.seconds = 0
         self.mergeable: bool | None = True
         self.comments: list[PostComment] = []
-        self.texts_now: dict[str, str] = {}  # of comments, by their key: some are rewritten
+        self.texts_now: dict[str, str] = {}  # of comments, by their key within a run: some are rewritten
+        self.bodies_now: dict[str, str] = {}  # the same by the whole key
         self.outdated: list[int] = []
         self.forgotten: list[MarkForgotten] = []
         self.reactions: list[tuple[int, str]] = []
@@ -334,7 +335,7 @@ class World:
     async def post_comment(self, comment: PostComment) -> PostedComment:
         if all(known.key != comment.key for known in self.comments):
             self.comments.append(comment)
-        self.texts_now[comment.key.partition(":")[2]] = comment.body
+        self.texts_now[comment.key.partition(":")[2]] = self.bodies_now[comment.key] = comment.body
         return PostedComment(comment_id=1000 + len(self.comments), url="", updated_at=self.now())
 
     @activity.defn

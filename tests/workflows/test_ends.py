@@ -29,7 +29,8 @@ from activities.messages import (
     UnitRequest,
 )
 from docustack.errors import ErrorType
-from docustack.locks import LockTable, locks_workflow_id
+from docustack.lock_messages import locks_workflow_id
+from docustack.locks import LockTable
 from docustack.pull_request_state import PullRequestState
 from docustack.repository import ChangedUnit, Discovery, UnitStatus
 from docustack.runs import RunStatus

@@ -119,22 +119,6 @@ async def test_a_conflict_with_the_base_branch_refuses_the_apply(stage: Stage) -
     assert stage.world.texts("conflicts with `main`")
 
 
-async def test_two_pull_requests_on_one_unit_the_second_is_told_who_holds_it(stage: Stage) -> None:
-    await planned(stage, {VPC: Unit()})
-    await applied(stage)
-    stage.world.open(2, author="developer", head="e" * 40)
-    await stage.send("opened", number=2)
-    await stage.until_ended(1, 2)
-    await stage.comment("terrateam apply", number=2)
-    await stage.until(lambda: bool(stage.world.texts("held by pull request 1")), "who holds the unit")
-    await stage.until_idle(2)
-    assert stage.world.applied == [VPC]
-    await stage.close(1)
-    await _until_free(stage)
-    await stage.comment("terrateam apply", number=2)
-    await stage.until(lambda: stage.world.applied == [VPC, VPC])
-
-
 async def test_unlock_gives_the_units_back(stage: Stage) -> None:
     await planned(stage, {VPC: Unit()})
     await applied(stage)

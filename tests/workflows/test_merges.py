@@ -2,7 +2,8 @@
 
 from docustack.configuration import Configuration
 from docustack.errors import ErrorType
-from docustack.locks import LockTable, locks_workflow_id
+from docustack.lock_messages import locks_workflow_id
+from docustack.locks import LockTable
 from docustack.plans import PlanSummary
 from docustack.repository import UnitStatus
 from docustack.rule_changes import NewRules

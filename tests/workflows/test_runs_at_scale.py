@@ -8,7 +8,8 @@ import pytest
 
 from activities.messages import LoadedConfiguration
 from docustack.events import PullRequestFacts, pull_request_workflow_id
-from docustack.locks import Grant, LocksInbox, LocksStart, LockTable
+from docustack.lock_messages import LocksInbox, LocksStart
+from docustack.locks import Grant, LockTable
 from docustack.model import Model, State
 from docustack.plans import DependencyOutputs, OutputsKind, PlanRecord, PlanSummary
 from docustack.pull_request_state import InboxEntry, PullRequestStart, PullRequestState

@@ -2,7 +2,7 @@
 
 from local.waiting import wait_for
 from tests.e2e.pull_requests.change import Change, is_outdated, open_change
-from tests.e2e.pull_requests.live_repository import provisioned, unit
+from tests.e2e.pull_requests.live_repository import MODULE, provisioned, unit
 from tests.e2e.pull_requests.small_world import SmallWorld
 
 
@@ -57,27 +57,34 @@ def test_an_apply_that_runs_is_not_cancelled_by_a_push(world: SmallWorld) -> Non
     assert "eyes" in {one.content for one in change.author.reactions(later)}
 
 
-def test_a_second_pull_request_is_told_who_holds_a_unit_and_goes_on_after_the_merge(world: SmallWorld) -> None:
-    path = "dev/shared/unit"
+def test_a_second_pull_request_waits_in_line_for_a_unit_and_goes_on_after_the_merge(
+    world: SmallWorld,
+) -> None:
+    path, other_module = "dev/shared/unit", MODULE.replace("NAME", "second")
+    base = open_change(world, "shared-base", unit(path, value="base"))
+    base.planned(path)
+    assert base.ended("terrateam apply") == "rocket"
+    base.merge()
     first = open_change(world, "shared-first", unit(path))
-    second = open_change(world, "shared-second", unit(path, value="two"), author="infra-member")
+    second = open_change(world, "shared-second", unit(path, value="base", module=other_module), author="infra-member")
     first.planned(path)
     second.planned(path)
     assert first.ended("terrateam apply") == "rocket"
-    assert second.ended("terrateam apply") == "-1"
-    told = second.wait_said("Nothing was applied: another pull request holds what it needs")
+    command = second.command("terrateam apply")
+    told = second.wait_said("Waiting in line for its units: number 1")
     assert f"`{path}`: held by pull request {first.number}" in told
     assert "since 20" in told
     assert "UTC" in told
+    second.wait(lambda: "number 1" in str(second.check("apply")), "its place in the check")
     assert world.states.output(path) == "one-unit"
     assert world.histories.locked_units()[path] == first.number
 
     first.merge()
-    wait_for(lambda: path not in world.histories.locked_units(), "the release of the merged one's lock", 120)
-    update_from_main(second)
-    second.planned(path)
-    assert second.ended("terrateam apply") == "rocket"
-    assert world.states.output(path) == "two-unit"
+    assert second.end_of(command) == "rocket"
+    assert world.states.output(path) == "one-second", "planned again on what was merged: neither undoes the other"
+    assert len(second.saying("Its turn has come")) == 1
+    assert not second.saying("Waiting in line"), "the same comment says what came of it"
+    assert world.histories.locked_units()[path] == second.number
 
 
 def test_unlock_gives_a_unit_to_another_pull_request(world: SmallWorld) -> None:
@@ -104,10 +111,6 @@ def test_unlock_gives_a_unit_to_another_pull_request(world: SmallWorld) -> None:
     second.planned(path)
     assert second.ended("terrateam apply") == "rocket"
     assert world.states.output(path) == "two-unit"
-
-
-def update_from_main(change: Change) -> None:
-    take_in(change, "main")
 
 
 def take_in(change: Change, branch: str) -> None:

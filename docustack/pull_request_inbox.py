@@ -1,0 +1,32 @@
+"""What follows from an entry of a pull request's inbox that GitHub didn't send: runs, base branch, locks."""
+
+from docustack.base_moves import BaseMoved
+from docustack.lock_messages import LocksHeld
+from docustack.pull_request_actions import Action
+from docustack.pull_request_base import take_base_moved
+from docustack.pull_request_challenges import take_may_begin
+from docustack.pull_request_state import InboxEntry, PullRequestState, RunMayBegin, RunWaits
+from docustack.pull_requests import take_run_end, take_run_lost, take_run_waits
+from docustack.runs import RunResult
+from docustack.unknown_signals import take_unknown_signal
+
+
+def take_entry(state: PullRequestState, entry: InboxEntry) -> list[Action]:
+    """Events of GitHub's are taken by `take_event`, which knows what GitHub says by now."""
+    match entry:
+        case InboxEntry(ended=RunResult() as result):
+            return take_run_end(state, result)
+        case InboxEntry(waits=RunWaits() as waits):
+            return take_run_waits(state, waits)
+        case InboxEntry(may_begin=RunMayBegin() as message):
+            return take_may_begin(state, message)
+        case InboxEntry(base_moved=BaseMoved() as moved):
+            return take_base_moved(state, moved)
+        case InboxEntry(held=LocksHeld() as held):
+            state.held = list(held.grants)
+            return []
+        case InboxEntry(lost=str() as run_id):
+            return take_run_lost(state, run_id)
+        case InboxEntry(unknown_signal=str() as name):
+            return take_unknown_signal(state, name)
+    return []
