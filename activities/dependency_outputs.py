@@ -54,7 +54,7 @@ class Rendered:
 class ColdFolders:
     """Two Terragrunts must not prepare one folder at once; once it is prepared, any number may read there."""
 
-    _MANY = 10_000
+    MANY = 10_000
 
     def __init__(self) -> None:
         self._locks: weakref.WeakValueDictionary[Path, asyncio.Lock] = weakref.WeakValueDictionary()
@@ -68,7 +68,7 @@ class ColdFolders:
                 if folder not in self._warm:
                     await held.enter_async_context(self._locks.setdefault(folder, asyncio.Lock()))
             yield
-        if len(self._warm) > self._MANY:
+        if len(self._warm) > self.MANY:
             self._warm.clear()
         self._warm.update(folders)
 
@@ -92,6 +92,7 @@ class UnitReader:
         self._command = command
         self._scratch = scratch
         self._folders = ColdFolders()
+        self._backends: dict[Path, Json] = {}  # of folders of work trees: none changes its own
 
     def preparing(self, folder: Path) -> contextlib.AbstractAsyncContextManager[None]:
         """Around whatever may be the first to prepare a unit's folder."""
@@ -103,6 +104,7 @@ class UnitReader:
         blocks = document.get("dependency")
         inputs, remote_state, terraform = (document.get(name) for name in ("inputs", "remote_state", "terraform"))
         arguments = terraform.get("extra_arguments") if isinstance(terraform, dict) else None
+        self._remember_backend(folder, remote_state)
         return Rendered(
             tuple(_dependency(folder, str(name), block) for name, block in blocks.items() if isinstance(block, dict))
             if isinstance(blocks, dict)
@@ -121,7 +123,8 @@ class UnitReader:
         dependencies = tuple(each for each in dependencies if not each.skips_outputs)
         if not dependencies:
             return {}
-        async with self._folders.warm_up([each.path for each in dependencies]):
+        prepared = [each.path for each in dependencies if not await self._has_state_in_reach(each.path, environ)]
+        async with self._folders.warm_up(prepared):
             with scratch_folder(self._scratch, {"terragrunt.hcl": _probe(dependencies)}) as folder:
                 document = await self._render(folder, environ)
         inputs = document.get("inputs")
@@ -137,6 +140,23 @@ class UnitReader:
             if _NONE not in outputs:
                 found[dependency.name] = outputs
         return found
+
+    async def _has_state_in_reach(self, folder: Path, environ: Mapping[str, str]) -> bool:
+        """Whether Terragrunt reads a dependency's outputs where its state is, and so leaves its folder alone.
+
+        Else it prepares the folder, and everybody who needs it has to wait: also for the plan of that very unit.
+        """
+        if not self._command.reads_from_state(environ):
+            return False
+        if folder not in self._backends:
+            with contextlib.suppress(TerragruntFailed):  # then the outputs can't be read either, and that is told
+                await self.render(folder, environ)
+        return self._backends.get(folder) == "s3"
+
+    def _remember_backend(self, folder: Path, remote_state: Json) -> None:
+        if len(self._backends) > ColdFolders.MANY:
+            self._backends.clear()
+        self._backends[folder] = remote_state.get("backend") if isinstance(remote_state, dict) else None
 
     async def _render(self, folder: Path, environ: Mapping[str, str]) -> dict[str, Json]:
         with scratch_folder(self._scratch, {"rendered.json": ""}) as beside:

@@ -1,5 +1,6 @@
 """Which Terragrunt this worker has, how its version wants to be called, and what its processes get to see."""
 
+import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -13,6 +14,9 @@ from docustack.errors import ConfigurationError
 MINIMUM = (0, 50, 0)
 _NEW_COMMAND_LINE = (0, 73, 0)
 """From here on flags have no `--terragrunt-` prefix, variables begin with `TG_`, and `render` prints JSON."""
+
+_FROM_STATE_SINCE = (1, 0, 0)
+_NOT_FROM_STATE = "TG_NO_DEPENDENCY_FETCH_OUTPUT_FROM_STATE"
 
 _PASSED = re.compile(
     r"^(?:PATH|HOME|USER|LOGNAME|LANG|LC_\w+|TZ|TMPDIR|SHELL|AWS_\w+|TF_VAR_\w+|TF_CLI_CONFIG_FILE|TF_LOG\w*|"
@@ -54,6 +58,9 @@ class TerragruntCommand:
     terragrunt: str
     terraform: str
     version: tuple[int, int, int]
+    from_state: bool = (
+        False  # it can read dependencies' outputs from their states in S3, without preparing their folders
+    )
 
     @classmethod
     async def find(cls, terragrunt: str = "terragrunt", terraform: str | None = None) -> "TerragruntCommand":
@@ -73,11 +80,17 @@ class TerragruntCommand:
             raise ConfigurationError(
                 f"`{found} --version` answered {answer.stdout.strip()!r}: DocuStack needs Terragrunt 0.50 or newer."
             )
-        return cls(_absolute(found), _absolute(under), version)
+        # Not with OpenTofu: its states may be encrypted, and Terragrunt would take such a one for one without outputs.
+        from_state = version >= _FROM_STATE_SINCE and await _is_terraform(under)
+        return cls(_absolute(found), _absolute(under), version, from_state)
 
     @property
     def is_new(self) -> bool:
         return self.version >= _NEW_COMMAND_LINE
+
+    def reads_from_state(self, environ: Mapping[str, str]) -> bool:
+        """Whether outputs of dependencies with state in S3 are read there; whoever runs the worker may not want it."""
+        return self.from_state and environ.get(_NOT_FROM_STATE, "").lower() not in ("1", "true")
 
     def render(self, out: Path) -> list[str]:
         """Prints the unit's whole configuration as JSON (an older Terragrunt writes it to `out`)."""
@@ -131,6 +144,7 @@ class TerragruntCommand:
                 "TG_TF_PATH": self.terraform,
                 "TG_SUMMARY_DISABLE": "true",
                 "TG_NO_TIPS": "true",
+                **({"TG_DEPENDENCY_FETCH_OUTPUT_FROM_STATE": "true"} if self.from_state else {}),
             }
         return ours | {
             "TERRAGRUNT_NON_INTERACTIVE": "true",
@@ -154,6 +168,11 @@ class TerragruntCommand:
             return passed | ({"AWS_PROFILE": profile} if profile else {})
         kept = {name: value for name, value in passed.items() if not _IDENTITY.match(name)}
         return {**kept, **session, "AWS_EC2_METADATA_DISABLED": "true"}
+
+
+async def _is_terraform(executable: str) -> bool:
+    answer = await run_process([executable, "version"], environ={**os.environ, "CHECKPOINT_DISABLE": "1"})
+    return answer.stdout.startswith("Terraform v")
 
 
 def _absolute(executable: str) -> str:
