@@ -6,6 +6,7 @@ from itertools import product
 from posixpath import basename, dirname, normpath
 from typing import NamedTuple
 
+from docustack.globs import is_glob
 from docustack.hcl_literals import Expression, Literal, template
 
 ROOT = "\0"  # begins a value that is a path from the root of the repository
@@ -19,6 +20,9 @@ READING = frozenset(
     }
 )  # fmt: skip
 """The functions of Terragrunt and Terraform that read files."""
+
+GLOBBING = frozenset({"fileset", "mark_glob_as_read"})
+"""Those of them that take a glob. What it matches Terragrunt tells, except for a file that is deleted."""
 
 _MOST_VALUES = 32
 _CALL = re.compile(r"(\w+)\s*\((.*)\)", re.DOTALL)
@@ -54,6 +58,7 @@ class Pointed(NamedTuple):
 def pointed_at(literal: Literal, place: Place) -> list[Pointed]:
     """All paths that a literal may mean; none for addresses, absolute paths and those that lead out."""
     is_read = not READING.isdisjoint(literal.calls)
+    is_globbed = not GLOBBING.isdisjoint(literal.calls)
     if literal.calls[:1] == ("find_in_parent_folders",):
         values: Iterable[str] = (f"{ROOT}/{path}" for path in _above(literal.parts, place))
     else:
@@ -62,7 +67,7 @@ def pointed_at(literal: Literal, place: Place) -> list[Pointed]:
     if "format" in literal.calls:
         values = [_FORMAT_VERB.sub(UNKNOWN, value) for value in values]
     for value in values:
-        is_pattern = UNKNOWN in value or ("fileset" in literal.calls and any(sign in value for sign in "*?{["))
+        is_pattern = UNKNOWN in value or (is_globbed and is_glob(value))
         if is_pattern and not is_read:
             continue
         for path in _from_root(value, place.bases):

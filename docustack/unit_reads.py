@@ -16,6 +16,7 @@ MODULE_SUFFIXES = (".tf", ".tofu", ".tf.json", ".tofu.json")
 SCANNED_SUFFIXES = (".hcl", ".hcl.json", *MODULE_SUFFIXES)
 """The files whose texts are needed to find out what a unit reads."""
 
+_UNKNOWN_OR_GLOB = re.compile(rf"[{UNKNOWN}*?\[{{]")
 _NAME = re.compile(r"\.(\w+)")  # local.path, include.root.locals.path
 
 
@@ -193,7 +194,7 @@ class UnitReads:
         if re.search(r"\w", basename(path).replace(UNKNOWN, "")):
             reads.patterns.add(path.replace(UNKNOWN, "**"))
         else:
-            reads.anywhere_under.add(path.partition(UNKNOWN)[0].rstrip("/"))
+            reads.anywhere_under.add(dirname(_UNKNOWN_OR_GLOB.split(path, maxsplit=1)[0]))
 
     def _is_other_unit(self, path: str, unit: FoundUnit, literal: Literal) -> bool:
         """A dependency is named by its folder or its file; it is another unit, not a file that is read."""

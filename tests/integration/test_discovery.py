@@ -202,6 +202,27 @@ async def test_files_that_terragrunt_does_not_tell_of_count(
     assert all(unit.because == (path,) for unit in discovery.changed)
 
 
+GLOBBED = """
+locals {
+  files = sort(mark_glob_as_read("${get_repo_root()}/config/GLOB"))
+  all   = [for file in local.files : yamldecode(file(file))]
+}
+"""
+
+
+@pytest.mark.parametrize("glob", ["{*.yaml,*.json}", "**"])
+@pytest.mark.parametrize(
+    "change", [{"config/new.yaml": "a: 1\n"}, {"config/old.yaml": "a: 2\n"}, {"config/old.yaml": None}]
+)
+async def test_files_of_a_glob_count_whether_they_come_change_or_go(
+    trees: Git, origin: Origin, glob: str, change: dict[str, str | None]
+) -> None:
+    unit = UNIT + GLOBBED.replace("GLOB", glob)
+    origin.commit({"prod/a/terragrunt.hcl": unit, "config/old.yaml": "a: 1\n", "config/other.yaml": "a: 1\n"})
+    _, discovery = await found(trees, origin.on("feature").commit(change))
+    assert set(statuses(discovery)) == {"prod/a"}
+
+
 async def test_dependants_are_also_affected(trees: Git, origin: Origin) -> None:
     _, discovery = await found(trees, origin.on("feature").commit({"dev/a/note.txt": "changed"}))
     assert [unit.unit for unit in discovery.changed] == ["dev/a"]
