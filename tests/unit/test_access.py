@@ -12,9 +12,11 @@ from docustack.access import (
     decide_access,
     decide_branch,
 )
+from docustack.approvals import ShownPlan
 from docustack.configuration import Approvals, Configuration, Environment, Who
 from docustack.runs import Operation
 
+NOW = "2026-01-01T00:00:00Z"
 HEAD, OLDER = "a" * 40, "b" * 40
 PEOPLE = {
     "developer": Person(login="developer", can_push=True),
@@ -192,6 +194,15 @@ def test_change_request_of_an_approver_blocks_however_many_approve() -> None:
 def test_change_request_of_somebody_else_does_not_block() -> None:
     reviews = [review("lead"), review("developer", CHANGES_REQUESTED)]
     assert count_approvals(GUIDE, "prod", "author", HEAD, reviews).satisfied
+
+
+@pytest.mark.parametrize(
+    "state,submitted_at", [("PENDING", NOW), ("approved?", NOW), (APPROVED, "yesterday"), (APPROVED, "")]
+)
+def test_a_review_that_can_not_be_read_counts_for_nothing(state: str, submitted_at: str) -> None:
+    plan = ShownPlan(unit="prod/vpc", commit=HEAD, digest="sha256:1", shown_at=NOW)
+    review = Review(reviewer=PEOPLE["lead"], state=state, commit=HEAD, submitted_at=submitted_at)
+    assert not count_approvals(GUIDE, "prod", "developer", HEAD, [review], [plan]).satisfied
 
 
 def test_one_person_counts_once() -> None:

@@ -12,6 +12,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError
 
 from docustack.runs import RunStatus
 from docustack.signed_approvals import Approval, ApprovalAnswer, SignedApproval, Verdict, sign
@@ -173,11 +174,13 @@ async def test_a_forged_approval_counts_for_nobody_and_is_told(stage: Stage) -> 
     await gate.still_waits()
 
 
-@pytest.mark.parametrize("content", [{}, {"actor": "lead"}, "yes", None, {"approval": {}, "signature": "x"}])
-async def test_a_malformed_approval_is_answered_and_harms_nothing(stage: Stage, content: object) -> None:
+async def test_a_malformed_approval_or_rejection_is_answered_and_harms_nothing(stage: Stage) -> None:
     gate = await waiting(stage)
-    with pytest.raises(WorkflowUpdateFailedError):
-        await gate.run.execute_update("approve", content)
+    contents: list[object] = [{}, {"actor": "lead"}, "yes", None, {"approval": {}, "signature": "x"}]
+    for content in contents:
+        for verdict in Verdict:
+            with pytest.raises(WorkflowUpdateFailedError):
+                await gate.run.execute_update(verdict.value, content)
     await gate.still_waits()
 
 
@@ -241,6 +244,18 @@ async def test_an_approval_is_not_one_of_a_plan_that_was_made_again_and_does_mor
     assert (await gate.send(await gate.approval("lead"))).accepted
     await stage.until(lambda: stage.world.applied == [PROD, DATABASE])
     await stage.until_idle()
+
+
+async def test_a_forged_rejection_ends_nothing_and_neither_does_one_of_another_run(stage: Stage) -> None:
+    gate = await waiting(stage)
+    no = Verdict.REJECT
+    assert await gate.refused(await gate.approval("lead", verdict=no), key="a key of somebody else") == "forged"
+    assert await gate.refused(await gate.approval("lead", verdict=no, run_id="another")) == "other-run"
+    caught = await gate.approval("developer", verdict=no)
+    assert await gate.refused(caught) == "not-allowed"
+    stage.world.people["developer"] = PEOPLE["developer"].model_copy(update={"teams": ("leads",)})
+    assert await gate.refused(caught) == "replayed"
+    await gate.still_waits()
 
 
 async def test_a_rejection_ends_the_run_and_says_by_whom_and_why(stage: Stage) -> None:
@@ -323,6 +338,22 @@ async def test_where_operators_are_trusted_a_rejection_ends_the_run(stage: Stage
     await stage.until_ended(2)
     assert stage.world.texts("Rejected by @lead by a signal from Temporal: not on a Friday")
     assert stage.world.applied == []
+
+
+async def test_a_signal_is_no_yes_to_a_plan_that_came_after_it_nor_to_another_commit(stage: Stage) -> None:
+    """The same signal sent again is another yes, to what is shown then; the one from before covers nothing new."""
+    second = Unit(dependencies=(PROD,), later_changes=frozenset({"create main", "delete table"}))
+    stage.world.units = {PROD: Unit(), DATABASE: second}
+    gate = await waiting(stage, stage.world.units, trusting=True)
+    await gate.signal("approve", {"actor": "lead"})
+    await stage.until(lambda: bool(stage.world.texts("does more than was approved")), "the new plan's question")
+    assert stage.world.applied == [PROD]
+    await stage.push("d" * 40)
+    await stage.until(lambda: second.plans > 2, "the plan of the new commit")
+    await stage.until_idle()
+    with pytest.raises(RPCError, match="completed"):
+        await gate.signal("approve", {"actor": "lead"})
+    assert stage.world.applied == [PROD]
 
 
 async def test_a_signal_to_a_run_that_waits_for_nobody_is_answered_too(stage: Stage) -> None:

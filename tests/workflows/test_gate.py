@@ -49,6 +49,40 @@ async def test_the_author_can_not_approve(stage: Stage) -> None:
     assert stage.world.applied == []
 
 
+async def test_a_review_of_who_may_not_counts_for_nothing_and_the_reason_is_told(stage: Stage) -> None:
+    await waiting_for_a_lead(stage)
+    for login in ("developer", "outsider"):
+        stage.world.approve(login)
+        await stage.send("review_submitted", sender=login, review_state="approved")
+    await stage.until(
+        lambda: bool(stage.world.texts("The review of @outsider doesn't count")), "what is wrong with both"
+    )
+    assert stage.world.texts("The review of @developer doesn't count, who is not a member of the `leads` team")
+    assert stage.world.applied == []
+
+
+async def test_a_review_that_only_an_event_tells_of_counts_for_nothing(stage: Stage) -> None:
+    """The gate reads the reviews of GitHub itself: whoever forges an event has forged no review."""
+    await waiting_for_a_lead(stage)
+    head = stage.world.facts[1].head_commit
+    await stage.send("review_submitted", sender="lead", review_state="approved", review_commit=head)
+    await stage.comment("terrateam help")
+    await stage.until(lambda: bool(stage.world.texts("terrateam unlock")), "what came after")
+    state = await stage.state()
+    assert state.active is not None
+    assert state.active.waiting
+    assert stage.world.applied == []
+
+
+async def waiting_for_a_lead(stage: Stage) -> None:
+    stage.world.units = {PROD: Unit()}
+    stage.world.open(author="infra-member")
+    await stage.send("opened", sender="infra-member")
+    await stage.until_ended(1)
+    await stage.comment("terrateam apply", sender="lead")
+    await stage.until(lambda: bool(stage.world.texts("Waiting for approval")))
+
+
 async def test_a_push_ends_an_apply_that_waits_and_plans_the_new_commit(stage: Stage) -> None:
     stage.world.units = {PROD: Unit()}
     stage.world.open(author="infra-member")
