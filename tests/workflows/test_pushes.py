@@ -104,6 +104,23 @@ async def test_an_apply_while_a_pushed_back_head_is_planned_takes_no_plan_of_the
     assert [plan.commit for plan in world.applied_plans] == [FIRST]
 
 
+async def test_a_unit_held_by_another_pull_request_is_never_shown_green(stage: Stage) -> None:
+    world = stage.world
+    await planned(stage, {VPC: Unit()})
+    await applied(stage)
+    world.open(2, author="developer", head=SECOND)
+    await stage.send("opened", number=2)
+    await stage.until_ended(1, 2)
+    await stage.comment("terrateam apply", number=2)
+    await stage.until(lambda: len(world.texts("pull request 1")) > 0, "who holds the unit")
+    await stage.comment("terrateam help", number=2)
+    await stage.until(lambda: (stage.comments, "eyes") in world.reactions, "what came after")
+    told = [check for check in world.checks if (check.name, check.head_commit) == ("docustack/apply", SECOND)]
+    assert told
+    assert not {check.conclusion for check in told} & {"success", "neutral"}
+    assert world.applied == [VPC]
+
+
 async def test_a_check_is_red_until_what_failed_is_applied_whatever_else_succeeds(stage: Stage) -> None:
     """So a branch that asks for it is not merged over an apply that failed."""
     world = stage.world
