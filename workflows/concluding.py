@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from temporalio import workflow
 
-from workflows.choosing import not_applied_yet, not_planned_yet
+from workflows.choosing import not_applied_yet, not_planned_yet, workable_units
 from workflows.deletions import undestroyed
 from workflows.reporting import Report
 from workflows.rules import with_new_rules
@@ -12,7 +12,7 @@ from workflows.run_state import Run
 
 with workflow.unsafe.imports_passed_through():
     from docustack.checks import Check, apply_check, noted, plan_check, plan_only_check
-    from docustack.comment_text import counted
+    from docustack.comment_text import code_list, counted
     from docustack.runs import ENDED_BADLY, Operation, UnitOutcome, UnitPhase
     from docustack.slack_messages import (
         apply_completed,
@@ -35,6 +35,9 @@ def conclude(run: Run, report: Report) -> None:
         case Operation.APPLY:
             left = not_applied_yet(run)
             check = apply_check(outcomes, left=left, not_destroyed=undestroyed(run))
+            check = _with_earlier(
+                check, set(run.start.applied) & set(workable_units(run)) - {*run.state.outcomes}, "applied"
+            )
             report.check(_with_plan_only(run, check, run.start.to_apply))
             report.slack(apply_failed(why) if failed else apply_completed(left))
             report.react("confused" if failed else "rocket")
@@ -45,6 +48,7 @@ def conclude(run: Run, report: Report) -> None:
 def _conclude_plan(run: Run, report: Report, outcomes: tuple[UnitOutcome, ...], why: str) -> None:
     left = not_planned_yet(run)
     check = noted(plan_check(outcomes, left=left), list(run.state.reasons.values()), "planned again")
+    check = _with_earlier(check, set(workable_units(run)) - {*run.state.outcomes, *left}, "planned")
     report.check(with_new_rules(run, _with_plan_only(run, check, run.state.outcomes)))
     report.react("confused" if why else "+1")
     partial = run.start.directories or run.start.only_outdated
@@ -53,6 +57,15 @@ def _conclude_plan(run: Run, report: Report, outcomes: tuple[UnitOutcome, ...], 
     summaries = [outcome.plan.summary for outcome in outcomes if outcome.plan]
     if outcomes:
         report.slack(plan_failed(why) if why else plan_completed(total(summaries)))
+
+
+def _with_earlier(check: Check, units: Collection[str], done: str) -> Check:
+    """The check speaks of all units of the pull request, and the run only of its own: the others are named beside."""
+    if not units:
+        return check
+    return noted(
+        check, [f"{done.capitalize()} before: {code_list(sorted(units), 50)}."], f"{len(units):,} {done} before"
+    )
 
 
 def _conclude_what_is_never_applied(run: Run, report: Report, outcomes: tuple[UnitOutcome, ...]) -> None:

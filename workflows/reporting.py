@@ -238,7 +238,12 @@ class Report:
         return self._checking is not None or self._run.state.check_run_id is not None
 
     def check(self, check: Check) -> None:
-        """Create or update the run's own check, after what was told of it before; a slow GitHub holds up nothing."""
+        """Create or update the run's own check, after what was told of it before; a slow GitHub holds up nothing.
+
+        An unlock has none: nobody could ever turn it green again.
+        """
+        if self._run.start.operation is Operation.UNLOCK:
+            return
         self._checking = asyncio.ensure_future(self._check_after(self._checking, check))
         self._later(self._checking)
 

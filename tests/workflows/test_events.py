@@ -106,6 +106,33 @@ async def test_plan_supersedes_a_plan_that_runs(stage: Stage) -> None:
     assert len(state.runs) == 1
 
 
+async def test_a_check_names_the_units_of_earlier_runs_of_which_it_speaks(stage: Stage) -> None:
+    await planned(stage, {VPC: Unit(), RDS: Unit()})
+    for number, (command, check, title) in enumerate(
+        [
+            (f"plan {RDS}", "plan", "1 unit: 1 planned (1 planned before)"),
+            (f"apply {VPC}", "apply", "1 of 2 units applied"),
+            (f"apply {RDS}", "apply", "1 of 1 unit applied (1 applied before)"),
+        ],
+        start=2,
+    ):
+        await stage.comment(f"terrateam {command}")
+        await stage.until_ended(number)
+        shown = stage.world.check(f"docustack/{check}")
+        assert shown is not None
+        assert shown.title == title
+        assert ("before: `" in shown.summary) == ("before" in title)
+
+
+async def test_a_refused_unlock_leaves_no_check_behind(stage: Stage) -> None:
+    await planned(stage, {VPC: Unit()})
+    await stage.comment("terrateam unlock dev/nope")
+    stage.world.configuration, stage.world.problems = None, ("docustack.yaml:1:1: wrong",)
+    await stage.comment("terrateam unlock")
+    await stage.until_ended(3)
+    assert {check.name for check in stage.world.checks} == {"docustack/plan"}
+
+
 @pytest.mark.parametrize("newer", ["a plan", "a push"])
 async def test_the_command_of_a_plan_that_is_superseded_gets_a_sign(stage: Stage, newer: str) -> None:
     world = stage.world
