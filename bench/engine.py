@@ -20,14 +20,14 @@ from temporalio.worker import Worker
 
 from bench.bare_workflow import BareWorkflow, Many, trivial
 from bench.figures import Found
-from bench.instant_world import UNITS, InstantWorld
+from bench.instant_world import HERE, UNITS, InstantWorld
 from local import processes, temporal_server
 from local.places import DEFAULT_DATA_DIR, ROOT, tool
 from local.state import HOST, free_ports
 from local.waiting import wait_for
 from starter.webhooks import Webhooks
 from worker.wiring import WORKFLOWS, register_search_attributes, workflow_runner
-from workflows.policies import CONTROL_QUEUE, environment_queue
+from workflows.policies import CONTROL_QUEUE, environment_queue, host_queue
 
 PULL_REQUESTS = 200
 _WARM_UP = 10
@@ -86,6 +86,7 @@ async def _temporal() -> AsyncIterator[str]:
 @contextlib.asynccontextmanager
 async def _workers(client: Client, world: InstantWorld) -> AsyncIterator[None]:
     """As `worker.wiring` makes them, with the world's activities; and one as anybody makes it for the bare workflow."""
+    elsewhere = [host_queue(CONTROL_QUEUE, HERE), environment_queue("dev"), host_queue(environment_queue("dev"), HERE)]
     async with contextlib.AsyncExitStack() as stack:
         for worker in (
             Worker(
@@ -95,7 +96,7 @@ async def _workers(client: Client, world: InstantWorld) -> AsyncIterator[None]:
                 activities=world.activities(),
                 workflow_runner=workflow_runner(),
             ),
-            Worker(client, task_queue=environment_queue("dev"), activities=world.activities()),
+            *(Worker(client, task_queue=queue, activities=world.activities()) for queue in elsewhere),
             Worker(client, task_queue=_BARE_QUEUE, workflows=[BareWorkflow], activities=[trivial]),
         ):
             await stack.enter_async_context(worker)

@@ -43,6 +43,9 @@ CONFIGURATION = Configuration.model_validate(
         "environments": {"dev": {"path": "dev", "account_id": "111111111111", "apply": ["infra"]}},
     }
 )
+HERE = "here"
+"""The one host of this world."""
+
 _PLAN_TEXT = "Terraform will perform the following actions:\n" + "  # aws_vpc.main will be created\n" * 30
 
 
@@ -123,7 +126,7 @@ class InstantWorld:
             merge_base="b" * 40,
             tree_commit="c" * 40,
         )
-        return CheckedOut(tree=tree, changed_files=(), host="here")
+        return CheckedOut(tree=tree, changed_files=(), host=HERE, environments=("dev",))
 
     @activity.defn
     async def discover(self, _: Discover) -> Discovery:
