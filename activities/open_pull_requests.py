@@ -3,9 +3,12 @@
 import asyncio
 from collections.abc import Sequence
 
+from temporalio import activity
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.messages import Nothing
+from docustack.lock_messages import UNITS_FREED_SIGNAL, UnitsFreed
 from docustack.model import Model
 from docustack.repository import Repository
 from docustack.visibility import open_pull_requests
@@ -28,6 +31,12 @@ class OpenPullRequestWorkflows:
         """Workflow ids; with `units` of those that have a plan of one of them, or of more units than can be asked."""
         query = open_pull_requests(repository, units, base_ref)
         return sorted({execution.id async for execution in self._client.list_workflows(query)})
+
+    @activity.defn
+    async def tell_freed(self, freed: UnitsFreed) -> Nothing:
+        """Tell those that have plans for units which a pull request has given up."""
+        await self.tell(freed.repository, UNITS_FREED_SIGNAL, freed, freed.units)
+        return Nothing()
 
     async def tell(
         self,

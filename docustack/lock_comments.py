@@ -5,6 +5,7 @@ from datetime import datetime
 
 from docustack.comment_limits import BODY_LIMIT, closed, head_of, size
 from docustack.comment_text import code_list, counted, inline_code, moment, person
+from docustack.lock_messages import UnitsFreed
 from docustack.locks import Grant, LockAnswer
 
 _SHOWN = 30
@@ -45,6 +46,14 @@ def waited_too_long(days: int, prefix: str = "terrateam") -> str:
     return (
         f"The units didn't come free within {days} days, so it left the line: nobody behind it has to wait for what "
         f"may not be wanted any more. Comment {inline_code(f'{prefix} apply')} to stand in line again."
+    )
+
+
+def freed_reason(freed: UnitsFreed, unit: str) -> str:
+    """Why a unit was planned again though nobody asked for it, beside its new plan."""
+    return (
+        f"{inline_code(unit)} is free: pull request {freed.pull_request}, which held it, {freed.how}. So it was "
+        "planned again, on what is there now."
     )
 
 

@@ -9,6 +9,7 @@ from docustack.repository import Repository
 
 LOCK_ANSWER_SIGNAL = "lock_answer"
 LOCKS_HELD_SIGNAL = "locks_held"
+UNITS_FREED_SIGNAL = "units_freed"
 
 NEAR = 10
 """Places in line within which each step is told at once; further back it is every tenth, and when the run asks."""
@@ -52,6 +53,16 @@ class LocksHeld(Model):
     grants: Packed[tuple[Grant, ...]] = ()
     freed: tuple[str, ...] = ()
     freed_by: str = ""
+
+
+class UnitsFreed(Model):
+    """A pull request holds these units no longer; every other one that has a plan for one of them hears of it."""
+
+    repository: Repository
+    pull_request: int
+    units: tuple[str, ...]
+    how: str  # what became of it, as in "pull request 7, which held it, was merged"
+    key: str  # who is told twice, by a retry, knows it by this
 
 
 class LocksInbox(State):

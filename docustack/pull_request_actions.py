@@ -71,6 +71,14 @@ class ReleaseAllLocks(Model):
     but_not: tuple[str, ...] = ()
 
 
+class TellFreed(Model):
+    """Tell the other open pull requests that have plans for these units that nobody holds them any more."""
+
+    kind: Literal["tell-freed"] = "tell-freed"
+    units: tuple[str, ...]
+    how: str
+
+
 class FoldComments(Model):
     kind: Literal["fold-comments"] = "fold-comments"
     comment_ids: tuple[int, ...]
@@ -113,5 +121,6 @@ Action = (
     | FoldForgotten
     | GiveTurn
     | EndCheck
+    | TellFreed
     | ReportCheck
 )

@@ -23,16 +23,19 @@ def look_at_base(state: PullRequestState) -> list[Action]:
     An apply that was superseded at its gate may have planned some of it, and is still to tell.
     """
     busy = state.active is not None or state.superseded
-    if not state.base_has_moved or state.facts is None or busy or not state.is_open:
+    news = state.base_has_moved or state.freed
+    if not news or state.facts is None or busy or not state.is_open:
         return []
-    state.base_has_moved = False
-    if not state.plans:
+    freed = {unit: why for unit, why in state.freed.items() if unit in state.plans}
+    has_moved, state.base_has_moved, state.freed = state.base_has_moved, False, {}
+    if not state.plans or not (has_moved or freed):
         return []
     run = RunToStart(
         operation=Operation.PLAN,
         actor=state.facts.author,
         automatic=True,
         only_outdated=True,
+        freed=freed,
         head_commit=state.facts.head_commit,
     )
     return [StartRun(run=run)]

@@ -46,6 +46,7 @@ def begin(state: PullRequestState, run_id: str, run: RunToStart) -> None:
         state.taken_up_merge = run.merge_commit
     if run.plans_everything:
         state.planned_head, state.plan_again = state.facts.head_commit, False
+        state.freed = {}
         state.base_has_moved = False  # it is made from the base as it is now
         if run.automatic:  # head or base are others now; a commanded plan takes the old ones' place once it is made
             state.plans, state.deferred = {}, []

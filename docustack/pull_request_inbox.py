@@ -1,10 +1,11 @@
 """What follows from an entry of a pull request's inbox that GitHub didn't send: runs, base branch, locks."""
 
 from docustack.base_moves import BaseMoved
-from docustack.lock_messages import LocksHeld
+from docustack.lock_messages import LocksHeld, UnitsFreed
 from docustack.pull_request_actions import Action
 from docustack.pull_request_base import take_base_moved
 from docustack.pull_request_challenges import take_may_begin
+from docustack.pull_request_locks import take_held, take_units_freed
 from docustack.pull_request_state import InboxEntry, PullRequestState, RunMayBegin, RunWaits
 from docustack.pull_requests import take_run_end, take_run_lost, take_run_waits
 from docustack.runs import RunResult
@@ -23,8 +24,9 @@ def take_entry(state: PullRequestState, entry: InboxEntry) -> list[Action]:
         case InboxEntry(base_moved=BaseMoved() as moved):
             return take_base_moved(state, moved)
         case InboxEntry(held=LocksHeld() as held):
-            state.held = list(held.grants)
-            return []
+            return take_held(state, held)
+        case InboxEntry(freed=UnitsFreed() as freed):
+            return take_units_freed(state, freed)
         case InboxEntry(lost=str() as run_id):
             return take_run_lost(state, run_id)
         case InboxEntry(unknown_signal=str() as name):

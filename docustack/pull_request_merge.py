@@ -2,6 +2,7 @@
 
 from docustack.orphans import tell_orphans
 from docustack.pull_request_actions import Action, ReleaseAllLocks, StartRun
+from docustack.pull_request_locks import give_up
 from docustack.pull_request_state import PullRequestState, RunToStart
 from docustack.runs import DONE, Operation, RunResult
 
@@ -32,7 +33,7 @@ def after_close(state: PullRequestState, *, told: bool) -> list[Action]:
         state.owed = left_by_merge(state)
         if state.owed or not knows_what_changes(state):
             return [*orphans, StartRun(run=apply_of_merge(state))]
-    return [*orphans, ReleaseAllLocks(but_not=tuple(state.owed))]
+    return [*orphans, ReleaseAllLocks(but_not=tuple(state.owed)), *give_up(state, state.owed)]
 
 
 def apply_of_merge(state: PullRequestState) -> RunToStart:

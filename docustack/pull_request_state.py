@@ -5,7 +5,7 @@ from docustack.base_moves import BaseMoved
 from docustack.commands import DEFAULT_PREFIXES
 from docustack.deleted_units import DeletedUnit
 from docustack.events import PullRequestEvent, PullRequestFacts
-from docustack.lock_messages import LocksHeld
+from docustack.lock_messages import LocksHeld, UnitsFreed
 from docustack.locks import Grant
 from docustack.model import Model, State
 from docustack.packing import Packed
@@ -23,6 +23,7 @@ class RunToStart(Model):
     directories: tuple[str, ...] = ()
     automatic: bool = False
     only_outdated: bool = False  # plan again what the base branch has outdated
+    freed: dict[str, str] = {}  # and these units, with the reason: another pull request has given them up
     comment_id: int | None = None
     head_commit: str = ""  # the head when it was asked for
     destroy: bool = False
@@ -106,6 +107,7 @@ class InboxEntry(Model):
     may_begin: RunMayBegin | None = None
     base_moved: BaseMoved | None = None
     held: LocksHeld | None = None
+    freed: UnitsFreed | None = None
     lost: str | None = None  # the id of a run that is no more, and has not told how it ended
     unknown_signal: str | None = None  # its name
 
@@ -125,6 +127,8 @@ class PullRequestState(State):
     superseded: list[str] = []  # runs cancelled whose end is still to come
     queue: list[RunToStart] = []
     plan_again: bool = False
+    freed: dict[str, str] = {}  # units that others have given up, and why they are to be planned again
+    freed_known: list[str] = []
     base_has_moved: bool = False  # while something ran: whether that outdates plans is looked at once nothing does
     plans: Packed[dict[str, PlanRecord]] = {}  # of the current head
     shown: Packed[dict[str, ShownPlan]] = {}  # the last plan of each unit that people could read, of the current head

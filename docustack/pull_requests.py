@@ -14,6 +14,7 @@ from docustack.pull_request_actions import (
 from docustack.pull_request_base import keep_renewed, look_at_base
 from docustack.pull_request_challenges import begin, challenge_from_line, stand_beside, withdraw_challenger
 from docustack.pull_request_comments import take_comment
+from docustack.pull_request_locks import forget_freed
 from docustack.pull_request_merge import after_close, keep_changed
 from docustack.pull_request_plans import forget_other_heads, keep_result, keep_what_was_touched
 from docustack.pull_request_replies import (
@@ -111,6 +112,7 @@ def take_run_end(state: PullRequestState, result: RunResult) -> list[Action]:
     ended, state.active = state.active, None
     outdated = keep_result(state, ended, result)
     keep_renewed(state, result)
+    forget_freed(state, result)
     keep_changed(state, result)
     _remember_run(state, ended, result)
     outdated += withdraw_challenger(state, asked_again=state.is_open or bool(state.taken_up_merge))

@@ -89,6 +89,7 @@ class RunInput(Model):
     applied: tuple[str, ...] = ()  # for an apply: units that were applied at this head already
     draft: bool = False
     destroy: bool = False  # an apply by the words `apply --destroy`
+    freed: dict[str, str] = {}  # with `only_outdated`: units to be planned again all the same, and why
     only_outdated: bool = False  # plan only what the base branch has outdated, and say nothing if that is nothing
     merge_commit: str = ""  # the pull request was merged by it: what is left of it is applied at this commit
 

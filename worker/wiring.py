@@ -25,6 +25,7 @@ from activities.installation import Surroundings
 from activities.left_work_trees import LeftWorkTrees, is_running
 from activities.locks import Locks
 from activities.messages import Installation
+from activities.open_pull_requests import OpenPullRequestWorkflows
 from activities.slack import SilentSlack, Slack
 from activities.terragrunt import Terragrunt
 from activities.terragrunt_command import TerragruntCommand
@@ -166,6 +167,7 @@ def _control_activities(
         github.read_pull_request,
         (Slack(slack) if slack else SilentSlack()).post_message,
         Approvals(settings.approval_keys).check_signature,
+        OpenPullRequestWorkflows(client).tell_freed,
         locks.request_locks,
         locks.confirm_locks,
     ]

@@ -28,11 +28,12 @@ with workflow.unsafe.imports_passed_through():
         ReadPerson,
         ReadPullRequest,
     )
+    from activities.open_pull_requests import OpenPullRequestWorkflows
     from activities.slack import Slack
     from docustack.base_moves import BaseMoved
     from docustack.checks import lost_check
     from docustack.events import PullRequestEvent, pull_request_workflow_id
-    from docustack.lock_messages import LocksHeld, ReleaseLocks
+    from docustack.lock_messages import LocksHeld, ReleaseLocks, UnitsFreed
     from docustack.pull_request_actions import (
         Action,
         Announce,
@@ -48,6 +49,7 @@ with workflow.unsafe.imports_passed_through():
         Sign,
         SignalRun,
         StartRun,
+        TellFreed,
     )
     from docustack.pull_request_comments import asks_for_a_run, wants_an_answer
     from docustack.pull_request_inbox import take_entry
@@ -129,6 +131,10 @@ class PullRequestWorkflow:
     @workflow.signal
     def locks_held(self, held: LocksHeld) -> None:
         self._state.inbox.append(InboxEntry(held=held))
+
+    @workflow.signal
+    def units_freed(self, freed: UnitsFreed) -> None:
+        self._state.inbox.append(InboxEntry(freed=freed))
 
     @workflow.signal(dynamic=True)
     def from_temporal(self, name: str, payloads: Sequence[RawValue]) -> None:
@@ -218,7 +224,7 @@ class PullRequestWorkflow:
                 self._tell(self._outward(action))
 
     def _outward(
-        self, action: Sign | Reply | Announce | FoldComments | FoldForgotten | EndCheck | ReportCheck
+        self, action: Sign | Reply | Announce | FoldComments | FoldForgotten | EndCheck | TellFreed | ReportCheck
     ) -> Awaitable[None]:
         match action:
             case Sign(comment_id=comment_id, content=content):
@@ -233,6 +239,8 @@ class PullRequestWorkflow:
                 return self._fold_forgotten(before, reason)
             case EndCheck():
                 return self._end_check(action)
+            case TellFreed(units=units, how=how):
+                return self._tell_freed(units, how)
             case ReportCheck():
                 return self._report_check(action)
 
@@ -272,6 +280,7 @@ class PullRequestWorkflow:
                         challenges=run.challenges,
                         draft=facts.draft,
                         destroy=run.destroy,
+                        freed=run.freed,
                         merge_commit=run.merge_commit,
                     )
                 ),
@@ -304,6 +313,19 @@ class PullRequestWorkflow:
     async def _release_locks(self, but_not: tuple[str, ...]) -> None:
         holder = pull_request_workflow_id(self._repository, self._number)
         await tell_locks(self._repository, "release", ReleaseLocks(holder=holder, but_not=but_not))
+
+    async def _tell_freed(self, units: tuple[str, ...], how: str) -> None:
+        freed = UnitsFreed(
+            repository=self._repository,
+            pull_request=self._number,
+            units=units,
+            how=how,
+            key=str(workflow.uuid4()),
+        )
+        try:
+            await call(OpenPullRequestWorkflows.tell_freed, freed, summary=f"{len(units)} units", policy=policies.LOCKS)
+        except ActivityError as error:
+            workflow.logger.error("other pull requests were not told of free units: %s", error.cause)
 
     # ---- what GitHub is told: in the background, so that a slow GitHub holds up no event -----------------------------
 

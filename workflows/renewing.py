@@ -60,17 +60,20 @@ async def renew_outdated_plans(run: Run, report: Report) -> None:
 
 
 async def choose_outdated(run: Run, report: Report) -> bool:
-    """For a run that only plans again what its base has outdated: those units, with the reason. Is there any?"""
+    """For a run that only plans again what its base, or who held it, has outdated: is there any? With the reasons."""
     plans = outdated(run)
-    run.state.selected = [plan.unit for plan in plans]
-    if not plans:
+    moved = await _what_moved(run, plans) if plans else {}
+    freed = {unit: why for unit, why in run.start.freed.items() if unit in run.state.selected}
+    chosen = {plan.unit for plan in plans} | freed.keys()
+    run.state.selected = [unit for unit in run.state.selected if unit in chosen]
+    if not chosen:
         return False
     run.state.quiet = False
-    moved = await _what_moved(run, plans)
-    if len(plans) > ONE_COMMENT_EACH:
-        report.say("base", refusal_comment(_reason_of_all(run, plans, moved)))
+    if len(chosen) > ONE_COMMENT_EACH:
+        told = [_reason_of_all(run, plans, moved)] if plans else []
+        report.say("base", refusal_comment("\n\n".join([*told, *freed.values()])))
     else:
-        run.state.reasons = _reasons(run, plans, moved)
+        run.state.reasons = freed | _reasons(run, plans, moved)
     return True
 
 

@@ -31,7 +31,9 @@ async def unlock(run: Run, report: Report) -> None:
     units = run.state.selected
     answers = await asyncio.gather(*(_free(run, unit) for unit in units))
     holder = pull_request_workflow_id(run.start.repository, run.start.pull_request.number)
-    await tell_locks(run.start.repository, "release", ReleaseLocks(holder=holder, units=tuple(units)))
+    await tell_locks(
+        run.start.repository, "release", ReleaseLocks(holder=holder, units=tuple(units), actor=run.start.actor)
+    )
     if run.start.merge_commit:  # nobody waits any more for what the merge has left of them
         run.state.owed = [unit for unit in applied_from_here(run) if unit not in units]
     found = {unit: answer for unit, answer in zip(units, answers, strict=True) if answer.locked or answer.message}

@@ -49,6 +49,7 @@ from activities.messages import (
     StateLockAnswer,
     UnitRequest,
 )
+from activities.open_pull_requests import OpenPullRequestWorkflows
 from docustack.access import GateFacts, Person, Review
 from docustack.configuration import Configuration
 from docustack.errors import NEVER_RETRIED, ErrorType
@@ -439,6 +440,7 @@ class World:
             self.commits.compare_order,
             Approvals([SecretStr(APPROVAL_KEY)]).check_signature,
             self.commits.find_moved_inputs,
+            OpenPullRequestWorkflows(client).tell_freed,
             locks.request_locks,
             locks.confirm_locks,
         ]
