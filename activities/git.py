@@ -12,8 +12,10 @@ from activities.failures import failure
 from activities.git_command import TokenSource, git
 from activities.git_mirror import Mirror
 from activities.messages import (
+    AskContained,
     CheckedOut,
     CheckOut,
+    ContainedAnswer,
     LoadConfiguration,
     LoadedConfiguration,
     Nothing,
@@ -105,6 +107,14 @@ class Git:
             environments=self._environments,
             new_rules=new_rules,
         )
+
+    @activity.defn
+    @heartbeats
+    async def ask_contained(self, question: AskContained) -> ContainedAnswer:
+        """A commit that isn't here is in no tree that was made here."""
+        tree, mirror = question.tree, self.mirror(question.tree.repository)
+        await self.ensure(tree)
+        return ContainedAnswer(contained=await mirror.contains(tree.tree_commit, question.commit))
 
     @activity.defn
     @heartbeats

@@ -143,6 +143,11 @@ class Mirror:
         )
         return commit.decode().strip()
 
+    async def contains(self, commit: str, other: str) -> bool:
+        """Whether another commit is this one or comes before it; one that isn't here doesn't."""
+        code, _ = await git(self.path, "merge-base", "--is-ancestor", other, commit, expected=(0, 1, 128))
+        return code == 0
+
     async def before_merge(self, merge: str, head: str, *, into: str) -> str:
         """The commit of the branch right before a pull request came into it: by a merge commit, squashed or rebased.
 
@@ -151,8 +156,7 @@ class Mirror:
         Raises:
             ApplicationError: NOT_FOUND, where the branch (`into`: its tip) doesn't have the merge any more.
         """
-        code, _ = await git(self.path, "merge-base", "--is-ancestor", merge, into, expected=(0, 1, 128))
-        if code != 0:
+        if not await self.contains(into, merge):
             raise failure(
                 ErrorType.NOT_FOUND,
                 f"The base branch doesn't contain `{merge[:12]}` any more, by which this was merged: it was pushed "

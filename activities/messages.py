@@ -84,6 +84,17 @@ class MovedInputsAnswer(Model):
     units: tuple[MovedInputs, ...]
 
 
+class AskContained(Model):
+    """Does what lies in a run's tree contain a commit?"""
+
+    tree: WorkTree
+    commit: str
+
+
+class ContainedAnswer(Model):
+    contained: bool
+
+
 class RemoveWorkTree(Model):
     """Drop a run's work tree from the host that holds it; its artifacts stay."""
 

@@ -35,12 +35,19 @@ def owed_comment(
         f"{inline_code(base_ref)} promises what isn't there: merged as {inline_code(merge_commit[:7])}, and not "
         f"applied.\n\n{listed}"
     )
+    apply, unlock = inline_code(f"{prefix} apply"), inline_code(f"{prefix} unlock")
     how = (
-        f"This pull request keeps the lock until {it} applied: comment {inline_code(f'{prefix} apply')} here, or run "
-        f"{inline_code(f'docustack apply {units[0]} --commit {merge_commit[:12]}')}. The next pull request that "
-        f"changes it and contains this commit takes it over. To give it up, comment {inline_code(f'{prefix} unlock')}."
+        f"This pull request keeps the lock until {it} applied: comment {apply} here. The next apply of a pull request "
+        f"that changes it too, and contains this merge, takes it over. To give it up, comment {unlock}."
     )
     return notice_comment([what, how])
+
+
+def taken_over_comment(units: Sequence[str], number: int) -> str:
+    """To the merged pull request: somebody else's apply brings its change along."""
+    return notice_comment(
+        [f"{code_list(tuple(units))}: taken over by pull request {number}, which contains this merge and applies it."]
+    )
 
 
 def owed_message(units: Sequence[str], base_ref: str, number: int) -> str:

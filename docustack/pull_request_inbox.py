@@ -6,7 +6,8 @@ from docustack.pull_request_actions import Action
 from docustack.pull_request_base import take_base_moved
 from docustack.pull_request_challenges import take_may_begin
 from docustack.pull_request_locks import take_held, take_units_freed
-from docustack.pull_request_state import InboxEntry, PullRequestState, RunMayBegin, RunWaits
+from docustack.pull_request_merge import take_hand_over
+from docustack.pull_request_state import HandOver, InboxEntry, PullRequestState, RunMayBegin, RunWaits
 from docustack.pull_requests import take_run_end, take_run_lost, take_run_waits
 from docustack.runs import RunResult
 from docustack.unknown_signals import take_unknown_signal
@@ -23,6 +24,8 @@ def take_entry(state: PullRequestState, entry: InboxEntry) -> list[Action]:
             return take_may_begin(state, message)
         case InboxEntry(base_moved=BaseMoved() as moved):
             return take_base_moved(state, moved)
+        case InboxEntry(hand_over=HandOver() as wanted):
+            return take_hand_over(state, wanted)
         case InboxEntry(held=LocksHeld() as held):
             return take_held(state, held)
         case InboxEntry(freed=UnitsFreed() as freed):

@@ -1,9 +1,10 @@
 """What follows from a merge: what was not applied before is applied now, or owed until somebody does it."""
 
+from docustack.merge_comments import taken_over_comment
 from docustack.orphans import tell_orphans
-from docustack.pull_request_actions import Action, ReleaseAllLocks, StartRun
+from docustack.pull_request_actions import Action, ReleaseAllLocks, Reply, StartRun
 from docustack.pull_request_locks import give_up
-from docustack.pull_request_state import PullRequestState, RunToStart
+from docustack.pull_request_state import HandOver, PullRequestState, RunToStart
 from docustack.runs import DONE, Operation, RunResult
 
 
@@ -34,6 +35,16 @@ def after_close(state: PullRequestState, *, told: bool) -> list[Action]:
         if state.owed or not knows_what_changes(state):
             return [*orphans, StartRun(run=apply_of_merge(state))]
     return [*orphans, ReleaseAllLocks(but_not=tuple(state.owed)), *give_up(state, state.owed)]
+
+
+def take_hand_over(state: PullRequestState, wanted: HandOver) -> list[Action]:
+    """What is owed goes to a pull request that contains this merge, unless it is being applied at this moment."""
+    given = tuple(unit for unit in state.owed if unit in wanted.units)
+    if state.active is not None or not given:
+        return []
+    state.owed = [unit for unit in state.owed if unit not in given]
+    told = Reply(key=f"taken-over-{wanted.to}-{len(state.owed)}", body=taken_over_comment(given, wanted.to))
+    return [told, ReleaseAllLocks(but_not=tuple(state.owed))]
 
 
 def apply_of_merge(state: PullRequestState) -> RunToStart:

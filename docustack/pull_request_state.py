@@ -68,6 +68,13 @@ class RunMayBegin(Model):
     run_id: str
 
 
+class HandOver(Model):
+    """Another pull request contains this merge and is about to apply: it wants what is owed of these units."""
+
+    units: tuple[str, ...]
+    to: int
+
+
 class PastRun(Model):
     run_id: str
     operation: Operation
@@ -106,6 +113,7 @@ class InboxEntry(Model):
     waits: RunWaits | None = None
     may_begin: RunMayBegin | None = None
     base_moved: BaseMoved | None = None
+    hand_over: HandOver | None = None
     held: LocksHeld | None = None
     freed: UnitsFreed | None = None
     lost: str | None = None  # the id of a run that is no more, and has not told how it ended

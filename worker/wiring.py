@@ -154,6 +154,7 @@ def _control_activities(
         surroundings.read_installation,
         git.load_configuration,
         git.check_out,
+        git.ask_contained,
         units.discover,
         units.find_moved_inputs,
         github.post_comment,

@@ -1,6 +1,7 @@
 """Takes the locks of a run's units, all or none; who finds them held waits in line, and begins anew at its turn."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -12,6 +13,7 @@ from workflows.following import follow_base
 from workflows.renewing import leave_out_gone
 from workflows.reporting import Report
 from workflows.run_state import Refused, Run
+from workflows.taking_over import ask_to_hand_over
 from workflows.telling import tell_locks
 from workflows.waiting import begin_to_wait, go_on
 
@@ -67,10 +69,11 @@ async def hold(run: Run, answers: LockAnswers, units: Sequence[str]) -> tuple[Gr
     """
     request_id, wanted, blocked_by = f"{_request_id(run)}:owed", tuple(units), dict[str, Grant]()
     while wanted:
-        answer = await _ask(run, _request(run, f"{request_id}:{len(wanted)}", wanted), answers)
+        request = _request(run, f"{request_id}:{len(wanted)}", wanted)
+        answer = await _ask_or_take_over(run, request, answers)
         if answer.granted:
             break
-        await _withdraw(run, f"{request_id}:{len(wanted)}")
+        await _withdraw(run, request.request_id)
         blocked_by |= {grant.unit: grant for grant in answer.blocked_by}
         free = tuple(unit for unit in wanted if unit not in blocked_by)
         wanted = free if len(free) < len(wanted) else ()  # somebody waits for them in line: they are theirs
@@ -130,6 +133,17 @@ async def _ask(run: Run, request: LockRequest, answers: LockAnswers) -> LockAnsw
         return answer
 
 
+async def _ask_or_take_over(run: Run, request: LockRequest, answers: LockAnswers) -> LockAnswer:
+    """What a merge holds that was not applied goes to who contains it; any other answer is final."""
+    answer = await _ask(run, request, answers)
+    if not answer.granted and await ask_to_hand_over(run, answer.blocked_by):
+        with contextlib.suppress(TimeoutError):
+            await workflow.wait_condition(
+                lambda: answers.of(request.request_id) != answer, timeout=policies.LOCK_ANSWERS_WITHIN
+            )
+    return answers.of(request.request_id) or answer
+
+
 class _Line:
     """One run's request, until it is granted."""
 
@@ -139,6 +153,7 @@ class _Line:
         self._answers = answers
         self._asked_at = workflow.now()
         self._place: LockAnswer | None = None  # as people were told last
+        self._asked_over: LockAnswer | None = None  # its holders were asked to hand over what they owe
         self._wakes: int | None = None  # when the pull request was looked at last
         self._request = _request(run, _request_id(run), run.state.selected)
 
@@ -166,7 +181,9 @@ class _Line:
             if answer is not None and answer.granted:
                 return answer
             if answer is not None and answer != self._place:
-                await self._stand(answer)
+                if answer == self._asked_over or not await ask_to_hand_over(self._run, answer.blocked_by):
+                    await self._stand(answer)
+                self._asked_over = answer
             if self._place is not None and wakes != self._wakes:
                 await self._refuse_what_is_over()
                 self._wakes = wakes

@@ -54,6 +54,7 @@ with workflow.unsafe.imports_passed_through():
     from docustack.pull_request_comments import asks_for_a_run, wants_an_answer
     from docustack.pull_request_inbox import take_entry
     from docustack.pull_request_state import (
+        HandOver,
         InboxEntry,
         PullRequestStart,
         PullRequestState,
@@ -135,6 +136,10 @@ class PullRequestWorkflow:
     @workflow.signal
     def units_freed(self, freed: UnitsFreed) -> None:
         self._state.inbox.append(InboxEntry(freed=freed))
+
+    @workflow.signal
+    def hand_over(self, wanted: HandOver) -> None:
+        self._state.inbox.append(InboxEntry(hand_over=wanted))
 
     @workflow.signal(dynamic=True)
     def from_temporal(self, name: str, payloads: Sequence[RawValue]) -> None:

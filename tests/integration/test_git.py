@@ -15,7 +15,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.git import Git
 from activities.git_command import TokenSource, git
-from activities.messages import CheckedOut, CheckOut, LoadConfiguration, RemoveWorkTree
+from activities.messages import AskContained, CheckedOut, CheckOut, LoadConfiguration, RemoveWorkTree
 from docustack.errors import ErrorType
 from docustack.repository import Repository
 from tests.integration.origin import Origin
@@ -212,6 +212,9 @@ async def test_merged_pull_request_is_checked_out_as_it_came_into_the_branch(
     assert (folder / "dev/c.txt").exists()
     assert not (folder / "later.txt").exists()
     assert (await trees.ensure(tree.of_base()) / "dev/b.txt").exists(), "the base of it still has what it deletes"
+    assert (await trees.ask_contained(AskContained(tree=tree, commit=before))).contained
+    later = origin.git("rev-parse", "main")
+    assert not (await trees.ask_contained(AskContained(tree=tree, commit=later))).contained
 
 
 async def test_merge_that_was_pushed_out_of_the_branch_is_not_checked_out(trees: Git, origin: Origin) -> None:

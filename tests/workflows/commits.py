@@ -5,7 +5,16 @@ from collections.abc import Iterable
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.messages import CheckOut, CompareOrder, MovedInputsAnswer, MovedSince, Nothing, OrderAnswer
+from activities.messages import (
+    AskContained,
+    CheckOut,
+    CompareOrder,
+    ContainedAnswer,
+    MovedInputsAnswer,
+    MovedSince,
+    Nothing,
+    OrderAnswer,
+)
 from docustack.apply_audit import AuditedApply
 from docustack.apply_order import Commit, UnitOrder
 from docustack.base_moves import MovedInputs
@@ -63,6 +72,10 @@ class Commits:
 
     def inputs_of(self, units: Iterable[str]) -> dict[str, str]:
         return {unit: self.inputs.get(unit, f"sha256:{unit}") for unit in units}
+
+    @activity.defn
+    async def ask_contained(self, question: AskContained) -> ContainedAnswer:
+        return ContainedAnswer(contained=question.commit not in self.lacked)
 
     @activity.defn
     async def find_moved_inputs(self, question: MovedSince) -> MovedInputsAnswer:

@@ -441,6 +441,7 @@ class World:
             Approvals([SecretStr(APPROVAL_KEY)]).check_signature,
             self.commits.find_moved_inputs,
             OpenPullRequestWorkflows(client).tell_freed,
+            self.commits.ask_contained,
             locks.request_locks,
             locks.confirm_locks,
         ]

@@ -158,19 +158,39 @@ async def test_merge_without_apply_is_flagged_in_pull_request_and_slack_and_keep
     await stage.until_idle()
     (told,) = stage.world.texts("`main` promises what isn't there")
     assert f"merged as `{MERGE[:7]}`, and not applied" in told
-    assert f"docustack apply {PROD} --commit {MERGE[:12]}" in told
+    assert "comment `terrateam apply` here" in told
     assert stage.world.applied == []
     assert await held(stage) == {PROD: 1}
 
 
-async def test_other_pull_request_is_told_who_holds_what_is_owed(stage: Stage) -> None:
+async def owing_and_another(stage: Stage) -> None:
+    """Pull request 1 is merged without an apply, and pull request 2 wants the same unit."""
     await planned(stage, PROD)
-    stage.world.open(2, head=LATER, author="infra-member", base_ref="main")
-    await stage.send("opened", number=2)
-    await stage.until_ended(1, 2)
     await stage.merge(MERGE)
     await stage.until_ended(2)
+    stage.world.open(2, head=LATER, author="infra-member")
+    await stage.send("opened", number=2)
+    await stage.until_ended(1, 2)
+    stage.world.approve("lead", number=2)
+
+
+async def test_next_pull_request_that_contains_the_merge_takes_over_what_is_owed(stage: Stage) -> None:
+    await owing_and_another(stage)
+    await stage.comment("terrateam apply", sender="lead", number=2)
+    assert (await stage.until_ended(2, 2)).runs[-1].status is RunStatus.SUCCEEDED
+    await stage.handle(1).result()
+    assert stage.world.applied == [PROD]
+    assert await held(stage) == {PROD: 2}
+    assert len(stage.world.texts("taken over by pull request 2")) == 1
+
+
+async def test_pull_request_that_does_not_contain_the_merge_waits_for_it(stage: Stage) -> None:
+    await owing_and_another(stage)
+    stage.world.commits.lacked = {MERGE}
+    await stage.comment("terrateam apply", sender="lead", number=2)
+    await stage.until(lambda: bool(stage.world.texts("pull request 1")), "the place in line")
     assert await held(stage) == {PROD: 1}
+    assert stage.world.applied == []
 
 
 async def test_apply_on_the_merged_pull_request_applies_what_is_owed_by_the_rules_of_every_apply(stage: Stage) -> None:
