@@ -10,6 +10,7 @@ import gzip
 import os
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from temporalio.client import Client, WorkflowHistory
@@ -17,8 +18,15 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 
+from docustack.base_moves import BaseMoved
 from docustack.errors import ErrorType
 from docustack.lock_messages import locks_workflow_id
+from docustack.locks import LockRequest
+from docustack.plans import PlanSummary
+from docustack.repository import UnitStatus
+from docustack.rule_changes import NewRules, RuleChange
+from docustack.signed_approvals import Verdict
+from tests.workflows import test_decisions as decisions
 from tests.workflows.conftest import ROOT, Stage, workers
 from tests.workflows.fakes import CONFIGURATION, Unit, World
 from worker.wiring import register_search_attributes
@@ -28,7 +36,7 @@ HISTORIES = Path(__file__).parent / "histories"
 VPC = "dev/us-east-1/vpc"
 RDS = "dev/us-east-1/rds"
 CLUSTER = "dev/us-east-1/ecs-cluster"
-PROD = "prod/us-east-1/vpc"
+PROD, PROD_RDS = "prod/us-east-1/vpc", "prod/us-east-1/rds"
 
 Scenario = Callable[[Stage], Awaitable[None]]
 
@@ -125,6 +133,183 @@ async def broken_by_a_circle(stage: Stage) -> None:
     await stage.until_ended(1)
 
 
+async def decided_by_every_door(stage: Stage) -> None:
+    """A review that doesn't count, signals of all kinds, and updates: refused, forged, a no, and in the end a yes."""
+    gate = await decisions.waiting(stage, trusting=True)
+    stage.world.approve("developer")
+    await stage.send("review_submitted", sender="developer", review_state="approved")
+    await gate.signal("aprove", {"actor": "lead"})
+    await gate.signal("approve", "lead", 17)
+    await gate.signal("approve", {"actor": "developer"})
+    await gate.refused(await gate.approval("developer"))
+    await gate.refused(await gate.approval("lead"), key="a key of somebody else")
+    await gate.send(await gate.approval("lead", verdict=Verdict.REJECT))
+    await stage.until_ended(2)
+    asked = len(stage.world.texts("Waiting for approval"))
+    await stage.comment("terrateam apply", sender="lead")
+    again = await decisions.at_gate(stage, asked + 1)
+    await again.send(await again.approval("second-lead"))
+    await stage.until_ended(3)
+
+
+async def base_moved_while_it_waited(stage: Stage) -> None:
+    stage.world.units = {PROD: Unit(), PROD_RDS: Unit()}
+    stage.world.open(author="infra-member")
+    await stage.send("opened", sender="infra-member")
+    await stage.until_ended(1)
+    await stage.comment(f"terrateam apply {PROD}", sender="lead")
+    await stage.until(lambda: bool(stage.world.texts("Waiting for approval")))
+    stage.world.commits.move_base("1" * 40, {PROD: "sha256:other"})
+    moved = BaseMoved(repository=stage.repository, base_ref="main", commit="1" * 40)
+    await stage.handle().signal("base_moved", moved)
+    await stage.until(lambda: bool(stage.world.texts("which changes what")), "the new plan")
+    stage.world.approve("lead")
+    await stage.send("review_submitted", sender="lead", review_state="approved")
+    await stage.until(lambda: stage.world.applied == [PROD])
+    await stage.until_idle()
+    stage.world.commits.move_base("2" * 40, {PROD_RDS: "sha256:another"})
+    await stage.handle().signal("base_moved", moved.model_copy(update={"commit": "2" * 40}))
+    await stage.until(lambda: stage.world.units[PROD_RDS].plans == 2)
+    await stage.until_idle()
+
+
+async def units_destroyed(stage: Stage) -> None:
+    def gone(*dependencies: str) -> Unit:
+        summary, changes = PlanSummary(destroy=2), frozenset({"delete main"})
+        return Unit(dependencies, "sha256:there", summary=summary, changes=changes)
+
+    stage.world.units = {VPC: gone(), RDS: gone(VPC), CLUSTER: Unit()}
+    stage.world.statuses = {VPC: UnitStatus.DELETED, RDS: UnitStatus.DELETED}
+    stage.world.open()
+    await stage.send("opened")
+    await stage.until_ended(1)
+    await stage.comment("terrateam apply")
+    await stage.until_ended(2)
+    await stage.comment("terrateam apply --destroy")
+    await stage.until_ended(3)
+
+
+async def rules_changed(stage: Stage) -> None:
+    looser = RuleChange(where="dev", rule="apply", before="infra", after="anyone")
+    stage.world.new_rules = NewRules(files=("docustack.yaml",), changes=(looser,))
+    stage.world.units = {VPC: Unit()}
+    stage.world.open()
+    await stage.send("opened")
+    await stage.until_ended(1)
+    await stage.comment("terrateam apply")
+    await stage.until(lambda: bool(stage.world.texts("Waiting for approval")))
+    stage.world.approve("lead")
+    await stage.send("review_submitted", sender="lead", review_state="approved")
+    await stage.until_ended(2)
+
+
+async def ended_by_another_command(stage: Stage) -> None:
+    """Beside an apply that waits: one that is refused, then a plan that takes its place."""
+    stage.world.units = {PROD: Unit()}
+    stage.world.open(author="infra-member")
+    await stage.send("opened", sender="infra-member")
+    await stage.until_ended(1)
+    await stage.comment("terrateam apply", sender="lead")
+    await stage.until(lambda: bool(stage.world.texts("Waiting for approval")))
+    await stage.comment("terrateam plan", sender="developer")
+    await stage.until(lambda: (2, "-1") in stage.world.reactions)
+    await stage.comment("terrateam plan", sender="infra-member")
+    await stage.until_ended(3)
+
+
+async def terminated_and_missed(stage: Stage) -> None:
+    stage.world.units = {VPC: Unit()}
+    stage.world.open()
+    await stage.send("opened")
+    await stage.until_ended(1)
+    stage.world.hold_applies = asyncio.Event()
+    await stage.comment("terrateam apply")
+    await stage.world.applying.wait()
+    state = await stage.state()
+    assert state.active is not None
+    await stage.client.get_workflow_handle(f"run:{state.active.run_id}").terminate("by an operator")
+    stage.world.hold_applies.set()
+    await stage.comment("terrateam apply")
+    await stage.until_ended(3)
+
+
+async def closed_while_applying(stage: Stage) -> None:
+    stage.world.units = {VPC: Unit()}
+    stage.world.open()
+    await stage.send("opened")
+    await stage.until_ended(1)
+    stage.world.hold_applies = asyncio.Event()
+    await stage.comment("terrateam apply")
+    await stage.world.applying.wait()
+    await stage.close(merged=False)
+    await stage.comment("terrateam help")
+    stage.world.hold_applies.set()
+    await stage.handle().result()
+
+
+async def behind_what_was_applied(stage: Stage) -> None:
+    """Another pull request has applied and merged the unit: one that lacks it is refused."""
+    stage.world.units = {VPC: Unit()}
+    stage.world.open(2, head="e" * 40)
+    await stage.send("opened", number=2)
+    await stage.until_ended(1, 2)
+    await stage.comment("terrateam apply", number=2)
+    await stage.until_ended(2, 2)
+    stage.world.commits.lacked.add("e" * 40)
+    await stage.close(2)
+    await stage.handle(2).result()
+    stage.world.open()
+    await stage.send("opened")
+    await stage.until_ended(1)
+    await stage.comment("terrateam apply")
+    await stage.until_ended(2)
+
+
+async def waited_in_line(stage: Stage) -> None:
+    """Another pull request holds one of its units; it waits, and goes on when that one is closed."""
+    stage.world.units = {VPC: Unit(), RDS: Unit()}
+    stage.world.open(2, head="e" * 40)
+    await stage.send("opened", number=2)
+    await stage.until_ended(1, 2)
+    await stage.comment(f"terrateam apply {VPC}", number=2)
+    await stage.until_ended(2, 2)
+    stage.world.open()
+    await stage.send("opened")
+    await stage.until_ended(1)
+    await stage.comment("terrateam apply")
+    await stage.until(lambda: any(comment.key.endswith(":line") for comment in stage.world.comments), "its place")
+    await stage.close(2, merged=False)
+    await stage.until_ended(2)
+
+
+async def locks_continued_as_new(stage: Stage) -> None:
+    """Eighty requests for one unit while another pull request holds it, and then its release."""
+    stage.world.units = {VPC: Unit()}
+    stage.world.open()
+    await stage.send("opened")
+    await stage.until_ended(1)
+    await stage.comment("terrateam apply")
+    await stage.until_ended(2)
+    locks = stage.client.get_workflow_handle(locks_workflow_id(stage.repository))
+    first = (await locks.describe()).run_id
+    for number in range(10, 90):
+        request = LockRequest(
+            request_id=f"request-{number}",
+            holder=f"pr:{stage.repository.full_name}#{number}",
+            pull_request=number,
+            actor="infra-member",
+            units=(VPC,),
+            requested_at=datetime(2026, 1, 1, tzinfo=UTC),
+            answer_to=f"run:{number}",
+        )
+        await locks.signal("request", request)
+    async with asyncio.timeout(120):
+        while (await locks.describe()).run_id == first:
+            await asyncio.sleep(0.1)
+    await stage.comment("terrateam unlock")
+    await stage.until_ended(3)
+
+
 async def continued_as_new(stage: Stage) -> None:
     """Many units, commands and lock requests, on a server that suggests it early."""
     stage.world.units = {f"dev/us-east-1/unit-{index:02}": Unit() for index in range(50)}
@@ -147,6 +332,16 @@ SCENARIOS: tuple[Scenario, ...] = (
     cancelled_while_applying,
     broken_by_a_circle,
     continued_as_new,
+    decided_by_every_door,
+    base_moved_while_it_waited,
+    units_destroyed,
+    rules_changed,
+    ended_by_another_command,
+    terminated_and_missed,
+    closed_while_applying,
+    behind_what_was_applied,
+    waited_in_line,
+    locks_continued_as_new,
 )
 
 

@@ -19,6 +19,11 @@ def test_every_scenario_has_histories_of_its_runs_and_its_pull_request() -> None
         assert {"pr", "run"} <= kinds, scenario.__name__
 
 
+def test_each_kind_of_workflow_has_histories_from_before_and_after_a_continue_as_new() -> None:
+    parts = {path.name.split(".")[1].partition("-")[2] for path in SAVED if path.name.split(".")[2].isdigit()}
+    assert parts == {"pr", "run", "locks"}
+
+
 @pytest.mark.parametrize("path", SAVED, ids=lambda path: path.name.removesuffix(".json.gz"))
 async def test_a_saved_history_replays(path: object) -> None:
     text = gzip.decompress(HISTORIES.joinpath(str(path)).read_bytes()).decode()
