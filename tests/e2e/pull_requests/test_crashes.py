@@ -1,7 +1,8 @@
 """An apply survives what kills its worker or Temporal itself: applied once, told once, no lock left behind."""
 
+import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -45,8 +46,8 @@ class Phase:
     def __init__(self, world: SmallWorld, mark: str) -> None:
         self.world, self.mark = world, mark
 
-    def reach(self) -> None:
-        """Returns once the pull request is in it."""
+    def reach(self) -> Iterator[None]:
+        """Step by step, so that all go side by side: opened, commanded, and at the end it is there."""
         raise NotImplementedError
 
     def go_on(self) -> None:
@@ -58,9 +59,10 @@ class Phase:
 
 
 class InPlan(Phase):
-    def reach(self) -> None:
+    def reach(self) -> Iterator[None]:
         self.slow = SlowPlan(self.world, f"{self.mark}-plan")
         self.change = open_change(self.world, f"{self.mark}-plan", self.slow.files)
+        yield
         self.slow.begun()
 
     def go_on(self) -> None:
@@ -75,11 +77,13 @@ class InPlan(Phase):
 
 
 class AtGate(Phase):
-    def reach(self) -> None:
+    def reach(self) -> Iterator[None]:
         self.path = f"prod/crash/{self.mark}-gate"
         self.change = open_change(self.world, f"{self.mark}-gate", unit(self.path), author="infra-member")
+        yield
         self.change.planned(self.path)
         self.command = self.change.command("terrateam apply", by="lead")
+        yield
         self.change.wait_said("Waiting for approval")
 
     def go_on(self) -> None:
@@ -101,7 +105,7 @@ class InWave(Phase):
         super().__init__(world, mark)
         self.number = number
 
-    def reach(self) -> None:
+    def reach(self) -> Iterator[None]:
         folder = f"dev/crash/{self.mark}-wave-{self.number}"
         a = SlowUnit(self.world, "a", folder=folder)
         b = SlowUnit(self.world, "b", after="a", folder=folder)
@@ -110,8 +114,10 @@ class InWave(Phase):
             one.let_go()
         files = {path: text for one in self.units for path, text in one.files.items()}
         self.change = open_change(self.world, f"{self.mark}-wave-{self.number}", files)
+        yield
         self.change.planned(*(one.path for one in self.units), seconds=150)
         self.command = self.change.command("terrateam apply")
+        yield
         self.units[self.number - 1].begun()
 
     def go_on(self) -> None:
@@ -129,10 +135,12 @@ class InWave(Phase):
 class InPost(Phase):
     """The result is on its way to GitHub, which is slow: nobody hears whether it has arrived."""
 
-    def reach(self) -> None:
+    def reach(self) -> Iterator[None]:
         self.path = f"dev/crash/{self.mark}-post"
         self.change = open_change(self.world, f"{self.mark}-post", unit(self.path))
+        yield
         self.change.planned(self.path)
+        yield
         api = self.world.status.github.api_url
         comments = f".*/issues/{self.change.number}/comments"
         self.command = self.change.command("terrateam apply")
@@ -171,8 +179,8 @@ def test_whatever_is_killed_everything_is_applied_once_and_told_once(
 ) -> None:
     world, mark = breakable_world, "-".join(killed)
     all_of_it = [PHASES[phase](world, mark) for phase in phases]
-    for phase in all_of_it:
-        phase.reach()
+    for _ in itertools.zip_longest(*(phase.reach() for phase in all_of_it)):
+        pass  # the last one's last step is one that doesn't last: what is sent then is on its way
     for part in killed:
         world.kill(part)
     world.restart(*killed)

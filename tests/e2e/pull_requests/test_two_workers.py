@@ -9,6 +9,7 @@ import pytest
 
 from local.people import Comment
 from local.waiting import wait_for
+from tests.e2e.pull_requests.cable import Cable
 from tests.e2e.pull_requests.change import Change, open_change
 from tests.e2e.pull_requests.live_repository import dependent, unit
 from tests.e2e.pull_requests.slow_unit import SlowUnit, told_once
@@ -105,15 +106,18 @@ def test_a_host_that_is_cut_off_ends_its_terraform_and_another_goes_on(breakable
     told = world.worker_environment() | {"DOCUSTACK_APPLY_LEASE": "10s", "DOCUSTACK_CANCEL_GRACE": "5s"}
     only_dev = {"DOCUSTACK_CONTROL_QUEUE": "false", "DOCUSTACK_ENVIRONMENTS": "dev"}
     world.kill("worker")
+    cable = Cable(world.status.temporal.address)
     workers = [world.start_worker("control", told, ["docustack"], DOCUSTACK_ENVIRONMENTS="")]
     try:
-        cut = world.start_worker("cut-off", told, ["docustack-dev"], **only_dev)
+        through = {"DOCUSTACK_TEMPORAL_ADDRESS": cable.address}
+        cut = world.start_worker("cut-off", told, ["docustack-dev"], **only_dev, **through)
         workers.append(cut)
         change = open_change(world, "cut-off", slow.files)
         change.planned(slow.path)
         command = change.command("terrateam apply")
         slow.begun()
         cut.freeze()
+        cable.cut()
         workers.append(world.start_worker("other", told, ["docustack-dev"], **only_dev))
         (apply,) = (cut.data / "applies").iterdir()
         wait_for((apply / "exit.json").exists, "the end of what nobody attends", 60)
@@ -124,6 +128,7 @@ def test_a_host_that_is_cut_off_ends_its_terraform_and_another_goes_on(breakable
         slow.let_go()
         change.command("terrateam apply")
         assert change.end_of(command, 120) == "rocket"
+        cable.mend()
         cut.thaw()
         after = "dev/crash/after-the-cut"
         later = open_change(world, "after-the-cut", unit(after))
@@ -132,6 +137,7 @@ def test_a_host_that_is_cut_off_ends_its_terraform_and_another_goes_on(breakable
     finally:
         for worker in workers:
             worker.kill()
+        cable.close()
         world.restart("worker")
     assert slow.lines() == ["begun", "begun", "done"], "the first, back again, has done nothing more"
     assert world.states.output(slow.path) == "one-cut-off"
