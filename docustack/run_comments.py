@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from docustack.comment_limits import BODY_LIMIT, closed, head_of, size
-from docustack.comment_text import code_list, counted, fold, inline_code, moment, prose
+from docustack.comment_text import code_list, fold, inline_code, moment, prose
 from docustack.left_over import without_plan
 from docustack.plans import Change
 from docustack.runs import RunInput
@@ -138,10 +138,13 @@ def no_plan_text(units: Sequence[str], start: RunInput) -> str:
 
 
 def unlock_comment(units: Sequence[str], found: Mapping[str, FreedLock]) -> str:
-    """What `unlock` gave back, and what it found of Terraform's own locks."""
+    """That nothing is held any more, whether or not it was, and what `unlock` found of Terraform's own locks."""
     if not units:
         return "Nothing to unlock: this pull request changes no unit."
-    head = f"🔓 {counted(len(units), 'unit')} unlocked: {code_list(tuple(units))}."
+    stuck = [unit for unit, lock in found.items() if lock.locked and not lock.freed]
+    head = f"🔓 This pull request holds no lock of {code_list(tuple(units))} any more."
+    if stuck:
+        head = f"{head.replace('🔓', '⚠️')} The Terraform state of {code_list(tuple(stuck))} stays locked."
     lines = [f"- {inline_code(unit)}: {_state_lock(lock)}" for unit, lock in found.items()]
     body = "\n".join(lines) if len(lines) <= 10 else fold(f"Terraform's own locks ({len(lines):,})", "\n".join(lines))
     return _within("\n\n".join(part for part in (head, body) if part))

@@ -38,7 +38,7 @@ async def unlock(run: Run, report: Report) -> None:
         run.state.owed = [unit for unit in applied_from_here(run) if unit not in units]
     found = {unit: answer for unit, answer in zip(units, answers, strict=True) if answer.locked or answer.message}
     report.say("unlock", unlock_comment(units, found))
-    run.state.message = f"{counted(len(units), 'unit')} unlocked"
+    run.state.message = f"holds no lock of {counted(len(units), 'unit')} any more"
 
 
 async def _refuse_strangers(run: Run) -> None:

@@ -159,7 +159,7 @@ async def test_unlock_gives_the_units_back(stage: Stage) -> None:
     await stage.comment("terrateam unlock", sender="outsider")
     await stage.until(lambda: (2, "-1") in stage.world.reactions)
     await stage.comment("terrateam unlock", sender="developer")
-    await stage.until(lambda: bool(stage.world.texts("unlocked")))
+    await stage.until(lambda: bool(stage.world.texts("holds no lock")))
     await stage.until(lambda: (3, "+1") in stage.world.reactions, "the sign that it was done")
     await _until_free(stage)
 

@@ -102,7 +102,7 @@ def test_unlock_gives_a_unit_to_another_pull_request(world: SmallWorld) -> None:
     assert "author of the pull request may unlock it too" in refusal
     assert world.histories.locked_units()[path] == first.number
     assert first.ended("terrateam unlock", by="developer") == "+1", "its author may"
-    first.wait_said("1 unit unlocked", f"`{path}`")
+    first.wait_said("holds no lock", f"`{path}`")
     assert second.ended("terrateam apply") == "-1", "it would undo what the other one has applied"
     second.wait_said("this pull request lacks what was applied last", f"pull request {first.number}")
     assert path not in world.histories.locked_units(), "who is refused keeps no lock"
