@@ -68,6 +68,23 @@ async def waited_for_approval(stage: Stage) -> None:
     await stage.until_ended(2)
 
 
+async def merged_applied_by_itself_and_owed(stage: Stage) -> None:
+    """dev by the merge alone; prod once somebody asks for it on the merged pull request."""
+    dev = CONFIGURATION.environments["dev"].model_copy(update={"auto_apply_on_merge": True})
+    stage.world.configuration = CONFIGURATION.model_copy(
+        update={"environments": {**CONFIGURATION.environments, "dev": dev}}
+    )
+    stage.world.units = {VPC: Unit(), PROD: Unit()}
+    stage.world.open(author="infra-member")
+    await stage.send("opened")
+    await stage.until_ended(1)
+    stage.world.approve("lead")
+    await stage.merge("c" * 40)
+    await stage.until_ended(2)
+    await stage.comment("terrateam apply", sender="lead")
+    await stage.handle().result()
+
+
 async def superseded_by_a_push(stage: Stage) -> None:
     world = stage.world
     world.units, world.hold_plans = {VPC: Unit()}, asyncio.Event()
@@ -325,6 +342,7 @@ async def continued_as_new(stage: Stage) -> None:
 SCENARIOS: tuple[Scenario, ...] = (
     planned_applied_merged,
     waited_for_approval,
+    merged_applied_by_itself_and_owed,
     superseded_by_a_push,
     failed_and_skipped,
     interrupted_and_planned_again,

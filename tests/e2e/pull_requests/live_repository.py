@@ -18,6 +18,7 @@ environments:
     path: staging
     account_id: "222222222222"
     branch: staging
+    auto_apply_on_merge: true
     plan: anyone
     apply: [infra]
     approvals: {from: [infra], minimum: 1}
