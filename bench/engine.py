@@ -7,6 +7,7 @@ import hmac
 import json
 import shutil
 import time
+import uuid
 from collections.abc import AsyncIterator, Sequence
 from statistics import quantiles
 
@@ -49,11 +50,12 @@ async def _measure(console: Console, pull_requests: int) -> Found:
         async with _workers(client, world):
             load = _Load(client, world)
             await load.plan(range(1, _WARM_UP + 1))
-            world.calls.clear()
-            took, waited = await load.plan(range(_WARM_UP + 1, _WARM_UP + pull_requests + 1))
-            activities = round(world.calls.total() / pull_requests)
+            activities = round(world.calls.total() / _WARM_UP)
             await load.bare(_WARM_UP, activities)
-            bare = await load.bare(pull_requests, activities)
+            half = pull_requests // 2  # one before and one after: a machine that is slower for a while slows both
+            bare = await load.bare(half, activities)
+            took, waited = await load.plan(range(_WARM_UP + 1, _WARM_UP + pull_requests + 1))
+            bare += await load.bare(pull_requests - half, activities)
     slowest = quantiles(waited, n=20)[-1]
     return Found(
         bare / took,
@@ -153,9 +155,9 @@ class _Load:
         await asyncio.gather(
             *(
                 self._client.execute_workflow(
-                    BareWorkflow.run, Many(activities=activities), id=f"bare:{count}:{index}", task_queue=_BARE_QUEUE
+                    BareWorkflow.run, Many(activities=activities), id=f"bare:{uuid.uuid4()}", task_queue=_BARE_QUEUE
                 )
-                for index in range(count)
+                for _ in range(count)
             )
         )
         return time.monotonic() - began
