@@ -73,15 +73,15 @@ def first_unseen(given_at: str, seen: int | None, shown: Iterable[ShownPlan]) ->
         if seen is not None:
             if plan.number > seen:
                 return plan
-        elif plan.shown_at and not _is_since(given_at, plan.shown_at):
+        elif plan.shown_at and not could_be_read(plan.shown_at, given_at):
             return plan
     return None
 
 
-def _is_since(given_at: str, shown_at: str) -> bool:
+def could_be_read(shown_at: str, at: str) -> bool:
     """GitHub's times are whole seconds: within the same one nobody could have read and approved, but a script may."""
-    given, shown = moment_of(given_at), moment_of(shown_at)
-    return given is not None and shown is not None and given >= shown.replace(microsecond=0)
+    shown, then = moment_of(shown_at), moment_of(at)
+    return shown is not None and then is not None and then >= shown.replace(microsecond=0)
 
 
 def moment_of(text: str) -> datetime | None:

@@ -1,5 +1,6 @@
 """What follows from a merge: what was not applied before is applied now, or owed until somebody does it."""
 
+from docustack.approvals import could_be_read
 from docustack.merge_comments import taken_over_comment
 from docustack.orphans import tell_orphans
 from docustack.pull_request_actions import Action, ReleaseAllLocks, Reply, StartRun
@@ -32,9 +33,21 @@ def after_close(state: PullRequestState, *, told: bool) -> list[Action]:
     if state.merge_commit and state.taken_up_merge != state.merge_commit and (told or state.runs):
         state.taken_up_merge = state.merge_commit
         state.owed = left_by_merge(state)
+        _forget_what_nobody_had_read(state)
         if state.owed or not knows_what_changes(state):
             return [*orphans, StartRun(run=apply_of_merge(state))]
     return [*orphans, ReleaseAllLocks(but_not=tuple(state.owed)), *give_up(state, state.owed)]
+
+
+def _forget_what_nobody_had_read(state: PullRequestState) -> None:
+    """A merge says yes to the plans that could be read when it was made, not to one that was still being made."""
+    merged_at = state.facts.closed_at if state.facts else None
+    if merged_at:
+        state.plans = {
+            unit: plan
+            for unit, plan in state.plans.items()
+            if not plan.shown_at or could_be_read(plan.shown_at, merged_at)
+        }
 
 
 def take_hand_over(state: PullRequestState, wanted: HandOver) -> list[Action]:

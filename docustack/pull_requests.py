@@ -255,10 +255,14 @@ def _closed(state: PullRequestState, *, told: bool = False) -> list[Action]:
     if active is None:
         state.planned_head = ""
         return [*withdrawn, *after_close(state, told=told)]
-    if active.operation is Operation.PLAN:
-        state.planned_head = ""
-        return [*withdrawn, *supersede(state, SUPERSEDED_BY_CLOSE), *after_close(state, told=told)]
-    return [*withdrawn, SignalRun(run_id=active.run_id)]
+    if active.operation is not Operation.PLAN:
+        return [*withdrawn, SignalRun(run_id=active.run_id)]
+    state.planned_head = ""
+    if (
+        state.merge_commit
+    ):  # a merge by itself comes right after the green check: the run's end, with its plans, is near
+        return withdrawn
+    return [*withdrawn, *supersede(state, SUPERSEDED_BY_CLOSE), *after_close(state, told=told)]
 
 
 def _look_again(state: PullRequestState) -> list[Action]:

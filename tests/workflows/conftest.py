@@ -82,7 +82,7 @@ class Stage:
         await self.send("synchronize", number=number, head_commit=head)
 
     async def close(self, number: int = 1, *, merged: bool = True) -> None:
-        self.world.change(number, state="closed", merged=merged)
+        self.world.change(number, state="closed", merged=merged, closed_at=self.world.now())
         await self.send("closed", number=number, merged=merged)
 
     async def merge(self, commit: str, number: int = 1, *, by: str = "developer") -> None:

@@ -151,6 +151,7 @@ class World:
         self.changes_of_plan: dict[str, frozenset[str]] = {}
         self.hold_plans: asyncio.Event | None = None  # a plan waits for it
         self.hold_applies: asyncio.Event | None = None
+        self.hold_plan_checks: asyncio.Event | None = None  # a plan's check is green, and its run goes on until then
         self.planning = asyncio.Event()
         self.applying = asyncio.Event()
         self.lease_seconds = 60
@@ -363,6 +364,8 @@ class World:
         if check.only_existing and all(known.external_id != check.external_id for known in self.checks):
             return CheckRun(check_run_id=None)
         self.checks.append(check)
+        if self.hold_plan_checks is not None and check.conclusion and "plan" in check.external_id:
+            await self.hold_plan_checks.wait()
         return CheckRun(check_run_id=check.check_run_id or len(self.checks))
 
     @activity.defn

@@ -1,5 +1,7 @@
 """After a merge: what is applied by itself at the merge commit, what is owed and held, how it is applied after all."""
 
+import asyncio
+
 from docustack.configuration import Configuration
 from docustack.errors import ErrorType
 from docustack.lock_messages import locks_workflow_id
@@ -237,6 +239,38 @@ async def test_plan_on_a_merged_pull_request_is_answered_and_starts_nothing(stag
     await stage.comment("terrateam plan", sender="lead")
     await stage.until(lambda: any("`plan` does nothing here" in read(body) for body in stage.world.texts()), "a reply")
     assert len((await stage.state()).runs) == 2
+
+
+async def test_merge_right_after_the_green_check_knows_the_plans_that_it_stands_for(stage: Stage) -> None:
+    """As GitHub merges by itself: before the run that has set the check could tell how it ended."""
+    world = stage.world
+    world.configuration, world.units, world.hold_plan_checks = by_itself("dev"), {DEV: Unit()}, asyncio.Event()
+    world.open()
+    await stage.send("opened")
+    await stage.until(lambda: any(check.conclusion == "success" for check in world.checks), "the green check")
+    await stage.merge(MERGE)
+    await stage.comment("terrateam help")
+    await stage.until(lambda: bool(world.texts("Release state lock")), "that the merge is heard")
+    world.hold_plan_checks.set()
+    await stage.handle().result()
+    assert world.applied == [DEV]
+    assert not world.texts("does more than was approved")
+
+
+async def test_merge_says_no_yes_to_a_plan_that_nobody_had_read(stage: Stage) -> None:
+    world = stage.world
+    world.configuration, world.units, world.hold_plans = by_itself("dev"), {DEV: Unit()}, asyncio.Event()
+    world.open()
+    await stage.send("opened")
+    await asyncio.wait_for(world.planning.wait(), 120)
+    await stage.merge(MERGE)
+    world.seconds += 60
+    world.hold_plans.set()
+    await stage.until(lambda: bool(world.texts("does more than was approved")), "the question")
+    assert world.applied == []
+    await stage.comment("terrateam apply", sender="infra-member")
+    await stage.handle().result()
+    assert world.applied == [DEV]
 
 
 async def test_merge_while_the_plan_is_made_leaves_nothing_out(stage: Stage) -> None:
