@@ -7,9 +7,10 @@ from docustack.apply_order import UnitOrder
 from docustack.base_moves import MovedInputs
 from docustack.configuration import Configuration, Environment
 from docustack.events import PullRequestFacts
-from docustack.lock_messages import ConfirmGrants
+from docustack.lock_messages import ConfirmGrants, LocksMemo, ReleaseLocks
 from docustack.locks import LockRequest
 from docustack.model import Model
+from docustack.packing import Packed
 from docustack.plans import Change, DependencyOutputs, Digest, PlanRecord, PlanSummary
 from docustack.repository import ChangedFile, Repository, WorkTree
 from docustack.rule_changes import NewRules
@@ -187,6 +188,7 @@ class StateLockAnswer(Model):
     who: str | None = None
     since: str | None = None
     message: str = ""
+    living: bool = False  # an apply of ours may still work on the unit, whether or not it holds that lock
 
 
 # ---- order of applies ----------------------------------------------------------------------------------------------
@@ -349,6 +351,34 @@ class RequestLocks(Model):
 
     repository: Repository
     request: LockRequest
+
+
+class GiveUpLocks(Model):
+    """Tell the table that somebody gives units up; one that was lost is brought back to hear of it."""
+
+    repository: Repository
+    release: ReleaseLocks
+
+
+class FindHoldings(Model):
+    """Who holds or wants what in a live repository, by their own word?"""
+
+    repository: Repository
+
+
+class Holdings(Model):
+    memos: Packed[tuple[LocksMemo, ...]] = ()
+
+
+class FindEnded(Model):
+    """Which of these holders (workflow ids, with the number of the pull request) are no more?"""
+
+    repository: Repository
+    holders: dict[str, int]
+
+
+class Ended(Model):
+    holders: tuple[str, ...] = ()
 
 
 class ConfirmLocks(Model):

@@ -49,7 +49,10 @@ class StateLocks:
         lock = await self._find(unit)
         if lock is None:
             return StateLockAnswer(
-                locked=False, freed=False, message=f"The state of {unit.request.unit} is not locked."
+                locked=False,
+                freed=False,
+                message=f"The state of {unit.request.unit} is not locked.",
+                living=await self._is_applied_now(unit.request.unit),
             )
         refusal = await self._why_not(unit.request.unit, lock)
         if refusal:
@@ -93,6 +96,10 @@ class StateLocks:
                 "Wait for it, or cancel it."
             )
         return ""
+
+    async def _is_applied_now(self, unit: str) -> bool:
+        records = await self._records.of_unit(unit)
+        return any([await asyncio.to_thread(self._may_live, each) for each in records])
 
     def _may_live(self, record: ApplyRecord) -> bool:
         if record.host == self._host:

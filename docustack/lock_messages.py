@@ -10,6 +10,7 @@ from docustack.repository import Repository
 LOCK_ANSWER_SIGNAL = "lock_answer"
 LOCKS_HELD_SIGNAL = "locks_held"
 UNITS_FREED_SIGNAL = "units_freed"
+LOCKS_MEMO = "DocustackLocks"
 
 NEAR = 10
 """Places in line within which each step is told at once; further back it is every tenth, and when the run asks."""
@@ -30,7 +31,14 @@ class WithdrawRequest(Model):
     request_id: str
 
 
-LockMessage = LockRequest | ReleaseLocks | WithdrawRequest
+class HolderEnded(Model):
+    """The workflow of a holder is no more, and nothing of it works: exactly these grants, by their tokens, are free."""
+
+    holder: str
+    tokens: dict[str, int]
+
+
+LockMessage = LockRequest | ReleaseLocks | WithdrawRequest | HolderEnded
 
 
 class ConfirmGrants(Model):
@@ -42,6 +50,7 @@ class ConfirmGrants(Model):
 
 class Confirmation(Model):
     confirmed: bool
+    known: bool = True  # False: the table is being put together again, ask later
 
 
 class LocksHeld(Model):
@@ -65,6 +74,16 @@ class UnitsFreed(Model):
     key: str  # who is told twice, by a retry, knows it by this
 
 
+class LocksMemo(Model):
+    """What a pull request holds, and what a run waits for: the memo that each of them shows of itself.
+
+    Of it a table that was lost is put together again.
+    """
+
+    grants: Packed[tuple[Grant, ...]] = ()
+    request: LockRequest | None = None
+
+
 class LocksInbox(State):
     """What came in and was not acted on yet, in order."""
 
@@ -72,10 +91,10 @@ class LocksInbox(State):
 
 
 class LocksStart(Model):
-    """The entity's start: `table` and `inbox` are carried across continue-as-new."""
+    """The entity's start: `table` and `inbox` are carried across continue-as-new; without a table it finds its own."""
 
     repository: Repository
-    table: LockTable = LockTable()
+    table: LockTable | None = None
     inbox: LocksInbox = LocksInbox()
 
 

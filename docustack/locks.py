@@ -1,5 +1,6 @@
 """The table of who holds which unit and who waits for it: its rules, pure."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from docustack.model import Model, State
@@ -107,6 +108,12 @@ class LockTable(State):
         for unit in [unit for unit, grant in self.grants.items() if grant.request_id == request_id]:
             del self.grants[unit]
 
+    def release_tokens(self, holder: str, tokens: Mapping[str, int]) -> None:
+        """Free exactly these grants: what was granted anew meanwhile, even to the same holder, stays."""
+        for unit, token in tokens.items():
+            if self.confirms(holder, {unit: token}):
+                del self.grants[unit]
+
     def withdraw_holder(self, holder: str) -> None:
         """Take everything that a closed pull request waits for out of the queue."""
         self.queue = [request for request in self.queue if request.holder != holder]
@@ -138,7 +145,7 @@ class LockTable(State):
         )
         return LockAnswer(request_id=request.request_id, granted=False, ahead=ahead, blocked_by=blocking)
 
-    def confirms(self, holder: str, tokens: dict[str, int]) -> bool:
+    def confirms(self, holder: str, tokens: Mapping[str, int]) -> bool:
         """Are these tokens still the units' grants? Asked right before every apply."""
         return all(
             (grant := self.grants.get(unit)) is not None and grant.holder == holder and grant.token == token

@@ -1,6 +1,7 @@
 """What Temporal's visibility can be asked about our workflows: the names of their attributes, and questions in them."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from docustack.repository import Repository
 
@@ -60,3 +61,19 @@ def open_pull_requests(repository: Repository, units: Sequence[str] | None = Non
         return query
     named = ", ".join(quoted(unit) for unit in [*units, AND_MORE])
     return f"{query} AND {UNITS} IN ({named})"
+
+
+def lock_holders(repository: Repository) -> str:
+    """Everything that may hold or want units: open pull requests, and their runs."""
+    return (
+        "WorkflowType IN ('PullRequestWorkflow', 'RunWorkflow') AND ExecutionStatus = 'Running' "
+        f"AND {REPOSITORY} = {quoted(repository.full_name)}"
+    )
+
+
+def runs_since(repository: Repository, pull_request: int, since: datetime) -> str:
+    """Runs of a pull request that work, or have ended only now."""
+    return (
+        f"WorkflowType = 'RunWorkflow' AND {REPOSITORY} = {quoted(repository.full_name)} AND {PULL_REQUEST} = "
+        f"{pull_request} AND (ExecutionStatus = 'Running' OR CloseTime > '{since:%Y-%m-%dT%H:%M:%SZ}')"
+    )

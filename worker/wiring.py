@@ -171,6 +171,9 @@ def _control_activities(
         OpenPullRequestWorkflows(client).tell_freed,
         locks.request_locks,
         locks.confirm_locks,
+        locks.give_up_locks,
+        locks.find_holdings,
+        locks.find_ended,
     ]
 
 

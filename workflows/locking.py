@@ -9,6 +9,7 @@ from temporalio import workflow
 
 from workflows import gate, policies
 from workflows.calls import call
+from workflows.ended_holders import free_what_ended_holders_left
 from workflows.following import follow_base
 from workflows.renewing import leave_out_gone
 from workflows.reporting import Report
@@ -23,7 +24,7 @@ with workflow.unsafe.imports_passed_through():
     from docustack.checks import in_line_check
     from docustack.events import pull_request_workflow_id
     from docustack.lock_comments import in_line_comment, left_line_comment, place_in_line, turn_comment, waited_too_long
-    from docustack.lock_messages import WithdrawRequest
+    from docustack.lock_messages import LOCKS_MEMO, LocksMemo, WithdrawRequest
     from docustack.locks import Grant, LockAnswer, LockRequest
     from docustack.runs import RunStatus
 
@@ -54,12 +55,18 @@ async def take_locks(run: Run, report: Report, answers: LockAnswers) -> None:
     try:
         answer = await line.wait()
         run.stop_if_cancelled()
-        run.state.tokens = answer.tokens
+        take_over(run, answer)
         await line.begin_anew()
     except (Exception, asyncio.CancelledError):
         await give_back(run)
         line.leave()
         raise
+
+
+def take_over(run: Run, answer: LockAnswer) -> None:
+    """The run works under these grants from now on: a table that was put together again may have given it others."""
+    run.state.tokens = answer.tokens
+    workflow.upsert_memo({LOCKS_MEMO: LocksMemo(grants=answer.grants)})
 
 
 async def hold(run: Run, answers: LockAnswers, units: Sequence[str]) -> tuple[Grant, ...]:
@@ -85,6 +92,7 @@ async def give_back(run: Run) -> None:
 
     What its pull request held before this run stays held.
     """
+    workflow.upsert_memo({LOCKS_MEMO: LocksMemo()})
     await _withdraw(run, _request_id(run))
 
 
@@ -170,6 +178,7 @@ class _Line:
             if granted is not None:
                 return granted
             if self._place is not None:
+                await free_what_ended_holders_left(self._run, self._place.blocked_by)
                 again = min(again * 2, policies.LOCKS_ASKED_AGAIN_WITHIN)
                 self._refuse_to_wait_longer()
 
@@ -214,6 +223,8 @@ class _Line:
         if not await begin_to_wait(self._run, self._report, RunStatus.IN_LINE, place):
             self._run.state.message = place
             self._report.show()
+        else:
+            workflow.upsert_memo({LOCKS_MEMO: LocksMemo(request=self._request)})
         self._report.say_again(_COMMENT, lambda: in_line_comment(answer, prefix))
         self._report.check(in_line_check(place, in_line_comment(answer, prefix)))
 

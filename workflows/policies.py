@@ -64,6 +64,11 @@ LOCKS = ActivityConfig(
     retry_policy=_PATIENT,
 )
 
+LOST_LOCKS = ActivityConfig(
+    task_queue=CONTROL_QUEUE, start_to_close_timeout=timedelta(minutes=2), retry_policy=_PATIENT
+)
+"""Nothing is granted before this has an answer, so it never gives up."""
+
 TURN = timedelta(minutes=10)
 """In which the workflow of a pull request ends the apply that waits; it is busy for seconds, or gone."""
 

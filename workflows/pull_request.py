@@ -33,7 +33,7 @@ with workflow.unsafe.imports_passed_through():
     from docustack.base_moves import BaseMoved
     from docustack.checks import lost_check
     from docustack.events import PullRequestEvent, pull_request_workflow_id
-    from docustack.lock_messages import LocksHeld, ReleaseLocks, UnitsFreed
+    from docustack.lock_messages import LOCKS_MEMO, LocksHeld, LocksMemo, ReleaseLocks, UnitsFreed
     from docustack.pull_request_actions import (
         Action,
         Announce,
@@ -158,7 +158,10 @@ class PullRequestWorkflow:
         self._state.bot_login = installation.bot_login or self._state.bot_login
 
     async def _take(self, entry: InboxEntry) -> None:
+        held = self._state.held
         actions = await self._take_event(entry.event) if entry.event else take_entry(self._state, entry)
+        if self._state.held != held:
+            workflow.upsert_memo({LOCKS_MEMO: LocksMemo(grants=tuple(self._state.held))})
         for action in actions:
             await self._do(action)
         self._show()

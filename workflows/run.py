@@ -18,7 +18,7 @@ from workflows.decisions import Decisions
 from workflows.deletions import look_at_deletions, what_was_seen_of_deletions
 from workflows.failures import message_of
 from workflows.hosts import remove_work_trees
-from workflows.locking import LockAnswers, take_locks
+from workflows.locking import LockAnswers, take_locks, take_over
 from workflows.merging import (
     choose_what_is_owed,
     leave_out_what_others_applied_meanwhile,
@@ -101,6 +101,8 @@ class RunWorkflow:
     @workflow.signal
     def lock_answer(self, answer: LockAnswer) -> None:
         self._locks.heard(answer)
+        if answer.granted and self._run.state.tokens:
+            take_over(self._run, answer)
 
     @workflow.signal(dynamic=True)
     async def from_temporal(self, name: str, payloads: Sequence[RawValue]) -> None:

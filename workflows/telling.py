@@ -4,7 +4,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from docustack.events import pull_request_workflow_id
-    from docustack.lock_messages import ReleaseLocks, WithdrawRequest, locks_workflow_id
+    from docustack.lock_messages import LockMessage, locks_workflow_id
     from docustack.model import Model
     from docustack.repository import Repository
     from docustack.runs import RunInput
@@ -25,6 +25,6 @@ async def tell_pull_request(start: RunInput, signal: str, message: Model) -> Non
     await tell(pull_request_workflow_id(start.repository, start.pull_request.number), signal, message)
 
 
-async def tell_locks(repository: Repository, signal: str, message: ReleaseLocks | WithdrawRequest) -> None:
+async def tell_locks(repository: Repository, signal: str, message: LockMessage) -> None:
     """To the table of locks; where there is none, nothing is held or waited for."""
     await tell(locks_workflow_id(repository), signal, message)

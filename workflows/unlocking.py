@@ -5,17 +5,18 @@ import asyncio
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from workflows import gate
+from workflows import gate, policies
+from workflows.calls import call
 from workflows.choosing import applied_from_here
 from workflows.failures import message_of
 from workflows.reporting import Report
 from workflows.run_state import Refused, Run
-from workflows.telling import tell_locks
 from workflows.turns import take_turn
 from workflows.unit_calls import free_state_lock
 
 with workflow.unsafe.imports_passed_through():
-    from activities.messages import StateLockAnswer
+    from activities.locks import Locks
+    from activities.messages import GiveUpLocks, StateLockAnswer
     from docustack.access import decide_access
     from docustack.comment_text import counted
     from docustack.events import pull_request_workflow_id
@@ -31,9 +32,9 @@ async def unlock(run: Run, report: Report) -> None:
     units = run.state.selected
     answers = await asyncio.gather(*(_free(run, unit) for unit in units))
     holder = pull_request_workflow_id(run.start.repository, run.start.pull_request.number)
-    await tell_locks(
-        run.start.repository, "release", ReleaseLocks(holder=holder, units=tuple(units), actor=run.start.actor)
-    )
+    release = ReleaseLocks(holder=holder, units=tuple(units), actor=run.start.actor)
+    order = GiveUpLocks(repository=run.start.repository, release=release)
+    await call(Locks.give_up_locks, order, summary=f"{len(units)} units", policy=policies.LOCKS)
     if run.start.merge_commit:  # nobody waits any more for what the merge has left of them
         run.state.owed = [unit for unit in applied_from_here(run) if unit not in units]
     found = {unit: answer for unit, answer in zip(units, answers, strict=True) if answer.locked or answer.message}

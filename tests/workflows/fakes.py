@@ -24,6 +24,8 @@ from activities.messages import (
     CoverageAnswer,
     CoverageRequest,
     Discover,
+    Ended,
+    FindEnded,
     FreeStateLock,
     Host,
     Installation,
@@ -116,6 +118,11 @@ class Unit:
 
 class World:
     """GitHub, Slack, git and Terragrunt together; every effect is on record."""
+
+    state_locks_looked_at = 0
+    lives_on = False  # an apply whose run is no more
+    ended_asked = 0
+    _locks: Locks | None = None
 
     def __init__(self, units: dict[str, Unit], configuration: Configuration = CONFIGURATION) -> None:
         self.units = units
@@ -330,8 +337,14 @@ class World:
 
     @activity.defn
     async def free_state_lock(self, request: FreeStateLock) -> StateLockAnswer:
-        who = self.state_locked_by
-        return StateLockAnswer(locked=who is not None, freed=False, who=who)
+        who, self.state_locks_looked_at = self.state_locked_by, self.state_locks_looked_at + 1
+        return StateLockAnswer(locked=who is not None, freed=False, who=who, living=self.lives_on)
+
+    @activity.defn
+    async def find_ended(self, question: FindEnded) -> Ended:
+        assert self._locks is not None
+        self.ended_asked += 1
+        return await self._locks.find_ended(question)
 
     @activity.defn
     async def post_comment(self, comment: PostComment) -> PostedComment:
@@ -415,7 +428,7 @@ class World:
         return tuple(answers)
 
     def activities(self, client: Client) -> list[Callable[..., Any]]:
-        locks = Locks(client)
+        locks = self._locks = Locks(client)
         return [
             self.read_installation,
             self.name_host,
@@ -447,6 +460,9 @@ class World:
             self.commits.ask_contained,
             locks.request_locks,
             locks.confirm_locks,
+            locks.give_up_locks,
+            locks.find_holdings,
+            self.find_ended,
         ]
 
 

@@ -124,6 +124,7 @@ async def office(client: Client) -> AsyncIterator[Office]:
         client,
         task_queue=CONTROL_QUEUE,
         workflows=[LocksWorkflow, Requester],
+        activities=[office.locks.find_holdings],
         workflow_runner=workflow_runner(),
     ):
         yield office
