@@ -291,7 +291,7 @@ async def test_a_cancellation_is_not_lost_while_the_check_is_being_set(stage: St
     await until_cancelled(stage, run_id, 1)
     check_is_completed(world, "docustack/plan")
     assert world.units[VPC].plans == 0
-    assert world.removed == [run_id]
+    await stage.until(lambda: world.removed == [run_id], "the end of the work tree, which comes after that of the run")
 
 
 async def test_a_cancellation_at_the_gate_ends_the_run_and_takes_no_lock(stage: Stage, world: TroubledWorld) -> None:
