@@ -1,6 +1,7 @@
 """The table of locks under any order of requests, releases and withdrawals."""
 
 from datetime import UTC, datetime
+from random import Random
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -252,3 +253,26 @@ def test_a_release_touches_nobody_elses_units(units: tuple[str, ...] | None) -> 
     table.request(request(1, RDS), NOW)
     assert table.release(HOLDERS[0], units) == [VPC]
     assert set(table.grants) == {RDS}
+
+
+def test_two_hundred_pull_requests_on_twenty_units_all_have_their_turn_in_the_order_in_which_they_came() -> None:
+    """Those that share a unit, one after the other; whoever has its units gives them back at some time."""
+    chance, table = Random(7), LockTable()
+    units = [f"dev/us-east-1/unit-{number:02}" for number in range(20)]
+    wanted = {number: chance.sample(units, chance.randint(1, 3)) for number in range(200)}
+    served: list[int] = []
+    for number, names in wanted.items():
+        asked = request(0, *names, name=str(number)).model_copy(update={"holder": f"pr:{number}"})
+        if table.request(asked, NOW).granted:
+            served.append(number)
+    assert len(table.queue) + len(served) == len(wanted)
+    while table.grants:
+        table.release(chance.choice(sorted(grant.holder for grant in table.grants.values())))
+        before = {unit: grant.token for unit, grant in table.grants.items()}
+        served += [int(granted.request_id) for granted in table.grant_ready(NOW)]
+        assert before.items() <= {unit: grant.token for unit, grant in table.grants.items()}.items(), "nothing twice"
+    assert sorted(served) == sorted(wanted)
+    assert table.queue == []
+    for unit in units:
+        turns = [number for number in served if unit in wanted[number]]
+        assert turns == sorted(turns), unit
