@@ -258,9 +258,7 @@ def _closed(state: PullRequestState, *, told: bool = False) -> list[Action]:
     if active.operation is not Operation.PLAN:
         return [*withdrawn, SignalRun(run_id=active.run_id)]
     state.planned_head = ""
-    if (
-        state.merge_commit
-    ):  # a merge by itself comes right after the green check: the run's end, with its plans, is near
+    if state.merge_commit:  # often by GitHub itself, right after the green check: the end of the run is near
         return withdrawn
     return [*withdrawn, *supersede(state, SUPERSEDED_BY_CLOSE), *after_close(state, told=told)]
 

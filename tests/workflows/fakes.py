@@ -377,7 +377,7 @@ class World:
         if check.only_existing and all(known.external_id != check.external_id for known in self.checks):
             return CheckRun(check_run_id=None)
         self.checks.append(check)
-        if self.hold_plan_checks is not None and check.conclusion and "plan" in check.external_id:
+        if self.hold_plan_checks is not None and check.conclusion and check.name == "docustack/plan":
             await self.hold_plan_checks.wait()
         return CheckRun(check_run_id=check.check_run_id or len(self.checks))
 
