@@ -23,5 +23,6 @@ class Scenario:
 
 SCENARIOS = {
     "new-service": Scenario("a pull request becomes applied infrastructure", "local.demo.new_service"),
+    "team": Scenario("a team's pull requests, over the same units at once", "local.demo.team", workers=2),
 }
 DEFAULT = "new-service"

@@ -145,6 +145,6 @@ def test_an_environment_is_applied_only_from_its_own_branch(world: SmallWorld) -
     change.planned(path)
     change.approve("infra-member")
     assert change.ended("terrateam apply") == "-1"
-    told = change.wait_said("`staging` is applied only from pull requests to `staging`")
-    assert "this one is to `main`" in told
+    told = change.wait_said("this one is to `main`")
+    assert "`staging` is applied only from pull requests to `staging`" in told
     assert world.states.text(path) == ""
