@@ -37,7 +37,8 @@ def owed_comment(
     )
     apply, unlock = inline_code(f"{prefix} apply"), inline_code(f"{prefix} unlock")
     how = (
-        f"This pull request keeps the lock until {it} applied: comment {apply} here. The next apply of a pull request "
+        f"This pull request keeps the lock until {it} applied: comment {apply} here, or call "
+        f"{inline_code(f'docustack apply UNIT --commit {merge_commit[:7]}')}. The next apply of a pull request "
         f"that changes it too, and contains this merge, takes it over. To give it up, comment {unlock}."
     )
     return notice_comment([what, how])

@@ -48,6 +48,12 @@ def ended_reply(command: str, by: str, applier: str, run_id: str) -> str:
     )
 
 
+def left_line_reply(commands: int) -> str:
+    """The pull request was closed while commands waited their turn."""
+    waited = "a command in line was" if commands == 1 else f"{commands:,} commands in line were"
+    return f"Closed, so {waited} not begun. After a reopening, comment again."
+
+
 def moved_reply(operation: Operation, asked_at: str, head: str) -> str:
     """An apply, or the plan of a fork, that waited in line while the head moved on is not carried out."""
     if operation is Operation.PLAN:

@@ -6,6 +6,7 @@ from docustack.pull_request_plans import fold_all
 from docustack.pull_request_replies import (
     OUTDATED_BY_PUSH,
     SUPERSEDED_BY_PLAN,
+    left_line_reply,
     moved_reply,
     queued_reply,
 )
@@ -67,6 +68,15 @@ def next_run(state: PullRequestState) -> list[Action]:
 def _refuse_moved(run: RunToStart, head: str) -> list[Action]:
     told = Reply(key=f"moved-{run.comment_id}", body=moved_reply(run.operation, run.head_commit, head))
     return [told] if run.comment_id is None else [Sign(comment_id=run.comment_id, content="-1"), told]
+
+
+def leave_line(state: PullRequestState) -> list[Action]:
+    """It was closed: the commands that still waited get their sign, so that none seems to be at work for ever."""
+    waited, state.queue = [run.comment_id for run in state.queue if run.comment_id is not None], []
+    if not waited:
+        return []
+    told = Reply(key=f"left-line-{waited[0]}", body=left_line_reply(len(waited)))
+    return [*(Sign(comment_id=comment_id, content="-1") for comment_id in waited), told]
 
 
 def supersede(state: PullRequestState, reason: str) -> list[Action]:

@@ -36,7 +36,7 @@ from docustack.pull_request_state import (
     RunToStart,
     RunWaits,
 )
-from docustack.pull_request_turns import next_run, plan_head, supersede
+from docustack.pull_request_turns import leave_line, next_run, plan_head, supersede
 from docustack.runs import Operation, RunResult, RunStatus
 
 SEEN_LIMIT = 2_000
@@ -250,8 +250,8 @@ def _closed(state: PullRequestState, *, told: bool = False) -> list[Action]:
     active = state.active
     if state.taken_up_merge and active is not None:
         return [SignalRun(run_id=active.run_id)]
-    state.queue, state.plan_again = [], False
-    withdrawn = withdraw_challenger(state, asked_again=False)
+    state.plan_again = False
+    withdrawn = [*leave_line(state), *withdraw_challenger(state, asked_again=False)]
     if active is None:
         state.planned_head = ""
         return [*withdrawn, *after_close(state, told=told)]

@@ -85,7 +85,7 @@ class PullRequestLine(Model):
     repository: str
     title: str = ""
     author: str = ""
-    status: str  # idle, running, waiting, closed
+    status: str  # idle, running, waiting, closed, owed (merged, and not all of it applied)
     head_commit: str = ""
     active_run: str | None = None
     plans: int | None = None  # None: no worker answered

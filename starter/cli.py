@@ -15,6 +15,7 @@ from starter import (
     config_commands,
     local_commands,
     lock_commands,
+    owed_commands,
     process_commands,
     pull_request_commands,
     run_commands,
@@ -47,6 +48,7 @@ for commands in (
     app.add_typer(commands.app)
 app.command()(approval_commands.approve)
 app.command()(approval_commands.reject)
+app.command()(owed_commands.apply)
 app.command()(process_commands.worker)
 app.command()(process_commands.serve)
 app.command()(tool_commands.version)

@@ -72,7 +72,7 @@ def no_worker(asked: str) -> CommandFailed:
 def status_of(state: PullRequestState) -> str:
     """In the words of the search attribute."""
     if not state.is_open:
-        return "closed"
+        return "owed" if state.owed else "closed"
     if state.active is None:
         return "idle"
     return "waiting" if state.active.waiting else "running"

@@ -1,4 +1,8 @@
-"""`docustack locks`: which pull request holds which unit, and who waits for it."""
+"""`docustack locks`: which pull request holds which unit, who waits for it, and how it is given up."""
+
+import difflib
+from datetime import timedelta
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -10,21 +14,25 @@ from docustack.locks import LockTable
 from docustack.repository import Repository
 from starter.answers import LockLine, WaitingLine
 from starter.client import ANSWER_WITHIN, Connection, is_away, with_temporal
+from starter.comment_commands import connect_github
 from starter.console import errors, output, print_json
-from starter.found_pull_requests import no_worker
+from starter.exit_codes import CommandFailed, ExitCode
+from starter.found_pull_requests import no_worker, read_pull_request
 from starter.options import JsonOption, RepositoryOption
 from starter.run_display import plain_table
-from starter.surroundings import repository_named
+from starter.surroundings import repository_named, repository_wanted
 from starter.times import ago
 
 _AHEAD_SHOWN = 5
+_ENDS_WITHIN = timedelta(minutes=2)
+_ASKING = "Asking for the table of locks…"
 
-app = typer.Typer(name="locks", help="Show who holds units, and who waits for them.", no_args_is_help=True)
+app = typer.Typer(
+    name="locks", help="Show who holds units and who waits for them, and release them.", no_args_is_help=True
+)
 
 
-@app.callback()
-def _group() -> None:
-    """Keeps `list` a word of its own, though it is the only one."""
+Unit = Annotated[str, typer.Argument(help="The unit's path, as `dev/us-east-1/vpc`.")]
 
 
 @app.command("list")
@@ -39,7 +47,7 @@ def list_(repository: RepositoryOption = None, as_json: JsonOption = False) -> N
         names = [chosen] if chosen else await _all_repositories(connection)
         return [(name.full_name, await _read_table(connection, name)) for name in names]
 
-    tables = with_temporal(read, waiting="Asking for the table of locks…")
+    tables = with_temporal(read, waiting=_ASKING)
     held = [line for name, table in tables for line in held_lines(name, table)]
     waiting = [line for name, table in tables for line in waiting_lines(name, table)]
     if as_json:
@@ -52,6 +60,55 @@ def list_(repository: RepositoryOption = None, as_json: JsonOption = False) -> N
         errors().print("No unit is locked." + (f" ({chosen.full_name})" if chosen else ""))
     if waiting:
         output().print("", _waiting_table(waiting))
+
+
+@app.command()
+def show(unit: Unit, repository: RepositoryOption = None, as_json: JsonOption = False) -> None:
+    """Show who holds a unit, since when, and who waits for it.
+
+    Exit codes: 0 it is held, 3 Temporal or a worker doesn't answer, 4 nobody holds it.
+    """
+    line, waiting = _held(repository_wanted(repository), unit)
+    if as_json:
+        print_json(line.model_dump(mode="json") | {"line": [one.model_dump(mode="json") for one in waiting]})
+        return
+    output().print(_held_table([line]))
+    if waiting:
+        output().print("", _waiting_table(waiting))
+
+
+@app.command()
+def release(unit: Unit, repository: RepositoryOption = None) -> None:
+    """Give up a unit for the pull request that holds it: comments `terrateam unlock UNIT` there, as you.
+
+    Its author may, and whoever may apply there. Whoever waits for the unit has their turn then.
+    Exit codes: 0 it is free, 1 you may not (and why), 2 no token of yours is known, 3 no answer in time, 4 nobody
+    holds it.
+    """
+    chosen = repository_wanted(repository)
+    line, _ = _held(chosen, unit)
+    state = with_temporal(lambda connection: read_pull_request(connection, chosen, line.pull_request))
+    github = connect_github()
+    address, went_well = github.command(chosen, line.pull_request, state, f"unlock {line.unit}", within=_ENDS_WITHIN)
+    if not went_well:
+        said = github.answer_after(chosen, line.pull_request, state, address)
+        raise CommandFailed(f"{unit} was not released.", *said.splitlines(), address)
+    output().print(f"{unit} is free: #{line.pull_request} holds it no more. {address}", markup=False)
+
+
+def _held(repository: Repository, unit: str) -> tuple[LockLine, list[WaitingLine]]:
+    """Who holds a unit, and who waits for it; raises CommandFailed, NOT_FOUND, where nobody holds it."""
+    table = with_temporal(lambda connection: _read_table(connection, repository), waiting=_ASKING)
+    wanted = unit.strip("/")
+    held = {line.unit: line for line in held_lines(repository.full_name, table)}
+    if wanted not in held:
+        near = difflib.get_close_matches(wanted, held, n=1)
+        advice = [f"Did you mean {near[0]}?"] if near else []
+        raise CommandFailed(
+            f"Nobody holds {wanted!r}.", *advice, "`docustack locks list` shows what is held.", code=ExitCode.NOT_FOUND
+        )
+    waiting = [line for line in waiting_lines(repository.full_name, table) if wanted in line.units]
+    return held[wanted], waiting
 
 
 def held_lines(repository: str, table: LockTable) -> list[LockLine]:

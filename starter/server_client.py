@@ -83,7 +83,7 @@ def connect_server() -> Server:
     given = settings.github_user_token.get_secret_value() if settings.github_user_token else ""
     if settings.public_url:
         _refuse_in_the_clear(settings.public_url)
-        return Server(settings.public_url, given or _own_token(settings))
+        return Server(settings.public_url, given or own_token(settings))
     world = living_world()
     if world is None or os.environ.get(variable("temporal_address")):
         raise CommandFailed(
@@ -92,16 +92,25 @@ def connect_server() -> Server:
             code=ExitCode.USAGE,
         )
     if not given:  # a token of the real GitHub has no business in a local world
-        raise CommandFailed(
-            "Who are you? The people of the local world have tokens of their own.",
-            f"{variable('github_user_token')}=$(docustack local token lead) docustack …",
-            code=ExitCode.USAGE,
-        )
+        raise world_token_missing()
     return Server(world.url("server"), given)
 
 
-def _own_token(settings: Settings) -> str:
-    """As `gh` finds it: GH_TOKEN, else the one that it keeps for this GitHub."""
+def world_token_missing() -> CommandFailed:
+    """Nobody is anybody in a local world without saying so."""
+    return CommandFailed(
+        "Who are you? The people of the local world have tokens of their own.",
+        f"{variable('github_user_token')}=$(docustack local token lead) docustack …",
+        code=ExitCode.USAGE,
+    )
+
+
+def own_token(settings: Settings) -> str:
+    """As `gh` finds it: GH_TOKEN, else the one that it keeps for this GitHub.
+
+    Raises:
+        CommandFailed: USAGE, there is none.
+    """
     if token := os.environ.get("GH_TOKEN", "").strip():
         return token
     if gh := shutil.which("gh"):

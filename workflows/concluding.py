@@ -26,7 +26,8 @@ with workflow.unsafe.imports_passed_through():
 
 def conclude(run: Run, report: Report) -> None:
     """Tell how it ended."""
-    outcomes = tuple(run.state.outcomes.values())
+    place = {unit: number for number, unit in enumerate(run.state.selected)}
+    outcomes = tuple(sorted(run.state.outcomes.values(), key=lambda one: place.get(one.unit, len(place))))
     failed = next((outcome for outcome in outcomes if outcome.phase in ENDED_BADLY), None)
     why = unit_failure(failed.unit, failed.message) if failed else ""
     match run.start.operation:

@@ -509,6 +509,17 @@ def test_commands_in_line_outlive_a_plan_that_supersedes_the_one_they_wait_for(l
     assert life.runs[-1].operation is Operation.APPLY
 
 
+def test_commands_in_line_have_their_sign_when_it_is_closed(life: Life) -> None:
+    life.applying()
+    life.comment("terrateam plan")
+    life.comment("terrateam unlock")
+    actions = life.close()
+    signs = [(action.comment_id, action.content) for action in actions if isinstance(action, Sign)]
+    assert signs == [(life.comments - 1, "-1"), (life.comments, "-1")]
+    assert "2 commands in line were not begun" in only(actions, Reply).body
+    assert life.state.queue == []
+
+
 def test_an_apply_in_line_is_not_carried_out_for_a_head_that_moved(life: Life) -> None:
     life.applying()
     life.comment("terrateam apply")

@@ -31,7 +31,12 @@ def test_merge_into_prod_without_apply_is_flagged_held_and_applied_by_a_command(
     assert world.histories.locked_units()[path] == change.number
     assert world.states.output(path) is None
 
+    commit = world.person("lead").pull_request(change.number).merge_commit_sha or ""
+    other = world.docustack("apply", path, "--commit", "0" * 40, login="lead")
+    assert other.returncode == 4
+    assert f"merged as {commit[:7]}, owes {path}" in " ".join(other.stderr.split())
     change.approve("lead")
-    assert change.ended("terrateam apply", by="lead") == "rocket"
+    applied = world.docustack("apply", path, "--commit", commit[:10], login="lead")
+    assert applied.returncode == 0, applied.stderr
     assert world.states.output(path) == "one-unit"
     wait_for(lambda: path not in world.histories.locked_units(), "the release of its lock", 120)

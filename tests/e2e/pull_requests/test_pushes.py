@@ -101,8 +101,16 @@ def test_unlock_gives_a_unit_to_another_pull_request(world: SmallWorld) -> None:
     refusal = first.wait_said("security-reviewer may not apply `dev`")
     assert "author of the pull request may unlock it too" in refusal
     assert world.histories.locked_units()[path] == first.number
-    assert first.ended("terrateam unlock", by="developer") == "+1", "its author may"
+    shown = world.docustack("locks", "show", path, login="developer").stdout
+    assert f"#{first.number}" in shown
+    refused = world.docustack("locks", "release", path, login="security-reviewer")
+    assert refused.returncode == 1
+    assert "security-reviewer may not apply" in " ".join(refused.stderr.split())
+    released = world.docustack("locks", "release", path, login="developer")
+    assert released.returncode == 0, released.stderr
+    assert f"{path} is free" in " ".join(released.stdout.split())
     first.wait_said("holds no lock", f"`{path}`")
+    assert world.docustack("locks", "release", path, login="developer").returncode == 4, "nobody holds it"
     assert second.ended("terrateam apply") == "-1", "it would undo what the other one has applied"
     second.wait_said("this pull request lacks what was applied last", f"pull request {first.number}")
     assert path not in world.histories.locked_units(), "who is refused keeps no lock"
