@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-ACTIONS = ("plan", "apply", "unlock", "help")
+ACTIONS = ("plan", "apply", "unlock", "dismiss", "help")
 
 DESTROY_OPTION = "--destroy"
 """The one option there is: `apply --destroy` destroys the units that the pull request deletes, too."""

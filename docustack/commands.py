@@ -44,6 +44,7 @@ class CommandKind(StrEnum):
     PLAN = "plan"
     APPLY = "apply"
     UNLOCK = "unlock"
+    DISMISS = "dismiss"  # what a merge has left owned by nobody, by name
     HELP = "help"
 
 

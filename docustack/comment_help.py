@@ -10,6 +10,7 @@ _COMMANDS = (
     ("apply <dir>", "Apply specific directory"),
     ("apply --destroy", "Apply all planned changes, and destroy the units that the pull request deletes"),
     ("unlock", "Release state lock"),
+    ("dismiss <unit>", "After a merge: take a unit that it has left owned by nobody off the record"),
     ("help", "Show available commands"),
 )
 

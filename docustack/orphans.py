@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from docustack.comment_text import code_list, counted, inline_code
+from docustack.comment_text import code_list, counted, inline_code, person
 from docustack.deleted_units import DeletedUnit
 from docustack.pull_request_actions import Action, Announce, Reply
 from docustack.pull_request_state import PullRequestState
@@ -30,6 +30,7 @@ def tell_orphans(state: PullRequestState) -> list[Action]:
     left = [each for each in state.deleted if each.is_owned_by_nobody]
     if not left:
         return []
+    state.orphans = left
     told: list[Action] = [Reply(key="orphans", body=orphans_comment(left, state.comment_prefixes[0]))]
     if state.slack_channel:
         text = orphans_message(left, facts.number)
@@ -46,9 +47,29 @@ def orphans_comment(left: Sequence[DeletedUnit], prefix: str) -> str:
     how = (
         "No plan shows it and no apply changes it any more; what it costs goes on. To destroy it, run `terragrunt "
         f"destroy` in its folder in a checkout of {commit}; or restore the folder in a pull request, and delete it in "
-        f"the next one, with {destroy} before the merge."
+        f"the next one, with {destroy} before the merge.\n\n"
+        f"It stays on record, for {inline_code('docustack units orphans')}, until somebody who knows what became of it "
+        f"comments {inline_code(f'{prefix} dismiss UNIT')} here."
     )
     return notice_comment([what, how])
+
+
+def dismiss(state: PullRequestState, units: Sequence[str], login: str) -> tuple[bool, str]:
+    """Take what is named off the record of what nobody owns; gives whether all of it was there, and what is said."""
+    left = {each.unit: each for each in state.orphans}
+    command = inline_code(f"{state.comment_prefixes[0]} dismiss UNIT")
+    if not left:
+        return False, f"Nothing to dismiss: no merge of this pull request has left a unit owned by nobody ({command})."
+    unknown = [unit for unit in units if unit not in left]
+    if unknown or not units:
+        what = f"{code_list(unknown)} is none of them. " if unknown else "Which one? It takes their names. "
+        return False, f"Nothing was dismissed. {what}Owned by nobody: {code_list(tuple(left))}. Comment {command}."
+    state.orphans = [each for each in state.orphans if each.unit not in units]
+    listed = "\n".join(f"- {inline_code(unit)}{_owns(left[unit])}" for unit in dict.fromkeys(units))
+    return True, (
+        f"Dismissed by {person(login)}: nothing was destroyed, and nothing reminds of it any more. When it was "
+        f"deleted, it owned\n\n{listed}"
+    )
 
 
 def orphans_message(left: Sequence[DeletedUnit], number: int) -> str:

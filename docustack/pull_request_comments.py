@@ -4,6 +4,7 @@ from datetime import datetime
 
 from docustack.commands import Command, CommandKind, Misunderstood, parse
 from docustack.events import EventKind, PullRequestEvent
+from docustack.orphans import dismiss
 from docustack.pull_request_actions import Action, Reply, Sign
 from docustack.pull_request_replies import closed_reply, help_reply, no_push_access_reply, written_before_reply
 from docustack.pull_request_state import PullRequestState, RunToStart
@@ -47,11 +48,13 @@ def take_comment(
         return _answer(event, "confused", command.reply)
     if command.kind is CommandKind.HELP:
         return _answer(event, "eyes", help_reply(state.comment_prefixes[0]))
+    if command.kind is CommandKind.DISMISS:
+        return _dismiss(state, event, command, may_command=may_command)
     operation = Operation(command.kind.value)
     if not state.is_open and (not state.merge_commit or operation is Operation.PLAN):
         return _answer(event, "-1", closed_reply(command))
     if not may_command:
-        return _answer(event, "-1", no_push_access_reply(event.sender, operation))
+        return _answer(event, "-1", no_push_access_reply(event.sender, operation.value))
     assert state.facts is not None
     if is_for_one_head(state, operation) and _is_before(event.comment_created_at, state.head_since):
         return _answer(event, "-1", written_before_reply(operation, state.facts.head_commit))
@@ -65,6 +68,13 @@ def take_comment(
         merge_commit=state.merge_commit,  # what a merge has left can still be applied, or given up
     )
     return [Sign(comment_id=event.comment_id, content="eyes"), *take_command(state, run, key)]
+
+
+def _dismiss(state: PullRequestState, event: PullRequestEvent, command: Command, *, may_command: bool) -> list[Action]:
+    if not may_command:
+        return _answer(event, "-1", no_push_access_reply(event.sender, command.kind.value))
+    done, told = dismiss(state, command.directories, event.sender)
+    return _answer(event, "+1" if done else "confused", told)
 
 
 def _answer(event: PullRequestEvent, sign: str, body: str) -> list[Action]:

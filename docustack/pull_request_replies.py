@@ -23,10 +23,10 @@ def help_reply(prefix: str) -> str:
     return help_comment(prefix)
 
 
-def no_push_access_reply(login: str, operation: Operation) -> str:
+def no_push_access_reply(login: str, command: str) -> str:
     """Guide, "GitHub Access": push access to the repository is the prerequisite of every command."""
     return refusal_comment(
-        f"@{login} may not `{operation.value}`: that takes push access to the repository, which @{login} doesn't have. "
+        f"@{login} may not `{command}`: that takes push access to the repository, which @{login} doesn't have. "
         "Nothing was started. Ask somebody who has it, or an owner of the repository for access."
     )
 

@@ -144,6 +144,7 @@ class PullRequestState(State):
     deleted: Packed[list[DeletedUnit]] = []  # units that the pull request deletes, less those it has destroyed
     deleted_head: str = ""  # the head at which a run has looked at them
     told_orphans: bool = False
+    orphans: Packed[list[DeletedUnit]] = []  # merged, not destroyed, and not dismissed by name yet
     slack_channel: str = ""
     changed: Packed[list[str]] = []  # what the base branch promises once the pull request is merged
     changed_head: str = ""  # the head at which a run has found that

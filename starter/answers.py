@@ -85,7 +85,7 @@ class PullRequestLine(Model):
     repository: str
     title: str = ""
     author: str = ""
-    status: str  # idle, running, waiting, closed, owed (merged, and not all of it applied)
+    status: str  # idle, running, waiting, closed, owed (merged, not all applied), orphans (merged, not all destroyed)
     head_commit: str = ""
     active_run: str | None = None
     plans: int | None = None  # None: no worker answered
@@ -118,6 +118,18 @@ class LockLine(Model):
     since: datetime
     token: int
     waiting: tuple[int, ...] = ()  # pull requests that want it, the next one first
+
+
+class OrphanLine(Model):
+    """One unit that a merge has left owned by nobody."""
+
+    unit: str
+    repository: str
+    pull_request: int
+    environment: str | None
+    resources: int | None  # when it was deleted; None: its state could not be read
+    commit: str  # of the base branch, which still has its folder
+    url: str
 
 
 class WaitingLine(Model):

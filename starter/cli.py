@@ -15,6 +15,7 @@ from starter import (
     config_commands,
     local_commands,
     lock_commands,
+    orphan_commands,
     owed_commands,
     process_commands,
     pull_request_commands,
@@ -46,6 +47,8 @@ for commands in (
     local_commands,
 ):
     app.add_typer(commands.app)
+unit_commands.app.command()(orphan_commands.orphans)
+unit_commands.app.command()(orphan_commands.dismiss)
 app.command()(approval_commands.approve)
 app.command()(approval_commands.reject)
 app.command()(owed_commands.apply)

@@ -8,6 +8,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from docustack.events import pull_request_workflow_id
 from docustack.plans import OutputsKind, PlanRecord
+from docustack.pull_request_merge import left_behind
 from docustack.pull_request_state import PullRequestState
 from docustack.repository import Repository
 from docustack.visibility import quoted
@@ -17,6 +18,7 @@ from starter.exit_codes import CommandFailed, ExitCode
 from workflows import search_attributes
 
 _AT_ONCE = 5
+_LOOKED_AT = 500  # pull requests whose workflow lives, the newest first
 _TYPE = "WorkflowType = 'PullRequestWorkflow' AND ExecutionStatus != 'ContinuedAsNew'"
 
 
@@ -59,6 +61,14 @@ async def read_pull_request(connection: Connection, repository: Repository, numb
     return state
 
 
+async def read_left_behind(connection: Connection, repository: Repository) -> dict[int, PullRequestState]:
+    """By number, the merged pull requests that owe an apply, or have left units owned by nobody."""
+    lines = await list_pull_requests(connection, repository, everything=False, limit=_LOOKED_AT)
+    numbers = sorted(line.number for line in lines if line.status in ("owed", "orphans"))
+    states = await asyncio.gather(*(read_pull_request(connection, repository, number) for number in numbers))
+    return dict(zip(numbers, states, strict=True))
+
+
 def no_worker(asked: str) -> CommandFailed:
     """Temporal is there, but nobody who could answer for a workflow."""
     return CommandFailed(
@@ -72,7 +82,7 @@ def no_worker(asked: str) -> CommandFailed:
 def status_of(state: PullRequestState) -> str:
     """In the words of the search attribute."""
     if not state.is_open:
-        return "owed" if state.owed else "closed"
+        return left_behind(state) or "closed"
     if state.active is None:
         return "idle"
     return "waiting" if state.active.waiting else "running"

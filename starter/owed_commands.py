@@ -1,24 +1,20 @@
 """`docustack apply UNIT --commit SHA`: applies what a merge has left, by a command in the merged pull request."""
 
-import asyncio
 from datetime import timedelta
 from typing import Annotated
 
 import typer
 
 from docustack.pull_request_state import PullRequestState
-from docustack.repository import Repository
-from starter.client import Connection, with_temporal
+from starter.client import with_temporal
 from starter.comment_commands import connect_github
 from starter.console import output
 from starter.exit_codes import CommandFailed, ExitCode
-from starter.found_pull_requests import list_pull_requests, read_pull_request
+from starter.found_pull_requests import read_left_behind
 from starter.options import RepositoryOption
 from starter.surroundings import repository_wanted
 
 _ENDS_WITHIN = timedelta(hours=1)
-_LOOKED_AT = 500
-"""Pull requests that may owe something: those whose workflow still lives, the newest first."""
 
 
 def apply(
@@ -33,7 +29,7 @@ def apply(
     merge by that commit owes this unit.
     """
     chosen, wanted = repository_wanted(repository), unit.strip("/")
-    found = with_temporal(lambda connection: _owing(connection, chosen), waiting="Looking for what is owed…")
+    found = with_temporal(lambda connection: read_left_behind(connection, chosen), waiting="Looking for what is owed…")
     number = next((number for number, state in found.items() if wanted in state.owed and _is_by(state, commit)), None)
     if number is None:
         raise CommandFailed(f"No merge by {commit} owes {wanted!r}.", *_owed_lines(found), code=ExitCode.NOT_FOUND)
@@ -45,22 +41,15 @@ def apply(
     output().print(f"{wanted} is applied as {state.merge_commit[:7]} has it. {address}", markup=False)
 
 
-async def _owing(connection: Connection, repository: Repository) -> dict[int, PullRequestState]:
-    """The merged pull requests that owe something, by number."""
-    lines = await list_pull_requests(connection, repository, everything=False, limit=_LOOKED_AT)
-    owing = [line.number for line in lines if line.status == "owed"]
-    states = await asyncio.gather(*(read_pull_request(connection, repository, number) for number in owing))
-    return dict(zip(owing, states, strict=True))
-
-
 def _is_by(state: PullRequestState, commit: str) -> bool:
     return len(commit) >= 7 and state.merge_commit.startswith(commit.lower())
 
 
 def _owed_lines(found: dict[int, PullRequestState]) -> list[str]:
-    if not found:
+    owing = {number: state for number, state in found.items() if state.owed}
+    if not owing:
         return ["Nothing that was merged is owed."]
     return [
         f"#{number}, merged as {state.merge_commit[:7]}, owes {', '.join(state.owed[:10])}."
-        for number, state in sorted(found.items())
+        for number, state in owing.items()
     ]

@@ -53,6 +53,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from docustack.pull_request_comments import asks_for_a_run, wants_an_answer
     from docustack.pull_request_inbox import take_entry
+    from docustack.pull_request_merge import left_behind
     from docustack.pull_request_state import (
         HandOver,
         InboxEntry,
@@ -423,7 +424,7 @@ class PullRequestWorkflow:
 
     def _is_over(self) -> bool:
         state = self._state
-        return not state.is_open and state.active is None and not state.superseded and not state.owed
+        return not state.is_open and state.active is None and not state.superseded and not left_behind(state)
 
     def _continues(self) -> bool:
         return workflow.info().is_continue_as_new_suggested()
@@ -435,7 +436,7 @@ class PullRequestWorkflow:
         doing = f"{active.operation.value} `run:{active.run_id}`" if active else "nothing runs"
         title = state.facts.title if state.facts else ""
         status = (
-            ("owed" if state.owed else "closed")
+            (left_behind(state) or "closed")
             if not state.is_open
             else ("waiting" if active and active.waiting else "running" if active else "idle")
         )

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from docustack.access import Person
 from docustack.errors import ErrorType
 from docustack.plans import PlanSummary
 from docustack.repository import UnitStatus
@@ -259,15 +260,38 @@ async def test_a_merge_without_destruction_is_told_as_owned_by_nobody_and_destro
     stage.world.states = {VPC: owns()}
     await planned(stage, {VPC: deleted(), RDS: deleted()})
     await stage.close()
-    await asyncio.wait_for(stage.handle().result(), 120)
+    await stage.until(lambda: bool(stage.world.texts("Owned by nobody")), "what is left")
     (told,) = stage.world.texts("Owned by nobody")
     assert f"`{RDS}`: 1 resource, `aws_db_instance.main`" in told
     assert f"checkout of `{'b' * 12}`" in told
     assert VPC not in told, "what owns nothing is left to nobody"
-    assert [message.text for message in stage.world.slack if "Owned by nobody" in message.text] == [
-        f"Owned by nobody since PR #1 was merged: {RDS}"
-    ]
+    texts = [f"Owned by nobody since PR #1 was merged: {RDS}"]
+    await stage.until(
+        lambda: [one.text for one in stage.world.slack if "nobody" in one.text] == texts, "Slack's message"
+    )
     assert stage.world.applied == []
+    assert [each.unit for each in (await stage.state()).orphans] == [RDS]
+
+
+async def test_what_nobody_owns_stays_on_record_until_it_is_dismissed_by_name(stage: Stage) -> None:
+    deletes(stage, RDS, VPC)
+    await planned(stage, {VPC: deleted(), RDS: deleted()})
+    await stage.close()
+    await stage.until(lambda: bool(stage.world.texts("Owned by nobody")), "what is left")
+    stage.world.people["outsider"] = Person(login="outsider")
+    for sender, words, told in (
+        ("outsider", f"dismiss {RDS}", "outsider may not `dismiss`"),
+        ("developer", "dismiss", "Which one?"),
+        ("developer", f"dismiss {RDS} dev/other", "`dev/other` is none of them"),
+    ):
+        await stage.comment(f"terrateam {words}", sender=sender)
+        await stage.until(lambda told=told: bool(stage.world.texts(told)), told)  # type: ignore[misc]
+    assert len((await stage.state()).orphans) == 2
+    await stage.comment(f"terrateam dismiss {RDS}", sender="developer")
+    await stage.until(lambda: bool(stage.world.texts("Dismissed by")), "the dismissal")
+    assert [each.unit for each in (await stage.state()).orphans] == [VPC]
+    await stage.comment(f"terrateam dismiss {VPC}", sender="developer")
+    await asyncio.wait_for(stage.handle().result(), 120)
 
 
 @pytest.mark.parametrize("merged", [True, False])

@@ -77,6 +77,12 @@ def test_a_deleted_unit_that_another_still_depends_on_is_left_alone(world: Small
     assert f"`{base}`: 1 resource" in change.wait_said("Owned by nobody")
     wait_for(lambda: any(base in text for text in world.slack.texts() if "Owned by nobody" in text), "Slack", 120)
     assert resources(world, base) == 1
+    listed = json.loads(world.docustack("units", "orphans", "--json", login="developer").stdout)["orphans"]
+    assert [(one["unit"], one["pull_request"], one["resources"]) for one in listed] == [(base, change.number, 1)]
+    dismissed = world.docustack("units", "dismiss", base, login="developer")
+    assert dismissed.returncode == 0, dismissed.stderr
+    change.wait_said("Dismissed by", f"`{base}`: 1 resource")
+    assert world.docustack("units", "dismiss", base, login="developer").returncode == 4, "it is on record no more"
 
 
 def test_a_rename_tells_how_to_move_the_state_and_what_was_moved_is_never_destroyed(world: SmallWorld) -> None:
