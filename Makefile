@@ -26,11 +26,12 @@ up: setup ## Start the same world and keep it running until Ctrl-C
 down: setup ## Stop a world that was started elsewhere
 	@$(VENV)/docustack local down
 
-# Most of a test's time is waiting, so three at once keep two cores busy; a file stays in one process, which shares its world.
+# Most of a test's time is waiting, so three at once keep two cores busy. A file stays in one process, which shares its world; the
+# slow ones, end to end, come first: last, they would run alone.
 JOBS ?= 3
 
 test: setup ## Run every test, with coverage (TESTS=PATH or ARGS='-k NAME' for some; JOBS=0 one after the other)
-	@$(VENV)/python -m pytest --numprocesses $(JOBS) --dist loadfile --cov --cov-report=term --durations=30 $(ARGS) $(TESTS)
+	@$(VENV)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term --durations=30 $(ARGS) $(TESTS)
 
 bench: setup ## Measure DocuStack against bare Terragrunt and a bare workflow, on a quiet machine (ONLY=FIGURE for one)
 	@$(VENV)/python -m bench $(ONLY)
