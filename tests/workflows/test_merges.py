@@ -137,9 +137,10 @@ async def test_destruction_is_never_part_of_a_merge(stage: Stage) -> None:
     stage.world.statuses = {DEV: UnitStatus.DELETED}
     await planned(stage, DEV)
     await stage.merge(MERGE)
+    await stage.until(lambda: bool(stage.world.texts("Owned by nobody")), "what is left")
+    await stage.comment(f"terrateam dismiss {DEV}")
     await stage.handle().result()
     assert stage.world.applied == []
-    assert stage.world.texts("Owned by nobody")
 
 
 async def test_pull_request_that_changes_the_rules_applies_nothing_by_itself(stage: Stage) -> None:
