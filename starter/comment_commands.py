@@ -51,14 +51,25 @@ class Commenter:
         self._api_url = api_url.rstrip("/")
         self._headers = {"authorization": f"Bearer {token}", "accept": "application/vnd.github+json"}
 
-    def command(
-        self, repository: Repository, number: int, state: PullRequestState, words: str, *, within: timedelta
-    ) -> tuple[str, bool]:
-        """Comment a command, and wait for the sign at its end; gives the comment's address, and whether it went well.
+    def carry_out(
+        self, repository: Repository, number: int, state: PullRequestState, words: str, *, within: timedelta, fails: str
+    ) -> str:
+        """Comment a command, and wait until it has ended well; gives the comment's address.
 
         Raises:
-            CommandFailed: GitHub doesn't take the comment, or the command has no sign in time.
+            CommandFailed: GitHub doesn't take the comment, the command has no sign in time, or it ended badly: then
+                `fails` says so, with what the pull request was told.
         """
+        address, went_well = self._command(repository, number, state, words, within)
+        if not went_well:
+            said = self._answer_after(repository, number, state, address)
+            raise CommandFailed(fails, *said.splitlines(), address)
+        return address
+
+    def _command(
+        self, repository: Repository, number: int, state: PullRequestState, words: str, within: timedelta
+    ) -> tuple[str, bool]:
+        """The comment's address, and whether the sign at its end is a good one."""
         issue = f"repos/{repository.full_name}/issues"
         body = f"{state.comment_prefixes[0]} {words}"
         sent = self._ask("POST", f"{issue}/{number}/comments", {"body": body})
@@ -79,7 +90,7 @@ class Commenter:
             code=ExitCode.UNREACHABLE,
         )
 
-    def answer_after(self, repository: Repository, number: int, state: PullRequestState, since: str) -> str:
+    def _answer_after(self, repository: Repository, number: int, state: PullRequestState, since: str) -> str:
         """The bot's newest comment since the one at `since`, which was refused; empty where there is none."""
         found = _COMMENTS.validate_json(
             self._ask("GET", f"repos/{repository.full_name}/issues/{number}/comments?per_page=100")

@@ -89,10 +89,8 @@ def release(unit: Unit, repository: RepositoryOption = None) -> None:
     line, _ = _held(chosen, unit)
     state = with_temporal(lambda connection: read_pull_request(connection, chosen, line.pull_request))
     github = connect_github()
-    address, went_well = github.command(chosen, line.pull_request, state, f"unlock {line.unit}", within=_ENDS_WITHIN)
-    if not went_well:
-        said = github.answer_after(chosen, line.pull_request, state, address)
-        raise CommandFailed(f"{unit} was not released.", *said.splitlines(), address)
+    words, fails = f"unlock {line.unit}", f"{line.unit} was not released."
+    address = github.carry_out(chosen, line.pull_request, state, words, within=_ENDS_WITHIN, fails=fails)
     output().print(f"{unit} is free: #{line.pull_request} holds it no more. {address}", markup=False)
 
 

@@ -53,10 +53,8 @@ def dismiss(
         listed = [f"There are {', '.join(one.unit for one in lines[:10])}."] if lines else ["There is none."]
         raise CommandFailed(f"{wanted!r} is no unit owned by nobody.", *listed, code=ExitCode.NOT_FOUND)
     state, github = found[line.pull_request], connect_github()
-    address, went_well = github.command(chosen, line.pull_request, state, f"dismiss {wanted}", within=_ENDS_WITHIN)
-    if not went_well:
-        said = github.answer_after(chosen, line.pull_request, state, address)
-        raise CommandFailed(f"{wanted} was not dismissed.", *said.splitlines(), address)
+    words, fails = f"dismiss {wanted}", f"{wanted} was not dismissed."
+    address = github.carry_out(chosen, line.pull_request, state, words, within=_ENDS_WITHIN, fails=fails)
     output().print(f"{wanted} is dismissed. {address}", markup=False)
 
 

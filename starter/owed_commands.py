@@ -34,10 +34,8 @@ def apply(
     if number is None:
         raise CommandFailed(f"No merge by {commit} owes {wanted!r}.", *_owed_lines(found), code=ExitCode.NOT_FOUND)
     state, github = found[number], connect_github()
-    address, went_well = github.command(chosen, number, state, f"apply {wanted}", within=_ENDS_WITHIN)
-    if not went_well:
-        said = github.answer_after(chosen, number, state, address)
-        raise CommandFailed(f"{wanted} was not applied.", *said.splitlines(), address)
+    words, fails = f"apply {wanted}", f"{wanted} was not applied."
+    address = github.carry_out(chosen, number, state, words, within=_ENDS_WITHIN, fails=fails)
     output().print(f"{wanted} is applied as {state.merge_commit[:7]} has it. {address}", markup=False)
 
 
