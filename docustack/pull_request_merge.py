@@ -79,11 +79,6 @@ def left_by_merge(state: PullRequestState) -> list[str]:
     return [unit for unit in state.changed if not _is_done(state, unit)]
 
 
-def left_behind(state: PullRequestState) -> str:
-    """What keeps a merged pull request on record, in the words of its status; empty where nothing does."""
-    return "owed" if state.owed else "orphans" if state.orphans else ""
-
-
 def knows_what_changes(state: PullRequestState) -> bool:
     """Has a run looked at the present head?"""
     return state.facts is not None and state.changed_head == state.facts.head_commit

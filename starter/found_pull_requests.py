@@ -8,8 +8,8 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from docustack.events import pull_request_workflow_id
 from docustack.plans import OutputsKind, PlanRecord
-from docustack.pull_request_merge import left_behind
 from docustack.pull_request_state import PullRequestState
+from docustack.pull_request_status import status_of
 from docustack.repository import Repository
 from docustack.visibility import quoted
 from starter.answers import PlannedUnit, PullRequestLine
@@ -77,15 +77,6 @@ def no_worker(asked: str) -> CommandFailed:
         "For a deployment: docustack worker, with the control queue.",
         code=ExitCode.UNREACHABLE,
     )
-
-
-def status_of(state: PullRequestState) -> str:
-    """In the words of the search attribute."""
-    if not state.is_open:
-        return left_behind(state) or "closed"
-    if state.active is None:
-        return "idle"
-    return "waiting" if state.active.waiting else "running"
 
 
 def planned_units(state: PullRequestState) -> tuple[PlannedUnit, ...]:

@@ -8,11 +8,12 @@ from rich.table import Table
 from rich.text import Text
 
 from docustack.pull_request_state import PullRequestState, RunToStart
+from docustack.pull_request_status import status_of
 from docustack.repository import Repository
 from starter.answers import PlannedUnit, PullRequestLine
 from starter.client import Connection, with_temporal
 from starter.console import errors, output, print_json
-from starter.found_pull_requests import list_pull_requests, planned_units, read_pull_request, status_of
+from starter.found_pull_requests import list_pull_requests, planned_units, read_pull_request
 from starter.options import JsonOption, RepositoryOption
 from starter.run_display import plain_table, status_text
 from starter.surroundings import repository_named, repository_wanted

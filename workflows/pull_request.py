@@ -53,7 +53,6 @@ with workflow.unsafe.imports_passed_through():
     )
     from docustack.pull_request_comments import asks_for_a_run, wants_an_answer
     from docustack.pull_request_inbox import take_entry
-    from docustack.pull_request_merge import left_behind
     from docustack.pull_request_state import (
         HandOver,
         InboxEntry,
@@ -63,6 +62,7 @@ with workflow.unsafe.imports_passed_through():
         RunToStart,
         RunWaits,
     )
+    from docustack.pull_request_status import left_behind, status_of
     from docustack.pull_requests import (
         hear_waits,
         miss_run,
@@ -435,17 +435,12 @@ class PullRequestWorkflow:
         waiting = f"{len(state.plans)} plans, {len(state.applied)} applied, {len(state.queue)} waiting"
         doing = f"{active.operation.value} `run:{active.run_id}`" if active else "nothing runs"
         title = state.facts.title if state.facts else ""
-        status = (
-            (left_behind(state) or "closed")
-            if not state.is_open
-            else ("waiting" if active and active.waiting else "running" if active else "idle")
-        )
         workflow.upsert_search_attributes(
             [
                 search_attributes.REPOSITORY.value_set(self._repository.full_name),
                 search_attributes.PULL_REQUEST.value_set(self._number),
                 search_attributes.BASE_BRANCH.value_set(state.facts.base_ref if state.facts else ""),
-                search_attributes.STATUS.value_set(status),
+                search_attributes.STATUS.value_set(status_of(state)),
                 search_attributes.of_plans({*state.plans, *state.deferred, *state.owed}),
             ]
         )
