@@ -129,7 +129,8 @@ async def test_at_its_turn_each_unit_is_planned_again_on_the_new_base_and_applie
     assert [(plan.base_commit, plan.commit) for plan in stage.world.applied_plans] == [(NEW_MAIN, HEADS[2])]
 
 
-async def test_at_its_turn_a_plan_that_does_more_opens_the_gate_again(stage: Stage) -> None:
+async def approved_and_in_line_for_prod(stage: Stage) -> None:
+    """Pull request 2, approved, behind number 1, which has applied."""
     stage.world.units = {PROD: Unit()}
     await planned(stage, 1, author="infra-member")
     stage.world.approve("lead")
@@ -138,6 +139,10 @@ async def test_at_its_turn_a_plan_that_does_more_opens_the_gate_again(stage: Sta
     await planned(stage, 2, author="infra-member")
     stage.world.approve("lead", number=2)
     await waits(stage, 2, 1, sender="lead")
+
+
+async def test_at_its_turn_a_plan_that_does_more_opens_the_gate_again(stage: Stage) -> None:
+    await approved_and_in_line_for_prod(stage)
     stage.world.units[PROD].later_changes = frozenset({"create main", "delete database"})
     await stage.close(1)
     await stage.until(lambda: bool(stage.world.texts("does more than was approved")), "the question")
@@ -150,14 +155,7 @@ async def test_at_its_turn_a_plan_that_does_more_opens_the_gate_again(stage: Sta
 
 async def test_at_its_turn_the_gate_is_asked_again(stage: Stage) -> None:
     """An approval that was dismissed while it stood in line: nothing is applied, and the next has its turn."""
-    stage.world.units = {PROD: Unit()}
-    await planned(stage, 1, author="infra-member")
-    stage.world.approve("lead")
-    await stage.comment("terrateam apply", sender="lead")
-    await stage.until(lambda: stage.world.applied == [PROD], "the first apply")
-    await planned(stage, 2, author="infra-member")
-    stage.world.approve("lead", number=2)
-    await waits(stage, 2, 1, sender="lead")
+    await approved_and_in_line_for_prod(stage)
     stage.world.reviews.clear()
     await stage.close(1)
     assert last_apply(await stage.until_ended(2, 2)) is RunStatus.REFUSED
