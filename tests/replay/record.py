@@ -42,10 +42,7 @@ Scenario = Callable[[Stage], Awaitable[None]]
 
 
 async def planned_applied_merged(stage: Stage) -> None:
-    stage.world.units = {VPC: Unit(), CLUSTER: Unit(dependencies=(VPC,))}
-    stage.world.open()
-    await stage.send("opened")
-    await stage.until_ended(1)
+    await stage.planned({VPC: Unit(), CLUSTER: Unit(dependencies=(VPC,))})
     await stage.comment("terrateam apply", sender="developer")
     await stage.until_ended(2)
     await stage.comment("terrateam apply")
@@ -57,10 +54,7 @@ async def planned_applied_merged(stage: Stage) -> None:
 
 
 async def waited_for_approval(stage: Stage) -> None:
-    stage.world.units = {PROD: Unit()}
-    stage.world.open(author="infra-member")
-    await stage.send("opened", sender="infra-member")
-    await stage.until_ended(1)
+    await stage.planned({PROD: Unit()}, author="infra-member")
     await stage.comment("terrateam apply", sender="lead")
     await stage.until(lambda: bool(stage.world.texts("Waiting for approval")))
     stage.world.approve("lead")
@@ -98,29 +92,20 @@ async def superseded_by_a_push(stage: Stage) -> None:
 
 
 async def failed_and_skipped(stage: Stage) -> None:
-    stage.world.units = {VPC: Unit(apply_errors=[ErrorType.FAILED]), CLUSTER: Unit(dependencies=(VPC,))}
-    stage.world.open()
-    await stage.send("opened")
-    await stage.until_ended(1)
+    await stage.planned({VPC: Unit(apply_errors=[ErrorType.FAILED]), CLUSTER: Unit(dependencies=(VPC,))})
     await stage.comment("terrateam apply")
     await stage.until_ended(2)
 
 
 async def interrupted_and_planned_again(stage: Stage) -> None:
-    stage.world.units = {VPC: Unit(apply_errors=[ErrorType.INTERRUPTED, ErrorType.STALE_PLAN])}
-    stage.world.open()
-    await stage.send("opened")
-    await stage.until_ended(1)
+    await stage.planned({VPC: Unit(apply_errors=[ErrorType.INTERRUPTED, ErrorType.STALE_PLAN])})
     await stage.comment("terrateam apply")
     await stage.until_ended(2)
 
 
 async def more_than_approved(stage: Stage) -> None:
     later = frozenset({"create main", "delete database"})
-    stage.world.units = {VPC: Unit(), CLUSTER: Unit(dependencies=(VPC,), later_changes=later)}
-    stage.world.open()
-    await stage.send("opened")
-    await stage.until_ended(1)
+    await stage.planned({VPC: Unit(), CLUSTER: Unit(dependencies=(VPC,), later_changes=later)})
     await stage.comment("terrateam apply")
     await stage.until(lambda: bool(stage.world.texts("delete `database`")))
     await stage.comment("terrateam apply")
@@ -130,10 +115,7 @@ async def more_than_approved(stage: Stage) -> None:
 async def cancelled_while_applying(stage: Stage) -> None:
     apply = CONFIGURATION.apply.model_copy(update={"parallelism": 1})
     stage.world.configuration = CONFIGURATION.model_copy(update={"apply": apply})
-    stage.world.units = {VPC: Unit(), RDS: Unit(), CLUSTER: Unit(dependencies=(VPC,))}
-    stage.world.open()
-    await stage.send("opened")
-    await stage.until_ended(1)
+    await stage.planned({VPC: Unit(), RDS: Unit(), CLUSTER: Unit(dependencies=(VPC,))})
     stage.world.hold_applies = asyncio.Event()
     await stage.comment("terrateam apply")
     await stage.world.applying.wait()
@@ -144,10 +126,7 @@ async def cancelled_while_applying(stage: Stage) -> None:
 
 
 async def broken_by_a_circle(stage: Stage) -> None:
-    stage.world.units = {VPC: Unit(dependencies=(CLUSTER,)), CLUSTER: Unit(dependencies=(VPC,))}
-    stage.world.open()
-    await stage.send("opened")
-    await stage.until_ended(1)
+    await stage.planned({VPC: Unit(dependencies=(CLUSTER,)), CLUSTER: Unit(dependencies=(VPC,))})
 
 
 async def decided_by_every_door(stage: Stage) -> None:
@@ -170,10 +149,7 @@ async def decided_by_every_door(stage: Stage) -> None:
 
 
 async def base_moved_while_it_waited(stage: Stage) -> None:
-    stage.world.units = {PROD: Unit(), PROD_RDS: Unit()}
-    stage.world.open(author="infra-member")
-    await stage.send("opened", sender="infra-member")
-    await stage.until_ended(1)
+    await stage.planned({PROD: Unit(), PROD_RDS: Unit()}, author="infra-member")
     await stage.comment(f"terrateam apply {PROD}", sender="lead")
     await stage.until(lambda: bool(stage.world.texts("Waiting for approval")))
     stage.world.commits.move_base("1" * 40, {PROD: "sha256:other"})
@@ -209,10 +185,7 @@ async def units_destroyed(stage: Stage) -> None:
 async def rules_changed(stage: Stage) -> None:
     looser = RuleChange(where="dev", rule="apply", before="infra", after="anyone")
     stage.world.new_rules = NewRules(files=("docustack.yaml",), changes=(looser,))
-    stage.world.units = {VPC: Unit()}
-    stage.world.open()
-    await stage.send("opened")
-    await stage.until_ended(1)
+    await stage.planned({VPC: Unit()})
     await stage.comment("terrateam apply")
     await stage.until(lambda: bool(stage.world.texts("Waiting for approval")))
     stage.world.approve("lead")
@@ -222,10 +195,7 @@ async def rules_changed(stage: Stage) -> None:
 
 async def ended_by_another_command(stage: Stage) -> None:
     """Beside an apply that waits: one that is refused, then a plan that takes its place."""
-    stage.world.units = {PROD: Unit()}
-    stage.world.open(author="infra-member")
-    await stage.send("opened", sender="infra-member")
-    await stage.until_ended(1)
+    await stage.planned({PROD: Unit()}, author="infra-member")
     await stage.comment("terrateam apply", sender="lead")
     await stage.until(lambda: bool(stage.world.texts("Waiting for approval")))
     await stage.comment("terrateam plan", sender="developer")
@@ -235,10 +205,7 @@ async def ended_by_another_command(stage: Stage) -> None:
 
 
 async def terminated_and_missed(stage: Stage) -> None:
-    stage.world.units = {VPC: Unit()}
-    stage.world.open()
-    await stage.send("opened")
-    await stage.until_ended(1)
+    await stage.planned({VPC: Unit()})
     stage.world.hold_applies = asyncio.Event()
     await stage.comment("terrateam apply")
     await stage.world.applying.wait()
@@ -251,10 +218,7 @@ async def terminated_and_missed(stage: Stage) -> None:
 
 
 async def closed_while_applying(stage: Stage) -> None:
-    stage.world.units = {VPC: Unit()}
-    stage.world.open()
-    await stage.send("opened")
-    await stage.until_ended(1)
+    await stage.planned({VPC: Unit()})
     stage.world.hold_applies = asyncio.Event()
     await stage.comment("terrateam apply")
     await stage.world.applying.wait()
@@ -301,10 +265,7 @@ async def waited_in_line(stage: Stage) -> None:
 
 async def locks_continued_as_new(stage: Stage) -> None:
     """Eighty requests for one unit while another pull request holds it, and then its release."""
-    stage.world.units = {VPC: Unit()}
-    stage.world.open()
-    await stage.send("opened")
-    await stage.until_ended(1)
+    await stage.planned({VPC: Unit()})
     await stage.comment("terrateam apply")
     await stage.until_ended(2)
     locks = stage.client.get_workflow_handle(locks_workflow_id(stage.repository))

@@ -17,7 +17,7 @@ from temporalio.worker import Worker, WorkflowRunner
 
 from docustack.events import EVENT_SIGNAL, PullRequestEvent, pull_request_workflow_id
 from docustack.pull_request_state import PullRequestStart, PullRequestState
-from tests.workflows.fakes import CONFIGURATION, REPOSITORY, World
+from tests.workflows.fakes import CONFIGURATION, REPOSITORY, Unit, World
 from worker.wiring import WORKFLOWS, register_search_attributes, workflow_runner
 from workflows.policies import CONTROL_QUEUE, environment_queue, host_queue
 
@@ -71,6 +71,13 @@ class Stage:
             start_signal=EVENT_SIGNAL,
             start_signal_args=[event],
         )
+
+    async def planned(self, units: dict[str, Unit], *, author: str = "developer") -> None:
+        """Pull request 1, opened by its author and planned."""
+        self.world.units = units
+        self.world.open(author=author)
+        await self.send("opened", sender=author)
+        await self.until_ended(1)
 
     async def comment(self, body: str, *, sender: str = "infra-member", number: int = 1) -> int:
         self.comments += 1

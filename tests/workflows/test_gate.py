@@ -24,12 +24,7 @@ async def test_an_apply_by_who_may_not_is_refused_with_the_team_that_can(stage: 
 
 
 async def test_an_apply_waits_for_its_approval_and_goes_on_by_itself(stage: Stage) -> None:
-    stage.world.units = {PROD: Unit()}
-    stage.world.open(author="infra-member")
-    await stage.send("opened", sender="infra-member")
-    await stage.until_ended(1)
-    await stage.comment("terrateam apply", sender="lead")
-    await stage.until(lambda: bool(stage.world.texts("Waiting for approval")))
+    await waiting_for_a_lead(stage)
     assert stage.world.applied == []
     stage.world.approve("lead")
     await stage.send("review_submitted", sender="lead", review_state="approved")
@@ -75,21 +70,13 @@ async def test_a_review_that_only_an_event_tells_of_counts_for_nothing(stage: St
 
 
 async def waiting_for_a_lead(stage: Stage) -> None:
-    stage.world.units = {PROD: Unit()}
-    stage.world.open(author="infra-member")
-    await stage.send("opened", sender="infra-member")
-    await stage.until_ended(1)
+    await stage.planned({PROD: Unit()}, author="infra-member")
     await stage.comment("terrateam apply", sender="lead")
     await stage.until(lambda: bool(stage.world.texts("Waiting for approval")))
 
 
 async def test_a_push_ends_an_apply_that_waits_and_plans_the_new_commit(stage: Stage) -> None:
-    stage.world.units = {PROD: Unit()}
-    stage.world.open(author="infra-member")
-    await stage.send("opened", sender="infra-member")
-    await stage.until_ended(1)
-    await stage.comment("terrateam apply", sender="lead")
-    await stage.until(lambda: bool(stage.world.texts("Waiting for approval")))
+    await waiting_for_a_lead(stage)
     await stage.push("d" * 40)
     await stage.until(lambda: stage.world.units[PROD].plans == 2)
     state = await stage.until_idle()
@@ -194,10 +181,7 @@ async def test_an_approval_given_while_planning_does_not_count_for_the_plan(stag
 
 
 async def _planned_again_after_an_approval(stage: Stage, unit: Unit) -> None:
-    stage.world.units = {PROD: unit}
-    stage.world.open(author="infra-member")
-    await stage.send("opened", sender="infra-member")
-    await stage.until_ended(1)
+    await stage.planned({PROD: unit}, author="infra-member")
     stage.world.approve("lead")
     await stage.comment("terrateam plan", sender="infra-member")
     await stage.until_ended(2)
