@@ -78,7 +78,7 @@ def is_alive(process: Process) -> bool:
 
 def write_whole(path: Path, content: object, *, exclusively: bool = False) -> bool:
     """A reader sees all of it or nothing; exclusively: False where somebody was first."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside = path.with_name(f".{path.name}.{os.urandom(4).hex()}")  # two attempts in one process may write at once
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         json.dump(content, file)
