@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,12 +55,26 @@ class Commands:
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys
+        self._out = self._err = ""
 
     async def __call__(self, *arguments: str) -> Answer:
         self._capsys.readouterr()
+        self._out = self._err = ""
         code = await asyncio.to_thread(run, arguments)
+        self._read()
+        return Answer(code, self._out, self._err)
+
+    async def until_written(self, text: str) -> None:
+        """Until the command that is running has written it to standard output."""
+        async with asyncio.timeout(120):
+            while text not in self._out:
+                await asyncio.sleep(0.05)
+                self._read()
+
+    def _read(self) -> None:
         written = self._capsys.readouterr()
-        return Answer(code, written.out, written.err)
+        self._out += written.out
+        self._err += written.err
 
     async def until(self, true: Callable[[Answer], bool], *arguments: str) -> Answer:
         """Temporal's index follows what happens by some milliseconds."""
@@ -139,14 +153,6 @@ async def opened(stage: Stage, units: dict[str, Unit], number: int = 1, *, held:
 def let_go(stage: Stage) -> None:
     assert stage.world.hold_plans is not None
     stage.world.hold_plans.set()
-
-
-async def while_watched(watching: Awaitable[Answer], then: Callable[[], None]) -> Answer:
-    """Lets the watcher look at least once before something changes."""
-    task = asyncio.ensure_future(watching)
-    await asyncio.sleep(1)
-    then()
-    return await asyncio.wait_for(task, 120)
 
 
 # ---- runs ------------------------------------------------------------------------------------------------------------
@@ -250,7 +256,10 @@ async def test_unknown_id_gets_the_nearest_and_else_the_last_ones(stage: Stage, 
 
 async def test_watch_prints_each_change_as_a_line_and_ends_with_the_run(stage: Stage, docustack: Commands) -> None:
     run_id = await opened(stage, {VPC: Unit()}, held=True)
-    answer = await while_watched(docustack("runs", "watch", run_id), lambda: let_go(stage))
+    watching = asyncio.ensure_future(docustack("runs", "watch", run_id))
+    await docustack.until_written("planning")
+    let_go(stage)
+    answer = await asyncio.wait_for(watching, 120)
     assert answer.code == 0
     lines = [re.sub(r"^\[.*?\] ", "", line) for line in answer.out.splitlines()]
     assert f"{VPC} planning" in lines
@@ -260,14 +269,20 @@ async def test_watch_prints_each_change_as_a_line_and_ends_with_the_run(stage: S
 
 async def test_watch_of_a_run_that_fails_exits_with_1_and_says_why(stage: Stage, docustack: Commands) -> None:
     run_id = await opened(stage, {VPC: Unit(plan_error=ErrorType.CONFIGURATION)}, held=True)
-    answer = await while_watched(docustack("runs", "watch", run_id), lambda: let_go(stage))
+    watching = asyncio.ensure_future(docustack("runs", "watch", run_id))
+    await docustack.until_written("planning")
+    let_go(stage)
+    answer = await asyncio.wait_for(watching, 120)
     assert answer.code == 1
     assert f"{VPC} failed: {VPC} can't be planned" in answer.out
 
 
 async def test_watch_as_json_is_one_document_a_line_and_the_whole_run_last(stage: Stage, docustack: Commands) -> None:
     run_id = await opened(stage, {VPC: Unit()}, held=True)
-    answer = await while_watched(docustack("runs", "watch", run_id, "--json"), lambda: let_go(stage))
+    watching = asyncio.ensure_future(docustack("runs", "watch", run_id, "--json"))
+    await docustack.until_written("planning")
+    let_go(stage)
+    answer = await asyncio.wait_for(watching, 120)
     lines = [json.loads(line) for line in answer.out.splitlines()]
     assert [line["kind"] for line in lines].count("end") == 1
     assert lines[-1]["run"]["status"] == "succeeded"
@@ -282,15 +297,13 @@ async def test_watch_of_a_run_that_has_ended_shows_how_at_once(stage: Stage, doc
     assert f"run {run_id}: failed" in answer.out
 
 
-async def test_watch_goes_on_when_the_worker_comes_back(
-    client: Client, docustack: Commands, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_watch_goes_on_when_the_worker_comes_back(client: Client, docustack: Commands) -> None:
     world = World({})
     stage = Stage(client, world)
     async with workers(client, world):
         run_id = await opened(stage, {VPC: Unit()}, held=True)
     watching = asyncio.ensure_future(docustack("runs", "watch", run_id, "--json"))
-    await asyncio.sleep(7)
+    await docustack.until_written("No worker answers")
     world.hold_plans = None
     async with workers(client, world):
         answer = await asyncio.wait_for(watching, 120)
