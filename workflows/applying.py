@@ -16,7 +16,7 @@ from workflows.following import follow_base, is_of_another_base
 from workflows.hosts import leave_host, living_host, near_unit
 from workflows.reporting import Report
 from workflows.run_state import Refused, Run
-from workflows.together import together
+from workflows.together import to_its_end, together
 from workflows.unit_calls import free_state_lock, plan_request, plan_unit, unit_policy
 
 with workflow.unsafe.imports_passed_through():
@@ -151,13 +151,13 @@ class UnitApply:
         except asyncio.CancelledError:
             if self._begun:
                 outcome = self._outcome(UnitPhase.UNKNOWN, message=_CUT_OFF, error_type=ErrorType.CANCELLED)
-                await self._ended(outcome.model_copy(update={"plan": self._spent()}))
+                await to_its_end(self._ended(outcome.model_copy(update={"plan": self._spent()})))
             raise
         except Exception as error:  # whatever it is, it is told as this unit's, and the others go on
             outcome = failed_outcome(self._run, self._unit, error)
             phase = UnitPhase.UNKNOWN if self._begun else UnitPhase.FAILED
             outcome = outcome.model_copy(update={"phase": phase, "plan": self._spent()})
-        await self._ended(outcome)
+        await to_its_end(self._ended(outcome))
 
     async def _ended(self, outcome: UnitOutcome) -> None:
         outcome = await record_apply(self._run, outcome, self._tree)
@@ -357,6 +357,9 @@ async def _not_lost(apply: Coroutine[Any, Any, ApplyAnswer]) -> ApplyAnswer:
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
+        # A result that came together with the cancellation is on its way to us, and cancelling the call would drop it:
+        # the condition is looked at only once everything that came has been heard.
+        await workflow.wait_condition(lambda: True)
         if not task.done():
             task.cancel()  # Terraform is interrupted, and tells how it ended
         return await task

@@ -2,8 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
 
 from temporalio import workflow
 from temporalio.common import RawValue
@@ -32,6 +31,7 @@ from workflows.reporting import ONE_COMMENT_EACH, Report
 from workflows.rules import mark_new_rules, rules_guard
 from workflows.run_state import Refused, Run
 from workflows.telling import tell_pull_request
+from workflows.together import to_its_end
 from workflows.turns import take_turn
 from workflows.unlocking import unlock
 
@@ -51,8 +51,6 @@ with workflow.unsafe.imports_passed_through():
     )
     from docustack.units import DependencyCycle
     from workflows.run_models import LookAgain, RunStart, RunState, RunView, YourTurn
-
-Outcome = TypeVar("Outcome")
 
 BATCH = 40
 """Units planned between two chances to continue as new."""
@@ -80,10 +78,10 @@ class RunWorkflow:
             await self._carry_out()
         except (Exception, asyncio.CancelledError) as error:
             problem = error
-        result = await _to_its_end(self._end(problem))
+        result = await to_its_end(self._end(problem))
         with contextlib.suppress(asyncio.CancelledError):  # who cancels a run that has ended won't wait for Slack
             await self._report.flush_slack()
-        await _to_its_end(self._settle())
+        await to_its_end(self._settle())
         return result
 
     # ---- signals and queries -----------------------------------------------------------------------------------------
@@ -348,14 +346,3 @@ class RunWorkflow:
         if self._run.state.discovery and any(unit.status is UnitStatus.DELETED for unit in self._run.discovery.changed):
             folders.append(base_tree_id(self._run))
         await remove_work_trees(self._run, folders)
-
-
-async def _to_its_end(work: Coroutine[Any, Any, Outcome]) -> Outcome:
-    """A cancellation that comes while the end is told and cleaned up changes nothing of either."""
-    task = asyncio.ensure_future(work)
-    while True:
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            if task.cancelled():
-                raise

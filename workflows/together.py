@@ -1,7 +1,10 @@
 """Many things at once, all of them to their end: a run that goes on, or is cancelled, leaves nothing behind at work."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Coroutine, Iterable
+from typing import Any, TypeVar
+
+Outcome = TypeVar("Outcome")
 
 
 async def together(work: Iterable[Awaitable[None]]) -> None:
@@ -17,3 +20,14 @@ async def together(work: Iterable[Awaitable[None]]) -> None:
     for result in await asyncio.gather(*work, return_exceptions=True):
         if isinstance(result, BaseException):
             raise result
+
+
+async def to_its_end(work: Coroutine[Any, Any, Outcome]) -> Outcome:
+    """A cancellation that comes meanwhile changes nothing of the work: it is told, recorded or cleaned up whole."""
+    task = asyncio.ensure_future(work)
+    while True:
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():
+                raise

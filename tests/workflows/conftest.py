@@ -150,20 +150,30 @@ async def stage(client: Client) -> AsyncIterator[Stage]:
 
 @contextlib.asynccontextmanager
 async def workers(client: Client, world: World, runner: WorkflowRunner | None = None) -> AsyncIterator[None]:
-    queues = [CONTROL_QUEUE, *(environment_queue(name) for name in CONFIGURATION.environments)]
-    queues += [host_queue(queue, "here") for queue in queues]
+    async with control_worker(client, world, runner), environment_workers(client, world):
+        yield
+
+
+def control_worker(client: Client, world: World, runner: WorkflowRunner | None = None) -> Worker:
+    """The one that runs the workflows."""
+    return Worker(
+        client,
+        task_queue=CONTROL_QUEUE,
+        workflows=WORKFLOWS,
+        activities=world.activities(client),
+        workflow_runner=runner or workflow_runner(),
+        max_cached_workflows=500,
+    )
+
+
+@contextlib.asynccontextmanager
+async def environment_workers(client: Client, world: World) -> AsyncIterator[None]:
+    """Those that run Terragrunt, here one an environment, and what only this host can do."""
+    queues = [environment_queue(name) for name in CONFIGURATION.environments]
+    queues += [host_queue(queue, "here") for queue in (CONTROL_QUEUE, *queues)]
     async with contextlib.AsyncExitStack() as stack:
         for queue in queues:
-            await stack.enter_async_context(
-                Worker(
-                    client,
-                    task_queue=queue,
-                    workflows=WORKFLOWS if queue == CONTROL_QUEUE else [],
-                    activities=world.activities(client),
-                    workflow_runner=runner or workflow_runner(),
-                    max_cached_workflows=500,
-                )
-            )
+            await stack.enter_async_context(Worker(client, task_queue=queue, activities=world.activities(client)))
         yield
 
 

@@ -1,7 +1,7 @@
 """However a run ends, it is told, its check is completed, its pull request goes on, and its work tree is gone."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 
 import pytest
@@ -28,13 +28,15 @@ from activities.messages import (
     StateLockAnswer,
     UnitRequest,
 )
+from docustack.apply_audit import AuditedApply
 from docustack.errors import ErrorType
 from docustack.lock_messages import locks_workflow_id
 from docustack.locks import LockTable
 from docustack.pull_request_state import PullRequestState
 from docustack.repository import ChangedUnit, Discovery, UnitStatus
 from docustack.runs import RunStatus
-from tests.workflows.conftest import Stage, end_everything, workers
+from tests.workflows.commits import Commits
+from tests.workflows.conftest import Stage, control_worker, end_everything, environment_workers, workers
 from tests.workflows.fakes import CONFIGURATION, Unit, World
 from tests.workflows.test_apply import planned
 
@@ -42,11 +44,23 @@ VPC, CLUSTER, RDS = (f"dev/us-east-1/{name}" for name in ("vpc", "ecs-cluster", 
 PROD = "prod/us-east-1/vpc"
 
 
+class TroubledCommits(Commits):
+    def __init__(self, trouble: Callable[[str], Awaitable[None]]) -> None:
+        super().__init__()
+        self._trouble = trouble
+
+    @activity.defn
+    async def record_apply(self, record: AuditedApply) -> Nothing:
+        await self._trouble("record_apply")
+        return await super().record_apply(record)
+
+
 class TroubledWorld(World):
     """The world, in which any activity can be made to fail, or to take as long as a test wants."""
 
     def __init__(self) -> None:
         super().__init__({})
+        self.commits = TroubledCommits(self.trouble)
         self.failures: dict[str, Exception] = {}
         self.holds: dict[str, asyncio.Event] = {}
         self.begun: dict[str, asyncio.Event] = {}
@@ -343,6 +357,49 @@ async def test_a_cancelled_apply_waits_for_the_unit_that_is_being_interrupted(
     assert world.runners_begun == 1
     begun = next(unit for unit in (VPC, RDS) if world.units[unit].applies or state.plans[unit].spent)
     assert state.plans[begun].spent
+
+
+async def test_an_apply_that_is_being_recorded_is_recorded_and_told_whole_though_the_run_is_cancelled(
+    stage: Stage, world: TroubledWorld
+) -> None:
+    await planned(stage, {VPC: Unit(), RDS: Unit(dependencies=(VPC,))})
+    begun = world.hold("record_apply")
+    await stage.comment("terrateam apply")
+    await asyncio.wait_for(begun.wait(), 120)
+    run_id = await cancel(stage)
+    await stage.client.get_workflow_handle(f"run:{run_id}").query("show")  # answered after it has heard of that
+    world.let_go("record_apply")
+    state = await until_cancelled(stage, run_id, 2)
+    assert set(state.applied) == {VPC}
+    assert [record.unit for record in world.commits.audit] == [VPC]
+    assert "Apply complete!" in world.texts(f"`{VPC}`")[-1]
+    assert world.applied == [VPC], "nothing is begun after a cancellation"
+
+
+async def test_an_apply_whose_end_is_heard_together_with_the_cancellation_is_not_lost(
+    client: Client, world: TroubledWorld
+) -> None:
+    stage = Stage(client, world)
+    async with environment_workers(client, world):
+        async with control_worker(client, world):
+            await planned(stage, {VPC: Unit(), RDS: Unit(dependencies=(VPC,))})
+            world.hold_applies = asyncio.Event()
+            await stage.comment("terrateam apply")
+            await asyncio.wait_for(world.applying.wait(), 120)
+            state = await stage.state()
+            assert state.active is not None
+            run = client.get_workflow_handle(f"run:{state.active.run_id}")
+        world.hold_applies.set()
+        async with asyncio.timeout(120):
+            while (await run.describe()).raw_description.pending_activities:
+                await asyncio.sleep(0.05)
+        await run.cancel()
+        async with control_worker(client, world):
+            state = await until_cancelled(stage, state.active.run_id, 2)
+            await end_everything(client)
+    assert set(state.applied) == {VPC}
+    assert [record.unit for record in world.commits.audit] == [VPC]
+    assert world.applied == [VPC]
 
 
 async def test_nothing_is_applied_after_a_cancellation_that_an_activity_did_not_hear(
