@@ -1,6 +1,6 @@
 # What a person does with this repository, each a name; every target that needs the tools sets them up first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test bench lint format types lock clean
+.PHONY: help setup demo up down test retest bench lint format types lock clean
 
 PYTHON ?= python3
 VENV := .venv/bin
@@ -32,6 +32,9 @@ JOBS ?= 2
 
 test: setup ## Run every test, with coverage (TESTS=PATH or ARGS='-k NAME' for some; JOBS=0 one after the other)
 	@$(VENV)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term --durations=30 $(ARGS) $(TESTS)
+
+retest: setup ## Run what failed last once more, one test after the other
+	@$(VENV)/python -m pytest --last-failed --last-failed-no-failures none -v $(ARGS)
 
 bench: setup ## Measure DocuStack against bare Terragrunt and a bare workflow, on a quiet machine (ONLY=FIGURE for one)
 	@$(VENV)/python -m bench $(ONLY)
