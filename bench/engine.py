@@ -77,10 +77,10 @@ async def _temporal() -> AsyncIterator[str]:
     assert executable is not None
     command = temporal_server.command(executable, HOST, ports, folder)
     server = processes.start(command, environment={}, directory=ROOT, log=folder / "temporal.log")
-    address = f"{HOST}:{ports['temporal']}"
+    url = f"http://{HOST}:{ports['temporal-http']}"
     try:
-        await asyncio.to_thread(wait_for, lambda: temporal_server.is_ready(executable, address), "Temporal", 60)
-        yield address
+        await asyncio.to_thread(wait_for, lambda: temporal_server.is_ready(url), "Temporal", 60)
+        yield f"{HOST}:{ports['temporal']}"
     finally:
         await asyncio.to_thread(processes.stop, server)
 

@@ -91,12 +91,11 @@ def slack_token(places: Places) -> str:
 
 def _temporal(places: Places, state: WorldState) -> Part:
     executable = _tool("temporal")
-    address = f"{HOST}:{state.ports['temporal']}"
     return Part(
         "temporal",
         temporal_server.command(executable, HOST, state.ports, places.temporal),
         _environment(places, state),
-        lambda _: temporal_server.is_ready(executable, address) and _answers(state.url("temporal-ui")),
+        lambda _: temporal_server.is_ready(state.url("temporal-http")) and _answers(state.url("temporal-ui")),
     )
 
 
@@ -138,13 +137,12 @@ def _slack(places: Places, state: WorldState) -> Part:
 
 
 def _worker(name: str, places: Places, state: WorldState) -> Part:
-    temporal, address = _tool("temporal"), f"{HOST}:{state.ports['temporal']}"
     queues = [CONTROL_QUEUE, *(f"{CONTROL_QUEUE}-{name}" for name in state.repository.environments)]
     return Part(
         name,
         [sys.executable, "-m", "starter.cli", "worker"],
         _environment(places, state) | _engine(places, state) | _as_host(name, places),
-        lambda pid: temporal_server.is_polled_by(temporal, address, pid, queues),
+        lambda pid: temporal_server.is_polled_by(state.url("temporal-http"), pid, queues),
     )
 
 

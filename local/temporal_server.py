@@ -1,7 +1,9 @@
 """The real Temporal dev server with its UI, on a file that survives it, tuned so that its defaults rule no figure."""
 
-import subprocess
 from pathlib import Path
+from typing import Any
+
+import httpx
 
 NAMESPACE = "default"
 
@@ -35,23 +37,27 @@ def command(executable: Path, host: str, ports: dict[str, int], folder: Path) ->
     ]
 
 
-def is_ready(executable: Path, address: str) -> bool:
-    """Whether the server answers for its namespace: that comes after its port is open."""
-    return _ask(executable, address, "operator", "namespace", "describe", "--namespace", NAMESPACE) is not None
+def is_ready(url: str) -> bool:
+    """Whether the server, whose HTTP API is at `url`, answers for its namespace: later than its port is open."""
+    return _ask(url, f"namespaces/{NAMESPACE}") is not None
 
 
-def is_polled_by(executable: Path, address: str, pid: int, queues: list[str]) -> bool:
-    """Whether a worker process polls all its task queues; the SDK names a poller by its process id."""
-    wanted = f'"identity": "{pid}@'
-    described = ("task-queue", "describe", "--namespace", NAMESPACE, "--output", "json", "--task-queue")
-    return all(wanted in (_ask(executable, address, *described, queue) or "") for queue in queues)
+def is_polled_by(url: str, pid: int, queues: list[str]) -> bool:
+    """Whether a worker process polls all its task queues for activities; the SDK names a poller by its process id."""
+    wanted = f"{pid}@"
+    for queue in queues:
+        described = (
+            _ask(url, f"namespaces/{NAMESPACE}/task-queues/{queue}?taskQueueType=TASK_QUEUE_TYPE_ACTIVITY") or {}
+        )
+        if not any(poller.get("identity", "").startswith(wanted) for poller in described.get("pollers", ())):
+            return False
+    return True
 
 
-def _ask(executable: Path, address: str, *arguments: str) -> str | None:
-    """What the server says to a command of its CLI; None where it doesn't answer."""
-    line = [str(executable), *arguments, "--address", address, "--command-timeout", "3s"]
+def _ask(url: str, path: str) -> dict[str, Any] | None:
+    """What the server says over HTTP; None where it doesn't answer."""
     try:
-        done = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=10)
-    except subprocess.TimeoutExpired:
+        answer = httpx.get(f"{url}/api/v1/{path}", timeout=5, trust_env=False)
+        return answer.json() if answer.is_success else None
+    except (httpx.TransportError, ValueError):
         return None
-    return done.stdout if done.returncode == 0 else None

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from local import temporal_server
+from local import state, temporal_server
 from local.histories import Histories
 from local.people import Person, person
-from local.places import Places, tool
+from local.places import Places
 from local.slack_channel import SlackChannel
 from local.status import Status
 from local.waiting import wait_for
@@ -82,10 +82,12 @@ class SmallWorld:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        temporal, address = tool("temporal"), self.status.temporal.address
-        assert temporal is not None
+        world = state.read(self.data)
+        assert world is not None
         polled = [f"{queue}@{host}" for queue in queues or ("docustack", "docustack-dev")]
-        wait_for(lambda: temporal_server.is_polled_by(temporal, address, process.pid, polled), f"worker {host}", 60)
+        wait_for(
+            lambda: temporal_server.is_polled_by(world.url("temporal-http"), process.pid, polled), f"worker {host}", 60
+        )
         return SecondWorker(process, self.data / host, log)
 
     def _local(self, *arguments: str) -> str:
