@@ -14,8 +14,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from starter.console import errors
 from starter.exit_codes import CommandFailed, ExitCode
 from starter.surroundings import client_settings
-from worker.clients import connect_temporal
 from worker.settings import Settings
+from worker.temporal_client import connect_temporal
 
 T = TypeVar("T")
 

@@ -21,9 +21,9 @@ from starter.client import Connection
 from starter.logs import open_logs
 from starter.verified_people import VerifiedPeople
 from starter.webhooks import Webhooks
-from worker.clients import connect_temporal
 from worker.log_lines import configure_logging
 from worker.settings import Settings
+from worker.temporal_client import connect_temporal
 
 _READY_WITHIN = timedelta(seconds=2)
 _STOP_WITHIN = 15

@@ -5,10 +5,10 @@ import logging
 import signal
 from collections.abc import Callable
 
-from worker.clients import connect_temporal
 from worker.log_lines import configure_logging
 from worker.settings import Settings
 from worker.stopping import Stopping, ends_within
+from worker.temporal_client import connect_temporal
 from worker.wiring import run_worker
 
 log = logging.getLogger("docustack.worker")

@@ -19,8 +19,8 @@ from starter.api_refusals import ApiRefused
 from starter.exit_codes import CommandFailed, ExitCode
 from starter.server import create_app
 from tests.integration.stand_ins import OWNER, REPOSITORY, GitHubStandIn
-from worker.clients import connect_temporal
 from worker.settings import Settings
+from worker.temporal_client import connect_temporal
 
 LIVE = Repository(owner=OWNER, name=REPOSITORY)
 

@@ -35,8 +35,8 @@ from starter.logs import is_shown
 from starter.server import create_app
 from starter.webhooks import BODY_LIMIT
 from tests.unit.test_webhook_events import HEAD, comment_event, pull_request_event, push_event, review_event
-from worker.clients import connect_temporal
 from worker.settings import Settings
+from worker.temporal_client import connect_temporal
 from worker.wiring import register_search_attributes
 from workflows import search_attributes
 
