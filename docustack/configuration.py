@@ -19,7 +19,9 @@ Mode = Literal["full", "plan-only"]
 class Section(BaseModel):
     """A part of the file: a key that it doesn't know is an error, since a misspelt rule is no rule."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, use_attribute_docstrings=True, defer_build=True
+    )
 
 
 class Approvals(Section):

@@ -10,10 +10,10 @@ class Model(BaseModel):
     else may change.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
 
 class State(BaseModel):
     """A value that one owner changes in place: the state of an entity or of a run."""
 
-    model_config = ConfigDict(frozen=False, extra="ignore")
+    model_config = ConfigDict(frozen=False, extra="ignore", defer_build=True)
