@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from local import aws, temporal_server
+from local import aws, plain_http, temporal_server
 from local.places import ROOT, TERRAFORM_SETTINGS, Places, tool
 from local.state import HOST, PORTS, WorldError, WorldState
 
@@ -242,6 +242,6 @@ def _is_up(stand_in: str) -> bool:
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=5, trust_env=False).is_success
+        return plain_http.get(url).is_success
     except httpx.TransportError:
         return False

@@ -9,6 +9,7 @@ from typing import Literal, TypeVar
 import httpx
 from pydantic import BaseModel, TypeAdapter
 
+from local import plain_http
 from local.status import Status
 from local.waiting import wait_for
 from local.work_tree import WorkTree
@@ -110,7 +111,7 @@ class Person:
     owner: str
     repository: str
     git_url: str
-    _http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=30, trust_env=False), repr=False)
+    _http: httpx.Client = field(default_factory=plain_http.client, repr=False)
 
     # ---- does --------------------------------------------------------------------------------------------------------
 

@@ -1,8 +1,8 @@
 """Reads the notifications in the local world's Slack channel, as a member of the channel sees them."""
 
-import httpx
 from pydantic import BaseModel
 
+from local import plain_http
 from local.parts import slack_token
 from local.places import Places
 from local.status import Status
@@ -65,7 +65,7 @@ class SlackChannel:
 
     def _call(self, method: str, **arguments: str) -> dict[str, object]:
         given = {name: value for name, value in arguments.items() if value}
-        response = httpx.get(self._url + method, params=given, headers=self._headers, timeout=30, trust_env=False)
+        response = plain_http.get(self._url + method, params=given, headers=self._headers)
         response.raise_for_status()
         answer: dict[str, object] = response.json()
         if not answer.get("ok"):

@@ -5,6 +5,8 @@ from typing import Any
 
 import httpx
 
+from local import plain_http
+
 NAMESPACE = "default"
 
 _DYNAMIC_CONFIG = (
@@ -57,7 +59,7 @@ def is_polled_by(url: str, pid: int, queues: list[str]) -> bool:
 def _ask(url: str, path: str) -> dict[str, Any] | None:
     """What the server says over HTTP; None where it doesn't answer."""
     try:
-        answer = httpx.get(f"{url}/api/v1/{path}", timeout=5, trust_env=False)
+        answer = plain_http.get(f"{url}/api/v1/{path}")
         return answer.json() if answer.is_success else None
     except (httpx.TransportError, ValueError):
         return None
