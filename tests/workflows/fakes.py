@@ -47,6 +47,7 @@ from activities.messages import (
     ReadPerson,
     ReadPullRequest,
     RemoveWorkTree,
+    RequestLocks,
     SetCheck,
     StateLockAnswer,
     UnitRequest,
@@ -341,6 +342,11 @@ class World:
         return StateLockAnswer(locked=who is not None, freed=False, who=who, living=self.lives_on)
 
     @activity.defn
+    async def request_locks(self, question: RequestLocks) -> Nothing:
+        assert self._locks is not None
+        return await self._locks.request_locks(question)
+
+    @activity.defn
     async def find_ended(self, question: FindEnded) -> Ended:
         assert self._locks is not None
         self.ended_asked += 1
@@ -458,7 +464,7 @@ class World:
             self.commits.find_moved_inputs,
             OpenPullRequestWorkflows(client).tell_freed,
             self.commits.ask_contained,
-            locks.request_locks,
+            self.request_locks,
             locks.confirm_locks,
             locks.give_up_locks,
             locks.find_holdings,

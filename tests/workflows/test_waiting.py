@@ -12,7 +12,17 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from activities.messages import FreeStateLock, Host, Nothing, PostComment, PostedComment, StateLockAnswer
+from activities.messages import (
+    FreeStateLock,
+    Host,
+    Nothing,
+    PostComment,
+    PostedComment,
+    RequestLocks,
+    StateLockAnswer,
+)
+from docustack.lock_messages import locks_workflow_id
+from docustack.locks import LockRequest, LockTable
 from docustack.runs import RunStatus
 from tests.workflows.conftest import ROOT, Stage, end_everything, workers
 from tests.workflows.fakes import CONFIGURATION, Unit, World
@@ -29,12 +39,23 @@ PROD = "prod/us-east-1/vpc"
 
 
 class WorldThatListens(World):
-    """Somebody may approve in the moment in which the reminder comes."""
+    """Somebody may approve in the moment in which the reminder comes; answers of the table of locks may go astray."""
 
     def __init__(self, client: Client) -> None:
         super().__init__({PROD: Unit()})
         self.client = client
         self.approves_when_reminded = ""
+        self.goes_astray = ""  # a workflow that never listens, and gets what a run's first request is answered
+        self.requests: list[LockRequest] = []
+
+    @activity.defn
+    async def request_locks(self, question: RequestLocks) -> Nothing:
+        is_first = question.request.request_id not in [request.request_id for request in self.requests]
+        self.requests.append(question.request)
+        if self.goes_astray and is_first:
+            request = question.request.model_copy(update={"answer_to": self.goes_astray})
+            question = question.model_copy(update={"request": request})
+        return await super().request_locks(question)
 
     @activity.defn
     async def post_comment(self, comment: PostComment) -> PostedComment:
@@ -123,6 +144,61 @@ async def test_nobody_is_reminded_where_that_is_not_wanted_or_comes_too_late(day
     await days.until_ended(2)
     assert days.world.texts("Nobody approved within 7 days")
     assert not days.world.texts("Still waiting for approval")
+
+
+# ---- days: what the table of locks answers, and nobody hears --------------------------------------------------------
+
+
+async def answers_go_astray(stage: Stage) -> None:
+    """Until a run has asked a second time; what it asked first stays on record with the wrong address."""
+    assert isinstance(stage.world, WorldThatListens)
+    stage.world.units = {VPC: Unit()}
+    stage.world.goes_astray = f"nobody:{stage.repository.name}"
+    await stage.client.start_workflow("Nobody", id=stage.world.goes_astray, task_queue="a queue without a worker")
+
+
+async def applies(stage: Stage, number: int) -> None:
+    stage.world.open(number, head=f"{number:040}")
+    await stage.send("opened", number=number)
+    await stage.until_ended(1, number)
+    await stage.comment("terrateam apply", number=number)
+
+
+async def table_of(stage: Stage) -> LockTable:
+    handle = stage.client.get_workflow_handle(locks_workflow_id(stage.repository))
+    table: LockTable = await handle.query("table", result_type=LockTable)
+    return table
+
+
+async def test_a_run_that_never_hears_of_its_grant_asks_again_and_applies(days: Stage) -> None:
+    await answers_go_astray(days)
+    await applies(days, 1)
+    state = await days.until_ended(2)
+    assert isinstance(days.world, WorldThatListens)
+    assert state.runs[-1].status is RunStatus.SUCCEEDED
+    assert days.world.applied == [VPC]
+    first, second = days.world.requests
+    assert first == second, "the same request, so that nothing is granted twice"
+    table = await table_of(days)
+    assert [(grant.pull_request, grant.token) for grant in table.grants.values()] == [(1, table.next_token - 1)]
+
+
+async def test_a_grant_that_is_lost_while_its_run_stands_in_line_is_asked_for_again(days: Stage) -> None:
+    days.world.units = {VPC: Unit()}
+    await applies(days, 1)
+    await days.until_ended(2)
+    await answers_go_astray(days)
+    await applies(days, 2)
+    await days.until(lambda: bool(days.world.texts("held by pull request 1")), "its place in line")
+    (waiting,) = (await table_of(days)).queue
+    assert waiting.answer_to.startswith("nobody"), "whom its grant is told"
+    await days.close(1)
+    state = await days.until_ended(2, 2)
+    assert state.runs[-1].status is RunStatus.SUCCEEDED
+    assert days.world.applied == [VPC, VPC]
+    table = await table_of(days)
+    assert [grant.pull_request for grant in table.grants.values()] == [2]
+    assert table.queue == []
 
 
 # ---- hours: retries, which no server skips, so that the policies are shortened instead -------------------------------
