@@ -1,12 +1,14 @@
 """AWS on this machine: moto, with the state buckets and the lock table that bootstrap would have made."""
 
 import os
+from functools import cache
 from typing import Any
 
 REGION = "us-east-1"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 
 
+@cache
 def client(service: str, endpoint_url: str) -> Any:  # boto3 makes its clients' types at run time
     """A boto3 client of the simulated account; nothing of this machine's AWS settings is used."""
     # Here, because every command of ours imports this module and few need boto3, which takes a while to load.

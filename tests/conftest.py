@@ -9,7 +9,7 @@ import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-FOREIGN = ("AWS_", "DOCUSTACK_", "GIT_", "GITHUB_", "TERRAGRUNT_", "TF_", "TG_")
+FOREIGN = ("AWS_", "DOCUSTACK_", "GIT_", "GITHUB_", "SSL_CERT_", "TERRAGRUNT_", "TF_", "TG_")
 """Settings by these prefixes would change what the tools do, or let a test reach somebody's real account."""
 
 _session: pytest.Session | None = None
@@ -35,6 +35,8 @@ def pytest_configure() -> None:
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_TERMINAL_PROMPT": "0",
+        # Nothing here speaks TLS, and every HTTP client would load a hundred authorities first.
+        "SSL_CERT_DIR": os.devnull,
         "NO_PROXY": "localhost,127.0.0.1,::1",
         "no_proxy": "localhost,127.0.0.1,::1",
     }

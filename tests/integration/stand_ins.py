@@ -35,7 +35,7 @@ def eventually(look: Callable[[], T | None], seconds: float = 120) -> T:
         found = look()
         if found:
             return found
-        time.sleep(0.02)
+        time.sleep(0.05)
     raise AssertionError(f"not there after {seconds} s")
 
 
