@@ -5,7 +5,7 @@ from docustack.access import Person as Person  # noqa: PLC0414 - named here too,
 from docustack.access import Review as Review  # noqa: PLC0414 - named here too, beside the questions
 from docustack.apply_order import UnitOrder
 from docustack.base_moves import MovedInputs
-from docustack.configuration import Configuration, Environment
+from docustack.configuration import Configuration, Environment, StateBackend
 from docustack.events import PullRequestFacts
 from docustack.lock_messages import ConfirmGrants, LocksMemo, ReleaseLocks
 from docustack.locks import LockRequest
@@ -118,6 +118,15 @@ class UnitRequest(Model):
     timeout_minutes: int = 30
     text_limit: int = 60_000  # characters of redacted output to return for comments
     destroy: bool = False  # the unit is deleted: it is planned for destruction, in a tree that still has it
+
+
+class CheckEnvironment(Model):
+    """Check what an environment needs in AWS; without `backend` not the state bucket and lock table."""
+
+    name: str
+    environment: Environment
+    state: StateBackend = StateBackend()
+    backend: bool = True
 
 
 class PlanRequest(UnitRequest):

@@ -1,11 +1,13 @@
-"""Opens a unit for work: its folder in the run's tree, and as whom its processes are known to AWS."""
+"""Opens a unit for work: its folder in the run's tree, and as whom, in which account, its processes work in AWS."""
 
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.aws_accounts import Accounts
 from activities.messages import UnitRequest
 from activities.role_sessions import RoleSessions
 from activities.terragrunt_command import TerragruntCommand, own_profile
@@ -24,27 +26,32 @@ class OpenUnits:
         command: TerragruntCommand,
         environ: Mapping[str, str],
         sessions: RoleSessions,
+        accounts: Accounts,
         grace: timedelta,
     ) -> None:
         self._work_trees = work_trees
         self._command = command
         self._environ = environ
         self._sessions = sessions
+        self._accounts = accounts
         self._grace = grace
 
     async def open(self, request: UnitRequest, *, changes: bool) -> Unit:
-        """Raises an `ApplicationError`: NOT_FOUND, or what keeps the role from being assumed."""
+        """Raises an `ApplicationError`: NOT_FOUND, a wrong account, or what keeps the role from being assumed."""
         root, folder = await unit_folder(self._work_trees, request)
-        roles = request.environment.roles
+        name, environment, roles = request.environment_name, request.environment, request.environment.roles
+        profile = own_profile(self._environ, environment)
         if roles is None:
-            return Unit(request, root, folder, self._command.environment(self._environ, request.environment))
+            await self._accounts.require_own(name, environment, profile)
+            return self._as_the_worker(request, root, folder)
         session = await self._sessions.assume(
             request,
             roles,
             changes=changes,
             needed=timedelta(minutes=request.timeout_minutes) + self._grace + _BEYOND,
-            profile=own_profile(self._environ, request.environment),
+            profile=profile,
         )
+        self._accounts.require(name, environment, session.identity, profile)
         environ = self._command.environment(self._environ, request.environment, session.environment())
         return Unit(request, root, folder, environ, credentials_until=session.expires_at)
 
@@ -53,10 +60,13 @@ class OpenUnits:
         try:
             return await self.open(request, changes=True)
         except ApplicationError as error:
-            roles = request.environment.roles
-            if roles is None:
-                raise
             activity.logger.warning("an apply is attended without credentials: %s", error.message)
         root, folder = await unit_folder(self._work_trees, request)
+        roles = request.environment.roles
+        if roles is None:
+            return self._as_the_worker(request, root, folder)
         environ = self._command.environment(self._environ, request.environment, {})
         return Unit(request, root, folder, environ, blind=roles.apply)
+
+    def _as_the_worker(self, request: UnitRequest, root: Path, folder: Path) -> Unit:
+        return Unit(request, root, folder, self._command.environment(self._environ, request.environment))

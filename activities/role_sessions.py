@@ -1,44 +1,25 @@
 """Assumes the roles of environments: credentials stay in memory, and reach a process by its environment alone."""
 
 import asyncio
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    CredentialRetrievalError,
-    NoCredentialsError,
-    PartialCredentialsError,
-    ProfileNotFound,
-    SSOError,
-)
+from botocore.exceptions import BotoCoreError, ClientError
 from temporalio.exceptions import ApplicationError
 
+from activities.aws_accounts import caller_identity
+from activities.aws_clients import StsClients, error_code, error_kind
 from activities.messages import UnitRequest
 from activities.unit_work import unit_failure
+from docustack.aws_accounts import CallerIdentity, account_of_arn
 from docustack.configuration import Roles
 from docustack.errors import ErrorType
 from docustack.role_sessions import cannot_assume, session_name
-from docustack.terragrunt_errors import classify
-
-StsClients = Callable[[str | None, str], Any]  # boto3's clients have no type
-"""Makes the client of STS for a profile (None: whatever the worker has) and a region."""
 
 _DEFAULT = timedelta(hours=1)
 """What every role allows, and the most that AWS gives to somebody who has assumed a role already."""
 _SHORTEST, _LONGEST = timedelta(minutes=15), timedelta(hours=12)
-_WITHOUT_CREDENTIALS = (
-    NoCredentialsError,
-    PartialCredentialsError,
-    CredentialRetrievalError,
-    ProfileNotFound,
-    SSOError,
-)
 
 
 @dataclass(frozen=True)
@@ -49,6 +30,7 @@ class RoleSession:
     secret_access_key: str = field(repr=False)
     session_token: str = field(repr=False)
     expires_at: datetime
+    identity: CallerIdentity  # whom STS says that it is of
 
     def environment(self) -> dict[str, str]:
         """For a child process, which gets nothing else to identify itself with."""
@@ -123,24 +105,15 @@ class _Assuming:
         try:
             return self._call(client, wanted)
         except ClientError as error:
-            if wanted == _DEFAULT or _code(error) != "ValidationError":
+            if wanted == _DEFAULT or error_code(error) != "ValidationError":
                 raise
             return self._call(client, _DEFAULT)  # the role doesn't allow so long a session
 
     def _call(self, client: Any, duration: timedelta) -> RoleSession:
-        answer = client.assume_role(
-            RoleArn=self.role, RoleSessionName=self.name, DurationSeconds=int(duration.total_seconds())
-        )
-        given = answer["Credentials"]
-        return RoleSession(
-            access_key_id=given["AccessKeyId"],
-            secret_access_key=given["SecretAccessKey"],
-            session_token=given["SessionToken"],
-            expires_at=given["Expiration"],
-        )
+        return _session(client, self.role, self.name, duration)
 
     def _failure(self, error: ClientError | BotoCoreError, client: Any) -> ApplicationError:
-        kind = _kind(error)
+        kind = error_kind(error)
         if kind is not ErrorType.CREDENTIALS:
             message = f"`{self.role}` could not be assumed to {self.doing} `{self.request.environment_name}`: {error}"
             return unit_failure(kind, message)
@@ -151,52 +124,32 @@ class _Assuming:
                 doing=self.doing,
                 environment=self.request.environment_name,
                 identity=_identity(client) if isinstance(error, ClientError) else None,
-                why=_code(error) if isinstance(error, ClientError) else str(error),
+                why=error_code(error) if isinstance(error, ClientError) else str(error),
                 profile=self.request.environment.profile,
             ),
         )
 
 
-def sts_clients(environ: Mapping[str, str]) -> StsClients:
-    """Clients with the worker's own credentials, wherever the AWS SDK finds them."""
-
-    def client(profile: str | None, region: str) -> Any:
-        session = boto3.session.Session(
-            profile_name=profile,
-            aws_access_key_id=environ.get("AWS_ACCESS_KEY_ID") if profile is None else None,
-            aws_secret_access_key=environ.get("AWS_SECRET_ACCESS_KEY") if profile is None else None,
-            aws_session_token=environ.get("AWS_SESSION_TOKEN") if profile is None else None,
-        )
-        make: Any = session.client  # its type knows only services by literal names
-        return make(
-            "sts",
-            region_name=region,
-            endpoint_url=environ.get("AWS_ENDPOINT_URL_STS") or environ.get("AWS_ENDPOINT_URL"),
-            config=Config(connect_timeout=5, read_timeout=20, retries={"max_attempts": 2}),
-        )
-
-    return client
+def assume_for_a_look(client: Any, role: str) -> RoleSession:
+    """A short session that changes nothing; raises ClientError or BotoCoreError."""
+    return _session(client, role, "docustack-doctor", _SHORTEST)
 
 
-def _kind(error: ClientError | BotoCoreError) -> ErrorType:
-    if isinstance(error, _WITHOUT_CREDENTIALS):
-        return ErrorType.CREDENTIALS
-    if not isinstance(error, ClientError):
-        return ErrorType.UNAVAILABLE
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if status >= 500:
-        return ErrorType.UNAVAILABLE
-    found = classify(f"Error: {_code(error)}", "aws sts assume-role", "").type
-    return found if found is ErrorType.THROTTLED else ErrorType.CREDENTIALS
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", "")) or str(error)
+def _session(client: Any, role: str, name: str, duration: timedelta) -> RoleSession:
+    answer = client.assume_role(RoleArn=role, RoleSessionName=name, DurationSeconds=int(duration.total_seconds()))
+    given, arn = answer["Credentials"], str(answer["AssumedRoleUser"]["Arn"])
+    return RoleSession(
+        access_key_id=given["AccessKeyId"],
+        secret_access_key=given["SecretAccessKey"],
+        session_token=given["SessionToken"],
+        expires_at=given["Expiration"],
+        identity=CallerIdentity(account=account_of_arn(arn), arn=arn),
+    )
 
 
 def _identity(client: Any) -> str | None:
     """Whom AWS takes the worker for: asking needs no permission, only valid credentials."""
     try:
-        return str(client.get_caller_identity()["Arn"])
+        return caller_identity(client).arn
     except (ClientError, BotoCoreError):
         return None

@@ -10,6 +10,8 @@ from temporalio import activity
 from activities.apply_results import ApplyResults
 from activities.applying import Applying
 from activities.artifacts import ArtifactStore
+from activities.aws_accounts import Accounts
+from activities.aws_clients import StsClients, sts_clients
 from activities.dependency_outputs import UnitReader
 from activities.disclosure import Disclosure
 from activities.messages import (
@@ -28,7 +30,7 @@ from activities.messages import (
 from activities.open_units import OpenUnits
 from activities.owned_resources import look_at_state
 from activities.planning import Planning
-from activities.role_sessions import RoleSessions, StsClients, sts_clients
+from activities.role_sessions import RoleSessions
 from activities.state_locks import StateLocks
 from activities.terragrunt_command import TerragruntCommand
 from activities.unit_work import WorkTrees, heartbeating
@@ -38,7 +40,8 @@ class Terragrunt:
     """One operation on one unit; every error is an `ApplicationError` whose type is an `ErrorType`.
 
     Of `environ` only what a child process needs is passed on. `renew` is a cheap call to Temporal that fails when
-    Temporal can't be reached: while it succeeds a running apply keeps its lease.
+    Temporal can't be reached: while it succeeds a running apply keeps its lease. `simulated_account` is the one account
+    of a simulator that stands for those of all environments.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class Terragrunt:
         environ: Mapping[str, str] | None = None,
         renew: Callable[[], Awaitable[None]] | None = None,
         sts: StsClients | None = None,
+        simulated_account: str | None = None,
     ) -> None:
         data_dir = data_dir.absolute()
         scratch = data_dir / "scratch"
@@ -63,7 +67,9 @@ class Terragrunt:
         disclosure = Disclosure(command, artifacts, self._reader, scratch)
         self._planning = Planning(command, artifacts, self._reader, disclosure, scratch)
         environ = dict(os.environ if environ is None else environ)
-        self._units = OpenUnits(work_trees, command, environ, RoleSessions(sts or sts_clients(environ)), cancel_grace)
+        sts = sts or sts_clients(environ)
+        accounts = Accounts(sts, environ, simulated_account)
+        self._units = OpenUnits(work_trees, command, environ, RoleSessions(sts), accounts, cancel_grace)
         results = ApplyResults(self._planning, disclosure, artifacts)
         self._applying = Applying(command, artifacts, results, data_dir, host, lease, cancel_grace, renew)
         self._state_locks = StateLocks(command, artifacts, disclosure, data_dir, host, lease, cancel_grace)

@@ -5,6 +5,9 @@ from functools import cache
 from typing import Any
 
 REGION = "us-east-1"
+ACCOUNT = "123456789012"
+"""The one account that moto has; it stands for those of all environments."""
+
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 
 

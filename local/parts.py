@@ -187,6 +187,7 @@ def _engine(places: Places, state: WorldState) -> dict[str, str]:
         "DOCUSTACK_TERRAGRUNT": state.terragrunt,
         "DOCUSTACK_TERRAFORM": str(_tool("terraform")),
         "DOCUSTACK_TERRAFORM_CLI_CONFIG": str(_terraform_settings()),
+        "DOCUSTACK_SIMULATED_ACCOUNT": aws.ACCOUNT,
         "DOCUSTACK_ARTIFACT_KEYS": state.artifact_key,
         "DOCUSTACK_APPROVAL_KEYS": state.approval_key,
         "DOCUSTACK_BIND_HOST": HOST,

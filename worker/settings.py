@@ -136,6 +136,10 @@ class Settings(BaseSettings):
     terragrunt: str = Field("terragrunt", min_length=1, examples=["/usr/local/bin/terragrunt"])
     terraform: str = Field("terraform", min_length=1, examples=["/usr/local/bin/terraform"])
     terraform_cli_config: Path | None = Field(None, examples=["/etc/docustack/terraform.rc"])
+    # A simulator's one account, which stands for those of all environments; never with the real AWS.
+    simulated_account: Annotated[str, StringConstraints(pattern=r"^\d{12}$")] | None = Field(
+        None, examples=["123456789012"]
+    )
     apply_lease: Duration = Field(timedelta(minutes=15), examples=["15m"])
     cancel_grace: Duration = Field(timedelta(minutes=5), examples=["5m"])
     # How long a worker that is told to stop lets run what runs; then Terraform is interrupted, and has `cancel_grace`.
@@ -163,7 +167,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        problems = list(self._github_problems()) + list(self._temporal_problems())
+        problems = [*self._github_problems(), *self._temporal_problems(), *self._simulator_problems()]
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -185,6 +189,13 @@ class Settings(BaseSettings):
                 _missing(field, "a client certificate needs its key") for field in pair if not getattr(self, field)
             )
         yield from self._files("temporal_tls_ca", *pair, "terraform_cli_config")
+
+    def _simulator_problems(self) -> Iterable[str]:
+        if self.simulated_account is not None and not _is_simulator(os.environ.get("AWS_ENDPOINT_URL", "")):
+            yield (
+                f"{variable('simulated_account')} is for a simulator of AWS at AWS_ENDPOINT_URL: with the real AWS "
+                "each environment's credentials are of its own account"
+            )
 
     def _files(self, *fields: str) -> Iterable[str]:
         for field in fields:
@@ -250,6 +261,10 @@ def process_environment(settings: Settings) -> dict[str, str]:
     elif not Path(environment.get("TF_CLI_CONFIG_FILE", "/")).exists():
         del environment["TF_CLI_CONFIG_FILE"]
     return environment
+
+
+def _is_simulator(endpoint: str) -> bool:
+    return bool(endpoint) and not re.search(r"amazonaws\.|\bapi\.aws\b|vpce", endpoint)
 
 
 def variable(field: str) -> str:

@@ -26,6 +26,7 @@ from activities.left_work_trees import LeftWorkTrees, is_running
 from activities.locks import Locks
 from activities.messages import Installation
 from activities.open_pull_requests import OpenPullRequestWorkflows
+from activities.prerequisites import EnvironmentPrerequisites
 from activities.slack import SilentSlack, Slack
 from activities.terragrunt import Terragrunt
 from activities.terragrunt_command import TerragruntCommand
@@ -192,8 +193,11 @@ def _environment_activities(
         cancel_grace=settings.cancel_grace,
         environ=process_environment(settings),
         renew=lambda: ask_temporal(client),
+        simulated_account=settings.simulated_account,
     )
+    prerequisites = EnvironmentPrerequisites(process_environment(settings), settings.simulated_account)
     return [
+        prerequisites.check_environment,
         terragrunt.plan_unit,
         terragrunt.dependency_outputs,
         terragrunt.plan_coverage,

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from moto.server import ThreadedMotoServer
 
 from activities.apply_folder import ApplyFolder
-from activities.role_sessions import sts_clients
+from activities.aws_clients import sts_clients
 from docustack.configuration import Roles
 from docustack.errors import ErrorType
 from tests.integration.test_applying import MODULE as SLOW
@@ -199,6 +199,7 @@ async def test_a_role_that_is_denied_says_which_who_may_assume_it_and_what_the_g
     own = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
     worker = await new_worker(tmp_path, {**os.environ, **own, "AWS_ENDPOINT_URL": endpoint})
     worker.environment = worker.environment.model_copy(update={"roles": ROLES, "profile": "docustack-dev"})
+    worker.sts = sts_clients(worker.environ)
     worker.repository.unit("dev/a", "inputs = { value = 1 }")
     count_of_actions_without_checks(endpoint, "0")
     try:

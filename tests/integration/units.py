@@ -12,8 +12,8 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.artifacts import ArtifactStore, open_store
+from activities.aws_clients import StsClients
 from activities.messages import ApplyRequest, PlanRequest, UnitRequest
-from activities.role_sessions import StsClients
 from activities.terragrunt import Terragrunt
 from activities.terragrunt_command import TerragruntCommand
 from docustack.configuration import Environment
@@ -85,6 +85,21 @@ MOCK = """
 """
 
 
+class OneAccount:
+    """STS, for credentials of one account."""
+
+    def __init__(self, account: str = "111111111111") -> None:
+        self.account = account
+        self.asked = 0
+
+    def __call__(self, profile: str | None, region: str) -> "OneAccount":
+        return self
+
+    def get_caller_identity(self) -> dict[str, str]:
+        self.asked += 1
+        return {"Account": self.account, "Arn": f"arn:aws:iam::{self.account}:user/worker"}
+
+
 @dataclass
 class Worker:
     """One worker's activities, and its data."""
@@ -102,7 +117,8 @@ class Worker:
         default_factory=lambda: Environment(path="dev", account_id="111111111111", apply=["infra"])
     )
     renew: Callable[[], Awaitable[None]] | None = None
-    sts: StsClients | None = None
+    sts: StsClients = field(default_factory=OneAccount)
+    simulated_account: str | None = None
     _activities: int = 0
 
     @property
@@ -118,6 +134,7 @@ class Worker:
             environ=self.environ,
             renew=self.renew,
             sts=self.sts,
+            simulated_account=self.simulated_account,
         )
 
     def unit_request(self, unit: str) -> UnitRequest:
