@@ -37,7 +37,8 @@ DEFAULT_PREFIXES = ("terrateam", "docustack")
 TERRATEAM_ALIASES = ("terraform", "tofu")
 """Terrateam answers to these as well: they are accepted beside `terrateam`, but only in a flawless command."""
 
-_SPLIT = re.compile(r"[\s,]+(?![^{]*\})")
+_WORD = re.compile(r"""(?<![^\s,])(?:"[^"]+"|'[^']+')(?![^\s,])|(?:\{[^}]*\}|[^\s,])+""")
+"""What stands between blanks and commas; those in quotation marks or in `{a,b}` belong to it."""
 
 
 class CommandKind(StrEnum):
@@ -57,7 +58,8 @@ class Command(Model):
 
     def written(self, prefix: str = "terrateam") -> str:
         """The command as a person would type it."""
-        return " ".join((prefix, self.kind.value, *((DESTROY_OPTION,) if self.destroy else ()), *self.directories))
+        directories = (f'"{name}"' if re.search(r"\s", name) else name for name in self.directories)
+        return " ".join((prefix, self.kind.value, *((DESTROY_OPTION,) if self.destroy else ()), *directories))
 
 
 class Misunderstood(Model):
@@ -156,8 +158,8 @@ def _read(
 
 
 def _arguments(text: str) -> tuple[str, ...]:
-    """Directories and globs, apart by blanks or commas (a comma inside `{a,b}` belongs to the glob)."""
-    words = [word for word in _SPLIT.split(text) if word]
+    """Directories and globs, apart by blanks or commas."""
+    words: list[str] = _WORD.findall(re.sub(r"(?<=[\"'])[.;!]+$", "", text.rstrip()))
     if words and len(words[-1]) > 1:
         words[-1] = words[-1].rstrip(".;!") or words[-1]
     return tuple(words)

@@ -245,10 +245,32 @@ def test_names_of_units_keep_their_case_and_lose_only_what_is_idle() -> None:
     assert normalize_directory("../prod") == "../prod"
 
 
+@pytest.mark.parametrize(
+    "line, directories",
+    [
+        ('terrateam plan "dev/us-east-1/my unit"', ("dev/us-east-1/my unit",)),
+        ("terrateam plan dev/a, 'dev/my unit' {dev, prod}/vpc", ("dev/a", "dev/my unit", "{dev, prod}/vpc")),
+        ('terrateam plan "dev/**".', ("dev/**",)),
+        ('terrateam plan "dev/a b', ("dev/a", "b")),
+    ],
+)
+def test_a_directory_with_a_blank_stands_in_quotation_marks(line: str, directories: tuple[str, ...]) -> None:
+    command = parse(line)
+    assert isinstance(command, Command)
+    assert command.directories == directories
+    assert parse(command.written()) == command
+
+
 # ---- properties ----------------------------------------------------------------------------------------------------
 
 KINDS = st.sampled_from(["plan", "apply", "unlock", "help"])
-PATHS = st.lists(st.from_regex(r"[a-z0-9]{2,8}/[a-z0-9-]{1,8}[a-z0-9]", fullmatch=True), max_size=3)
+PATHS = st.lists(
+    st.one_of(
+        st.from_regex(r"[a-z0-9]{2,8}/[a-z0-9-]{1,8}[a-z0-9]", fullmatch=True),
+        st.from_regex(r'"[a-z0-9]{2,8}/[a-z0-9]{1,8} [a-z0-9]{1,8}"', fullmatch=True),
+    ),
+    max_size=3,
+)
 COMMANDS = st.builds(lambda kind, paths: " ".join(["terrateam", kind, *paths]), KINDS, PATHS)
 PIECES = st.sampled_from(
     ["terrateam apply", "terrateam", " apply", "```", "~~~", "> ", "    ", "\t", "\n", "\n\n", "<!--", "-->", "<pre>",
@@ -265,7 +287,7 @@ def test_no_text_makes_it_raise(body: str, prefixes: list[str], bot_login: str |
 
 @given(COMMANDS, st.data())
 def test_case_and_blanks_of_a_command_mean_nothing(line: str, data: st.DataObject) -> None:
-    words = line.split(" ")
+    words = re.findall(r'"[^"]*"|\S+', line)
     words[:2] = [data.draw(st.sampled_from([word, word.upper(), word.title()])) for word in words[:2]]
     blanks = st.sampled_from([" ", "  ", "\t", " \u00a0"])
     written = "".join(word + data.draw(blanks) for word in words)
