@@ -61,6 +61,10 @@ def plan_failed(message: str) -> str:
     return _with_message("Plan failed", message)
 
 
+PLAN_CANCELLED = "Plan cancelled"
+"""Not in the guide's table either: a push or a newer command has taken its place, and has a thread of its own."""
+
+
 def apply_started(units: Sequence[str]) -> str:
     return f"Apply started for {units_text(units)}"
 

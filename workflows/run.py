@@ -44,6 +44,7 @@ with workflow.unsafe.imports_passed_through():
     from docustack.runs import ENDED_BADLY, Operation, RunResult, RunStatus, UnitOutcome, UnitPhase
     from docustack.signed_approvals import ApprovalAnswer, SignedApproval, Verdict
     from docustack.slack_messages import (
+        PLAN_CANCELLED,
         apply_failed,
         apply_started,
         plan_failed,
@@ -270,10 +271,11 @@ class RunWorkflow:
             if unit not in state.outcomes and self._run.start.operation is not Operation.UNLOCK:
                 self._unfinished(unit, state.message)
         self._report.summarize()
+        told_of = self._report.has_check or not cancelled
         if self._run.start.operation is Operation.APPLY and state.gate_passed:
             self._report.slack(apply_failed(state.message))
-        elif self._run.start.operation is Operation.PLAN and state.selected and not cancelled:
-            self._report.slack(plan_failed(state.message))
+        elif self._run.start.operation is Operation.PLAN and state.selected and told_of:
+            self._report.slack(PLAN_CANCELLED if cancelled else plan_failed(state.message))
         harmless = cancelled and not (self._run.start.operation is Operation.APPLY and state.gate_passed)
         self._report.react("-1" if harmless else "confused")
         if not cancelled:

@@ -30,6 +30,10 @@ async def test_a_push_while_a_plan_runs_cancels_it_and_plans_the_new_commit(stag
     await stage.until(lambda: [c for c in world.checks if c.head_commit == "a" * 40][-1].conclusion == "cancelled")
     assert old
     assert len(world.texts("## Terrateam Plan")) == 1
+    await stage.until(lambda: len(world.slack) == 4, "both ends of both threads")
+    ends = {message.text: message.thread for message in world.slack if message.thread}
+    assert set(ends) == {"Plan cancelled", "Plan completed: 1 to add, 0 to change"}
+    assert len(set(ends.values())) == 2
 
 
 async def test_the_comments_of_an_old_plan_are_marked_outdated(stage: Stage) -> None:
