@@ -51,7 +51,7 @@ class AwsPrerequisites:
         expected = AwsExpectations(name, environment, profile, bucket, table)
         checking = _Checking(expected, environment.region, self._environ, self._clients, profile)
         assuming = (
-            [_Step(expected.role(role), lambda: checking.check_role(role), expected.look_at_role(role))] if role else []
+            [_Step(expected.role(), lambda: checking.check_role(role), expected.look_at_role(role))] if role else []
         )
         steps = [
             _Step(expected.profile, checking.check_profile, "aws configure list-profiles"),
@@ -117,11 +117,11 @@ class _Checking:
         return self._expected.session.met(self._identity.arn)
 
     async def check_role(self, role: str) -> Prerequisite:
-        expected = self._expected.role(role)
+        expected = self._expected.role()
         try:
             session = await in_thread(lambda: assume_for_a_look(self._client("sts"), role))
         except (ClientError, BotoCoreError) as error:
-            return expected.failed(f"can't be assumed: {error_text(error)}", self._expected.look_at_role(role))
+            return expected.failed(f"{role}: {error_text(error)}", self._expected.look_at_role(role))
         self._clients, self._profile = self._make_clients({**self._environ, **session.environment()}), None
         self._identity = session.identity
         return expected.met(session.identity.arn)

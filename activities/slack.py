@@ -37,49 +37,49 @@ _BUSY = frozenset({"internal_error", "fatal_error", "service_unavailable", "requ
 _SCOPES = "chat:write, channels:read and channels:history (groups:read, groups:history for a private channel)"
 
 
-class _Answer(BaseModel):
+class SlackAnswer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class _Cursor(_Answer):
+class _Cursor(SlackAnswer):
     next_cursor: str | None = None
 
 
-class _Payload(_Answer):
+class _Payload(SlackAnswer):
     key: str | None = None
 
 
-class _Metadata(_Answer):
+class _Metadata(SlackAnswer):
     event_type: str = ""
     event_payload: _Payload = _Payload()
 
 
-class _Message(_Answer):
+class _Message(SlackAnswer):
     ts: str
     metadata: _Metadata | None = None
 
 
-class _Messages(_Answer):
+class _Messages(SlackAnswer):
     messages: tuple[_Message, ...] = ()
     response_metadata: _Cursor | None = None
 
 
-class _Channel(_Answer):
+class _Channel(SlackAnswer):
     id: str
     name: str = ""
 
 
-class _Channels(_Answer):
+class _Channels(SlackAnswer):
     channels: tuple[_Channel, ...] = ()
     response_metadata: _Cursor | None = None
 
 
-class _Posted(_Answer):
+class _Posted(SlackAnswer):
     channel: str
     ts: str
 
 
-_Read = TypeVar("_Read", bound=_Answer)
+_Read = TypeVar("_Read", bound=SlackAnswer)
 _Page = TypeVar("_Page", _Messages, _Channels)
 
 
@@ -97,7 +97,7 @@ class Slack:
             posted = await self._find(message)
             if posted is not None:
                 return posted
-        answer = await _call(
+        answer = await call_slack(
             message.channel,
             self._client.chat_postMessage(
                 channel=message.channel,
@@ -111,7 +111,7 @@ class Slack:
         return PostedMessage(channel=answer.channel, ts=answer.ts)
 
     async def _find(self, message: PostMessage) -> PostedMessage | None:
-        channel = await self._channel_id(message.channel)
+        channel = await self.channel_id(message.channel)
         oldest = f"{(activity.info().scheduled_time - _CLOCK_SKEW).timestamp():.6f}"
 
         def page(cursor: str | None) -> Awaitable[AsyncSlackResponse]:
@@ -134,7 +134,7 @@ class Slack:
                     return PostedMessage(channel=channel, ts=found.ts)
         return None
 
-    async def _channel_id(self, channel: str) -> str:
+    async def channel_id(self, channel: str) -> str:
         """Slack posts to a channel by name, but reads only by id."""
         if _CHANNEL_ID.fullmatch(channel):
             return channel
@@ -171,14 +171,14 @@ async def _pages(
 ) -> AsyncIterator[_Page]:
     cursor: str | None = None
     while True:
-        answer = await _call(channel, page(cursor), model)
+        answer = await call_slack(channel, page(cursor), model)
         yield answer
         cursor = answer.response_metadata.next_cursor if answer.response_metadata else None
         if not cursor:
             return
 
 
-async def _call(channel: str, call: Awaitable[AsyncSlackResponse], model: type[_Read]) -> _Read:
+async def call_slack(channel: str, call: Awaitable[AsyncSlackResponse], model: type[_Read]) -> _Read:
     try:
         return model.model_validate((await call).data)
     except SlackApiError as error:

@@ -27,7 +27,8 @@ from local.places import DEFAULT_DATA_DIR, ROOT, tool
 from local.state import HOST, free_ports
 from local.waiting import wait_for
 from starter.webhooks import Webhooks
-from worker.wiring import WORKFLOWS, register_search_attributes, workflow_runner
+from worker.namespace import register_search_attributes
+from worker.wiring import WORKFLOWS, workflow_runner
 from workflows.policies import CONTROL_QUEUE, environment_queue, host_queue
 
 PULL_REQUESTS = 200

@@ -36,12 +36,12 @@ class AwsExpectations:
         self.profile = self._expected("AWS profile", f"profile {profile}" if profile else "credentials")
         self.session = self._expected("AWS session", "credentials that AWS accepts")
         self.account = self._expected("AWS account", f"account {account}")
-        self.bucket = self._expected("state bucket", f"{bucket}: versioned, encrypted, not public")
-        self.table = self._expected("lock table", f"{table}: active, with the key LockID, encrypted")
+        self.bucket = self._expected("state bucket", "versioned, encrypted, not public")
+        self.table = self._expected("lock table", "active, with the key LockID, encrypted")
 
-    def role(self, arn: str) -> Expected:
+    def role(self) -> Expected:
         """Of workers that assume one to plan."""
-        return self._expected("AWS role", f"{arn}, to be assumed by the worker")
+        return self._expected("AWS role", "the worker may assume it to plan")
 
     def judge_profile(self, present: bool) -> Prerequisite:
         if self._profile is None:

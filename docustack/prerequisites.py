@@ -73,8 +73,8 @@ class Expected(Model):
     def optional(self, found: str, mend: str = "") -> Prerequisite:
         return self._as(CheckStatus.OPTIONAL, found, mend)
 
-    def skipped(self, because: str) -> Prerequisite:
-        return self._as(CheckStatus.SKIPPED, because)
+    def skipped(self, because: str, mend: str = "") -> Prerequisite:
+        return self._as(CheckStatus.SKIPPED, because, mend)
 
     def _as(self, status: CheckStatus, found: str, mend: str = "") -> Prerequisite:
         return Prerequisite(

@@ -136,12 +136,21 @@ def _slack(places: Places, state: WorldState) -> Part:
     return Part("slack", command, _environment(places, state), lambda _: _is_up(state.url("slack")))
 
 
+def worker_environment(name: str, places: Places, state: WorldState) -> dict[str, str]:
+    """What a worker of a world is told, and whoever looks at the world as it does.
+
+    Raises:
+        WorldError: GitHub or Slack has never been ready.
+    """
+    return _environment(places, state) | _engine(places, state) | _as_host(name, places)
+
+
 def _worker(name: str, places: Places, state: WorldState) -> Part:
     queues = [CONTROL_QUEUE, *(f"{CONTROL_QUEUE}-{name}" for name in state.repository.environments)]
     return Part(
         name,
         [sys.executable, "-m", "starter.cli", "worker"],
-        _environment(places, state) | _engine(places, state) | _as_host(name, places),
+        worker_environment(name, places, state),
         lambda pid: temporal_server.is_polled_by(state.url("temporal-http"), pid, queues),
     )
 

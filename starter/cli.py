@@ -13,6 +13,7 @@ from local.state import WorldError
 from starter import (
     approval_commands,
     config_commands,
+    doctor_commands,
     local_commands,
     lock_commands,
     orphan_commands,
@@ -52,6 +53,7 @@ unit_commands.app.command()(orphan_commands.dismiss)
 app.command()(approval_commands.approve)
 app.command()(approval_commands.reject)
 app.command()(owed_commands.apply)
+app.command()(doctor_commands.doctor)
 app.command()(process_commands.worker)
 app.command()(process_commands.serve)
 app.command()(tool_commands.version)

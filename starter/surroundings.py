@@ -7,7 +7,7 @@ from docustack.configuration_file import CONFIGURATION_PATH
 from docustack.repository import Repository
 from docustack.yaml_source import YamlSource
 from local import processes, state
-from local.places import DEFAULT_DATA_DIR
+from local.places import DEFAULT_DATA_DIR, Places
 from local.temporal_server import NAMESPACE
 from starter.exit_codes import CommandFailed, ExitCode
 from worker.settings import Process, Settings, variable
@@ -31,16 +31,22 @@ def client_settings() -> Settings:
     return settings.model_copy(update=found)
 
 
-def living_world(start: Path | None = None) -> state.WorldState | None:
+def living_world() -> state.WorldState | None:
     """The local world that runs: of this folder or one above it, else of the checkout that this command comes from."""
-    here = (start or Path.cwd()).resolve()
+    found = world_at_hand()
+    return found[1] if found else None
+
+
+def world_at_hand() -> tuple[Places, state.WorldState] | None:
+    """The same, with where it lies."""
+    here = Path.cwd().resolve()
     for folder in [*(parent / _FOLDER for parent in (here, *here.parents)), DEFAULT_DATA_DIR]:
         try:
             world = state.read(folder)
         except state.WorldError:
             continue  # `docustack local` says what is wrong with it; here it only isn't of use
         if world is not None and (server := world.processes.get("temporal")) and processes.is_alive(server):
-            return world
+            return Places(folder.resolve()), world
     return None
 
 

@@ -12,14 +12,14 @@ _SLACK_SECONDS = 10
 _USER_AGENT = "docustack"
 
 
-def github_client(settings: Settings) -> githubkit.GitHub[BaseAuthStrategy]:
-    """The client of the GitHub API.
+def github_client(settings: Settings, identity: BaseAuthStrategy | None = None) -> githubkit.GitHub[BaseAuthStrategy]:
+    """The client of the GitHub API, as DocuStack or as somebody else.
 
     Used as it is, it connects anew for each call; `async with github_client(settings) as client:` around the worker
     keeps the connections open. Retries are Temporal's affair, and so is what may be cached.
     """
     return githubkit.GitHub(
-        _github_identity(settings),
+        identity or _github_identity(settings),
         base_url=settings.github_api_url,
         user_agent=_USER_AGENT,
         timeout=_GITHUB_SECONDS,

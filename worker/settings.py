@@ -167,7 +167,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        problems = [*self._github_problems(), *self._temporal_problems(), *self._simulator_problems()]
+        problems = [*self._github_problems(), *self._temporal_problems()]
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -214,7 +214,7 @@ class Settings(BaseSettings):
             settings = cls()
         except ValidationError as error:
             raise SettingsError(_report(_problems(error))) from None
-        missing = list(settings._missing_for(process))
+        missing = [*settings._missing_for(process), *settings._simulator_problems()]
         if missing:
             raise SettingsError(_report(missing))
         return settings

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from temporalio.api.enums.v1 import IndexedValueType
-from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
 from temporalio.client import Client
 from temporalio.worker import Worker
@@ -32,9 +30,9 @@ from activities.terragrunt import Terragrunt
 from activities.terragrunt_command import TerragruntCommand
 from docustack.repository import Repository
 from worker.clients import github_client, slack_client
+from worker.namespace import register_search_attributes
 from worker.sandbox import LoadedSandbox
 from worker.settings import Settings, process_environment
-from workflows import search_attributes
 from workflows.locks import LocksWorkflow
 from workflows.policies import CONTROL_QUEUE, environment_queue, host_queue
 from workflows.pull_request import PullRequestWorkflow
@@ -221,24 +219,3 @@ def artifact_store(settings: Settings) -> ArtifactStore:
 async def ask_temporal(client: Client) -> None:
     """A cheap call that fails when Temporal can't be reached: a lease is renewed only while it succeeds."""
     await client.workflow_service.get_system_info(GetSystemInfoRequest(), timeout=timedelta(seconds=5))
-
-
-async def register_search_attributes(client: Client) -> None:
-    """Make the namespace know our search attributes; several workers may do so at once."""
-    wanted = {
-        search_attributes.REPOSITORY.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
-        search_attributes.ENVIRONMENT.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
-        search_attributes.UNITS.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
-        search_attributes.PULL_REQUEST.name: IndexedValueType.INDEXED_VALUE_TYPE_INT,
-        search_attributes.BASE_BRANCH.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
-        search_attributes.ACTOR.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
-        search_attributes.STATUS.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
-    }
-    present = await client.operator_service.list_search_attributes(
-        ListSearchAttributesRequest(namespace=client.namespace)
-    )
-    missing = {name: kind for name, kind in wanted.items() if name not in present.custom_attributes}
-    if missing:
-        await client.operator_service.add_search_attributes(
-            AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)
-        )

@@ -26,9 +26,9 @@ from tests.integration.stand_ins import OWNER, REPOSITORY, GitHubStandIn
 from tests.integration.test_cli_commands import ROOT, Commands
 from tests.workflows.conftest import Stage, end_everything, workers
 from tests.workflows.fakes import APPROVAL_KEY, PEOPLE, Unit, World
+from worker.namespace import register_search_attributes
 from worker.settings import Settings
 from worker.temporal_client import connect_temporal
-from worker.wiring import register_search_attributes
 
 PROD = "prod/us-east-1/vpc"
 HEAD = "a" * 40

@@ -30,7 +30,7 @@ from local.live_repository import Facts
 from starter.cli import run
 from tests.workflows.conftest import Stage, workers
 from tests.workflows.fakes import Unit, World
-from worker.wiring import register_search_attributes
+from worker.namespace import register_search_attributes
 
 ROOT = Path(__file__).resolve().parents[2]
 VPC, CLUSTER = "dev/us-east-1/vpc", "dev/us-east-1/ecs-cluster"

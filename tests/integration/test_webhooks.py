@@ -35,9 +35,9 @@ from starter.logs import is_shown
 from starter.server import create_app
 from starter.webhooks import BODY_LIMIT
 from tests.unit.test_webhook_events import HEAD, comment_event, pull_request_event, push_event, review_event
+from worker.namespace import register_search_attributes
 from worker.settings import Settings
 from worker.temporal_client import connect_temporal
-from worker.wiring import register_search_attributes
 from workflows import search_attributes
 
 ROOT = Path(__file__).resolve().parents[2]

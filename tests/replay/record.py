@@ -29,7 +29,7 @@ from docustack.signed_approvals import Verdict
 from tests.workflows import test_decisions as decisions
 from tests.workflows.conftest import ROOT, Stage, workers
 from tests.workflows.fakes import CONFIGURATION, Unit, World
-from worker.wiring import register_search_attributes
+from worker.namespace import register_search_attributes
 
 HISTORIES = Path(__file__).parent / "histories"
 

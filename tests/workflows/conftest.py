@@ -18,7 +18,8 @@ from temporalio.worker import Worker, WorkflowRunner
 from docustack.events import EVENT_SIGNAL, PullRequestEvent, pull_request_workflow_id
 from docustack.pull_request_state import PullRequestStart, PullRequestState
 from tests.workflows.fakes import CONFIGURATION, REPOSITORY, Unit, World
-from worker.wiring import WORKFLOWS, register_search_attributes, workflow_runner
+from worker.namespace import register_search_attributes
+from worker.wiring import WORKFLOWS, workflow_runner
 from workflows.policies import CONTROL_QUEUE, environment_queue, host_queue
 
 ROOT = Path(__file__).resolve().parents[2]

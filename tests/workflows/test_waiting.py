@@ -27,7 +27,7 @@ from docustack.runs import RunStatus
 from tests.workflows.conftest import ROOT, Stage, end_everything, workers
 from tests.workflows.fakes import CONFIGURATION, Unit, World
 from tests.workflows.test_apply import planned
-from worker.wiring import register_search_attributes
+from worker.namespace import register_search_attributes
 from workflows import policies
 from workflows.run_models import LookAgain
 
