@@ -3,8 +3,6 @@
 The server has verified who it is; the signature says so to the run, which trusts nobody who reaches Temporal.
 """
 
-import hashlib
-import hmac
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -13,12 +11,13 @@ from pydantic import Field
 
 from docustack.model import Model
 from docustack.plans import Digest
+from docustack.signatures import is_signed_by, signature
 
 GOOD_FOR = timedelta(minutes=15)
 """How long after it was signed an approval may arrive: one that was caught on its way can't be kept for later."""
 
 _CLOCKS_DIFFER = timedelta(minutes=5)
-_PURPOSE = b"docustack approval 1\n"  # a signature of this key under something else is none of an approval
+_PURPOSE = b"docustack approval 1\n"
 
 
 class Verdict(StrEnum):
@@ -80,18 +79,11 @@ class Asked(Model):
 
 
 def sign(approval: Approval, key: str) -> SignedApproval:
-    return SignedApproval(approval=approval, signature=_signature(approval, key))
+    return SignedApproval(approval=approval, signature=signature(_PURPOSE, approval, key))
 
 
 def is_genuine(signed: SignedApproval, keys: Iterable[str]) -> bool:
-    """Whether one of our keys made the signature; how long it takes says nothing about how close a wrong one is."""
-    given = signed.signature.encode()
-    return sum(hmac.compare_digest(_signature(signed.approval, key).encode(), given) for key in keys) > 0
-
-
-def _signature(approval: Approval, key: str) -> str:
-    content = _PURPOSE + approval.model_dump_json().encode()
-    return "sha256:" + hmac.new(key.encode(), content, hashlib.sha256).hexdigest()
+    return is_signed_by(signed.signature, _PURPOSE, signed.approval, keys)
 
 
 def refuse(
