@@ -1,5 +1,6 @@
 """Reads a Terraform state document (`terraform state pull`, format version 4): what it owns, and which state it is."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 
@@ -30,6 +31,23 @@ class OwnedResources(Model):
     location: str = ""  # where it lies; empty where Terragrunt doesn't tell
 
 
+class StateFacts(Model):
+    """Which state it is: equal facts, the same state."""
+
+    lineage: str
+    serial: int
+    content: str  # a digest of its resources and outputs
+    addresses: tuple[str, ...] = ()
+
+    def is_later_of_same(self, other: "StateFacts") -> bool:
+        """The same state as the other one, or what has become of it."""
+        return self.lineage == other.lineage and self.serial >= other.serial
+
+    def holds_the_same(self, other: "StateFacts") -> bool:
+        """The same resources and outputs, whatever Terraform calls the state."""
+        return self.content == other.content
+
+
 class _Instance(BaseModel):
     index_key: str | int | None = None
 
@@ -44,6 +62,7 @@ class _Resource(BaseModel):
 
 class _State(BaseModel):
     lineage: str = ""
+    serial: int = 0
     resources: list[_Resource] = []
 
 
@@ -61,6 +80,17 @@ def owned_resources(document: str, location: str = "") -> OwnedResources:
         count=len(addresses),
         lineage=state.lineage,
         location=location,
+    )
+
+
+def state_facts(document: str) -> StateFacts:
+    """Raises ValueError: this is no state document."""
+    state = _parse(document)
+    whole = json.loads(document) if document.strip() else {}
+    held = {name: whole.get(name) for name in ("outputs", "resources")}
+    digest = hashlib.sha256(json.dumps(held, sort_keys=True).encode()).hexdigest()
+    return StateFacts(
+        lineage=state.lineage, serial=state.serial, content=digest, addresses=tuple(_addresses(state)[:_LISTED])
     )
 
 
