@@ -58,9 +58,10 @@ class Git:
         """Read both configuration files from the tip of a branch; what is wrong in them is an answer, not a failure."""
         mirror = self.mirror(question.repository)
         async with mirror.exclusive() as lock:
-            commit = await mirror.fetch_branch(question.ref, lock)
+            ref = question.ref or await mirror.default_branch(lock)
+            commit = await mirror.fetch_branch(ref, lock)
         texts = await mirror.read_files(commit, (CONFIGURATION_PATH, *CONFIGURATION_PATHS))
-        read = read_configuration_files(texts, where=f"branch `{question.ref}`")
+        read = read_configuration_files(texts, where=f"branch `{ref}`")
         return LoadedConfiguration(
             commit=commit,
             configuration=read.configuration,

@@ -1,6 +1,8 @@
 """A bare mirror of one live repository: its commits, how they merge, and what differs between them."""
 
 import asyncio
+import re
+import tempfile
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -55,6 +57,42 @@ class Mirror:
         kept = f"refs/docustack/branches/{quote(branch, safe='')}"
         await self._fetch([f"+refs/heads/{branch}:{kept}"], lock)
         return await self.resolve(kept)
+
+    async def default_branch(self, lock: int) -> str:
+        """The branch that the remote's HEAD names."""
+        settings = await remote_settings(self._url, self._token)
+        try:
+            _, output = await git(self.path, "ls-remote", "--symref", self._url, "HEAD", settings=settings, lock=lock)
+        except GitError as error:
+            raise remote_failure(error, self._repository.full_name) from None
+        named = re.search(r"^ref: refs/heads/(\S+)\s+HEAD$", output.decode(), re.MULTILINE)
+        if named is None:
+            raise failure(ErrorType.NOT_FOUND, f"`{self._repository.full_name}` has no default branch.")
+        return named[1]
+
+    async def commit_file(self, parent: str, path: str, text: str, message: str, lock: int) -> str:
+        """The commit that changes one file of its parent; the same one whenever it is made."""
+        _, blob = await git(self.path, "hash-object", "-w", "--stdin", standard_input=text.encode(), lock=lock)
+        with tempfile.TemporaryDirectory(dir=self.path) as folder:
+            index = {"GIT_INDEX_FILE": f"{folder}/index"}
+            await git(self.path, "read-tree", parent, environment=index, lock=lock)
+            entry = f"100644,{blob.decode().strip()},{path}"
+            await git(self.path, "update-index", "--add", "--cacheinfo", entry, environment=index, lock=lock)
+            _, tree = await git(self.path, "write-tree", environment=index, lock=lock)
+        return await self._commit(tree.decode().strip(), (parent,), message, date_of=parent)
+
+    async def push(self, commit: str, branch: str, lock: int) -> None:
+        """Only ever forward: what somebody else has pushed there stays."""
+        settings = await remote_settings(self._url, self._token)
+        try:
+            await git(
+                self.path,
+                *("push", "--quiet", "--porcelain", self._url, f"{commit}:refs/heads/{branch}"),
+                settings=settings,
+                lock=lock,
+            )
+        except GitError as error:
+            raise remote_failure(error, self._repository.full_name) from None
 
     async def fetch_commit(self, commit: str, pull_request: int | None, lock: int) -> None:
         """Make sure that a commit is here, whether of a branch, of a fork's pull request or no longer of either.
@@ -134,11 +172,14 @@ class Mirror:
                 f"The branch doesn't merge into `{base_ref}`: there are conflicts in {names}. "
                 f"Merge `{base_ref}` into the branch (`git fetch && git merge origin/{base_ref}`), resolve them, push.",
             )
-        _, date = await git(self.path, "show", "--no-patch", "--format=%ct", head)
+        return await self._commit(tree, (base, head), f"Merge {head} into {base}", date_of=head)
+
+    async def _commit(self, tree: str, parents: tuple[str, ...], message: str, *, date_of: str) -> str:
+        _, date = await git(self.path, "show", "--no-patch", "--format=%ct", date_of)
         when = f"{date.decode().strip()} +0000"
         _, commit = await git(
             self.path,
-            *("commit-tree", tree, "-p", base, "-p", head, "-m", f"Merge {head} into {base}"),
+            *("commit-tree", tree, *(word for parent in parents for word in ("-p", parent)), "-m", message),
             environment={**_IDENTITY, "GIT_AUTHOR_DATE": when, "GIT_COMMITTER_DATE": when},
         )
         return commit.decode().strip()

@@ -9,6 +9,7 @@ import githubkit
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.bootstrap_messages import OfferedPullRequest, OfferPullRequest
 from activities.failures import failure
 from activities.github_bodies import PullRequestBody, ReviewBody
 from activities.github_calls import is_not_found
@@ -152,6 +153,14 @@ class GitHub:
         """All open pull requests, the oldest first."""
         found = await self._pull_requests.read_open(question.repository)
         return OpenPullRequests(pull_requests=tuple(_facts(body) for body in found))
+
+    @activity.defn
+    async def offer_pull_request(self, offer: OfferPullRequest) -> OfferedPullRequest:
+        """Open a pull request once: while one of the branch is open, it is that one."""
+        body = await self._pull_requests.offer(
+            offer.repository, branch=offer.branch, base=offer.base, title=offer.title, body=offer.body
+        )
+        return OfferedPullRequest(number=body.number, url=body.html_url)
 
     async def _review(self, question: ReadGate, login: str, review: ReviewBody) -> Review:
         if review.state == DISMISSED:

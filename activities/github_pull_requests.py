@@ -14,7 +14,7 @@ _READ = "pull requests: read"
 
 
 class PullRequests:
-    """Reads only; what is written to a pull request is a comment or a check."""
+    """Reads them, and opens those of our own; what is written to one is a comment or a check."""
 
     def __init__(self, client: githubkit.GitHub[Any]) -> None:
         self._client = client
@@ -46,6 +46,27 @@ class PullRequests:
         # One that is closed meanwhile shifts the pages: none may be listed twice.
         found = {body.number: body async for body in read_pages(doing, _READ, page, PULL_REQUESTS)}
         return list(found.values())
+
+    async def offer(self, repository: Repository, *, branch: str, base: str, title: str, body: str) -> PullRequestBody:
+        """The open pull request of a branch; opened now if there is none."""
+        found = await read(
+            f"look for a pull request of {branch} in {repository.full_name}",
+            _READ,
+            self._client.rest.pulls.async_list(
+                repository.owner, repository.name, state="open", head=f"{repository.owner}:{branch}", base=base
+            ),
+            PULL_REQUESTS,
+        )
+        if found:
+            return found[0]
+        return await read(
+            f"open a pull request for {branch} in {repository.full_name}",
+            "pull requests: write",
+            self._client.rest.pulls.async_create(
+                repository.owner, repository.name, title=title, head=branch, base=base, body=body
+            ),
+            PULL_REQUEST,
+        )
 
     async def read_reviews(self, repository: Repository, number: int) -> dict[str, ReviewBody]:
         """The latest review of each login that says yes or no; a comment alone changes nothing."""

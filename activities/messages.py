@@ -30,7 +30,7 @@ class LoadConfiguration(Model):
     """Read `docustack.yaml` and `.terrateam/config.yml` from the tip of a branch."""
 
     repository: Repository
-    ref: str
+    ref: str  # empty: the remote's default branch
 
 
 class LoadedConfiguration(Model):
