@@ -1,10 +1,11 @@
-"""Checks the signatures of approvals, with the keys that only the server and the control worker have."""
+"""Checks the signatures of approvals and orders, with the keys that only the server and the control worker have."""
 
 from collections.abc import Sequence
 
 from pydantic import SecretStr
 from temporalio import activity
 
+from docustack.bootstrap import SignedBootstrapOrder, is_genuine_order
 from docustack.model import Model
 from docustack.signed_approvals import SignedApproval, is_genuine
 
@@ -25,3 +26,7 @@ class Approvals:
     @activity.defn
     async def check_signature(self, signed: SignedApproval) -> SignatureAnswer:
         return SignatureAnswer(genuine=is_genuine(signed, self._keys), has_key=bool(self._keys))
+
+    @activity.defn
+    async def check_order(self, signed: SignedBootstrapOrder) -> SignatureAnswer:
+        return SignatureAnswer(genuine=is_genuine_order(signed, self._keys), has_key=bool(self._keys))

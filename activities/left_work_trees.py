@@ -11,6 +11,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.apply_folder import ApplyFolder
 from activities.git import Git
+from docustack.bootstrap import bootstrap_folder, bootstrap_workflow_id
 
 log = logging.getLogger("docustack.work_trees")
 
@@ -53,10 +54,12 @@ class LeftWorkTrees:
         return any(apply.works_in(tree) for tree in self._git.work_trees_of(folder) for apply in folders)
 
 
-async def is_running(client: Client, run_id: str) -> bool:
+async def is_running(client: Client, folder: str) -> bool:
     """Asked of Temporal itself, not of its visibility, which comes late."""
+    bootstrapped = folder.removeprefix(bootstrap_folder(""))
+    workflow_id = bootstrap_workflow_id(bootstrapped) if bootstrapped != folder else f"run:{folder}"
     try:
-        described = await client.get_workflow_handle(f"run:{run_id}").describe()
+        described = await client.get_workflow_handle(workflow_id).describe()
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             return False

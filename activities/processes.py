@@ -30,8 +30,9 @@ async def run_process(
     log: Path | None = None,
     grace: timedelta = _GRACE,
     timeout: timedelta | None = None,  # noqa: ASYNC109 - the process has to be ended gracefully, not only be left alone
+    lock: int | None = None,
 ) -> Finished:
-    """Waits for the end; with `log` both outputs go there.
+    """Waits for the end; with `log` both outputs go there, and `lock` is a file lock that the process holds with us.
 
     Cancelled or out of time (`TimeoutError`) it interrupts the whole group first, and kills what remains after a grace.
     """
@@ -45,6 +46,7 @@ async def run_process(
             stdout=to or asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT if to else asyncio.subprocess.PIPE,
             start_new_session=True,
+            pass_fds=() if lock is None else (lock,),
         )
     try:
         async with asyncio.timeout(None if timeout is None else timeout.total_seconds()):

@@ -63,13 +63,13 @@ class Terragrunt:
         scratch = data_dir / "scratch"
         scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._command = command
-        self._reader = UnitReader(command, scratch)
-        disclosure = Disclosure(command, artifacts, self._reader, scratch)
-        self._planning = Planning(command, artifacts, self._reader, disclosure, scratch)
+        self.reader = UnitReader(command, scratch)
+        disclosure = Disclosure(command, artifacts, self.reader, scratch)
+        self._planning = Planning(command, artifacts, self.reader, disclosure, scratch)
         environ = dict(os.environ if environ is None else environ)
         sts = sts or sts_clients(environ)
         accounts = Accounts(sts, environ, simulated_account)
-        self._units = OpenUnits(work_trees, command, environ, RoleSessions(sts), accounts, cancel_grace)
+        self.units = OpenUnits(work_trees, command, environ, RoleSessions(sts), accounts, cancel_grace)
         results = ApplyResults(self._planning, disclosure, artifacts)
         self._applying = Applying(command, artifacts, results, data_dir, host, lease, cancel_grace, renew)
         self._state_locks = StateLocks(command, artifacts, disclosure, data_dir, host, lease, cancel_grace)
@@ -78,20 +78,20 @@ class Terragrunt:
     async def plan_unit(self, request: PlanRequest) -> PlanAnswer:
         """Make and save a plan; a unit whose dependency has neither outputs nor mocks is deferred."""
         async with heartbeating(lambda: "planning"):
-            return await self._planning.plan(await self._units.open(request, changes=False))
+            return await self._planning.plan(await self.units.open(request, changes=False))
 
     @activity.defn
     async def dependency_outputs(self, request: UnitRequest) -> OutputsAnswer:
         """Digests of what the unit's dependencies give now; asked right before a saved plan is applied."""
         async with heartbeating(lambda: "reading outputs"):
-            unit = await self._units.open(request, changes=False)
+            unit = await self.units.open(request, changes=False)
             return OutputsAnswer(dependencies=self._planning.present(unit, await self._planning.look(unit)))
 
     @activity.defn
     async def list_resources(self, request: UnitRequest) -> OwnedResources:
         """What a unit owns, by its state; of one that a pull request deletes in the tree that still has it."""
         async with heartbeating(lambda: "reading state"):
-            return await look_at_state(self._command, self._reader, await self._units.open(request, changes=False))
+            return await look_at_state(self._command, self.reader, await self.units.open(request, changes=False))
 
     @activity.defn
     async def plan_coverage(self, request: CoverageRequest) -> CoverageAnswer:
@@ -102,10 +102,10 @@ class Terragrunt:
     @activity.defn
     async def apply_unit(self, request: ApplyRequest) -> ApplyAnswer:
         """Apply a saved plan through Terragrunt; a retry never applies again, it attends or reads what was begun."""
-        return await self._applying.apply(request, self._units)
+        return await self._applying.apply(request, self.units)
 
     @activity.defn
     async def free_state_lock(self, request: FreeStateLock) -> StateLockAnswer:
         """Guide, "State Lock Issues": free what a dead process of ours has left; else say who holds it since when."""
         async with heartbeating(lambda: "looking at the state lock"):
-            return await self._state_locks.free(await self._units.open(request, changes=True))
+            return await self._state_locks.free(await self.units.open(request, changes=True))

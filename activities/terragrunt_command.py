@@ -29,6 +29,9 @@ _PASSED = re.compile(
 So does `TF_PLUGIN_CACHE_DIR`: units are planned at once, and Terraform's cache is not safe for several `init` at once.
 """
 
+ACCOUNT_ID = "DOCUSTACK_ACCOUNT_ID"
+"""Tells every unit the account of its environment: the bootstrap unit serves all of them, one after the other."""
+
 _CREDENTIALS_AT_HAND = (
     "AWS_ACCESS_KEY_ID",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
@@ -126,6 +129,20 @@ class TerragruntCommand:
     def pull_state(self) -> list[str]:
         return [self.terragrunt, "state", "pull"]
 
+    def init(self) -> list[str]:
+        return [self.terragrunt, "init", "-input=false", "-no-color"]
+
+    def migrate_state(self) -> list[str]:
+        """Guide, "Bootstrap State Backend": copies the state to where `remote_state` says; nobody is asked."""
+        return [*self.init(), "-migrate-state", "-force-copy"]
+
+    def adopt(self, address: str, name: str) -> list[str]:
+        return [self.terragrunt, "import", "-input=false", "-no-color", address, name]
+
+    def push_state(self, path: Path) -> list[str]:
+        """Over a state of another lineage, too: only for one that holds the same."""
+        return [self.terragrunt, "state", "push", "-force", str(path)]
+
     def force_unlock(self, lock_id: str) -> list[str]:
         return [self.terragrunt, "force-unlock", "-force", lock_id]
 
@@ -162,7 +179,7 @@ class TerragruntCommand:
         `session` are the credentials of an assumed role: then nothing else is passed on by which the worker itself is
         known, or the code of a pull request could assume with it what only applies may.
         """
-        passed = child_environment(environ) | self.settings()
+        passed = child_environment(environ) | self.settings() | {ACCOUNT_ID: environment.account_id}
         if session is None:
             profile = own_profile(environ, environment)
             return passed | ({"AWS_PROFILE": profile} if profile else {})

@@ -16,6 +16,7 @@ from temporalio.worker.workflow_sandbox import SandboxRestrictions
 from activities.apply_order import ApplyOrder
 from activities.approvals import Approvals
 from activities.artifacts import ArtifactStore, open_store
+from activities.bootstrap import Bootstrap
 from activities.discovery import Units
 from activities.git import Git
 from activities.github import GitHub
@@ -25,7 +26,9 @@ from activities.locks import Locks
 from activities.messages import Installation
 from activities.open_pull_requests import OpenPullRequestWorkflows
 from activities.prerequisites import EnvironmentPrerequisites
+from activities.proposed_change import ProposedChange
 from activities.slack import SilentSlack, Slack
+from activities.state_backend import StateBackend
 from activities.terragrunt import Terragrunt
 from activities.terragrunt_command import TerragruntCommand
 from docustack.repository import Repository
@@ -33,12 +36,13 @@ from worker.clients import github_client, slack_client
 from worker.namespace import register_search_attributes
 from worker.sandbox import LoadedSandbox
 from worker.settings import Settings, process_environment
+from workflows.bootstrap import BootstrapWorkflow
 from workflows.locks import LocksWorkflow
 from workflows.policies import CONTROL_QUEUE, environment_queue, host_queue
 from workflows.pull_request import PullRequestWorkflow
 from workflows.run import RunWorkflow
 
-WORKFLOWS = (PullRequestWorkflow, RunWorkflow, LocksWorkflow)
+WORKFLOWS = (PullRequestWorkflow, RunWorkflow, LocksWorkflow, BootstrapWorkflow)
 
 TERRAFORM_SLOTS = 8
 """Activities of one environment at once on this worker: each is a Terragrunt and a Terraform process."""
@@ -149,6 +153,7 @@ def _control_activities(
     slack = slack_client(settings)
     units = Units(work_trees=git, command=command)
     locks = Locks(client)
+    approvals = Approvals(settings.approval_keys)
     return [
         surroundings.read_installation,
         git.load_configuration,
@@ -166,7 +171,10 @@ def _control_activities(
         github.read_gate,
         github.read_pull_request,
         (Slack(slack) if slack else SilentSlack()).post_message,
-        Approvals(settings.approval_keys).check_signature,
+        github.offer_pull_request,
+        approvals.check_signature,
+        approvals.check_order,
+        ProposedChange(git).push_change,
         OpenPullRequestWorkflows(client).tell_freed,
         locks.request_locks,
         locks.confirm_locks,
@@ -194,6 +202,10 @@ def _environment_activities(
         simulated_account=settings.simulated_account,
     )
     prerequisites = EnvironmentPrerequisites(process_environment(settings), settings.simulated_account)
+    bootstrap = Bootstrap(
+        git=git, terragrunt=terragrunt, command=command, artifacts=artifacts, data_dir=settings.data_dir
+    )
+    backend = StateBackend(terragrunt.units, artifacts)
     return [
         prerequisites.check_environment,
         terragrunt.plan_unit,
@@ -204,6 +216,16 @@ def _environment_activities(
         terragrunt.free_state_lock,
         order.record_apply,
         order.compare_order,
+        backend.look_at_backend,
+        backend.remove_backend,
+        bootstrap.read_backend,
+        bootstrap.plan_bootstrap,
+        bootstrap.adopt,
+        bootstrap.apply_bootstrap,
+        bootstrap.keep_local_state,
+        bootstrap.newest_local_state,
+        bootstrap.migrate_state,
+        bootstrap.restore_local_state,
     ]
 
 

@@ -45,7 +45,7 @@ async def near_tree(
         try:
             return await call(method, question, policy=policies.on_host(policy, queue, host), summary=summary)
         except ActivityError as error:
-            if not _was_not_taken_up(error):
+            if not was_not_taken_up(error):
                 raise
             workflow.logger.info("%s on %s takes nothing up", queue, host)
             leave_host(run, queue, host)
@@ -105,6 +105,6 @@ def _queue_of(policy: ActivityConfig) -> str:
     return queue
 
 
-def _was_not_taken_up(error: ActivityError) -> bool:
+def was_not_taken_up(error: ActivityError) -> bool:
     cause = error.cause
     return isinstance(cause, ActivityTimeout) and cause.type is TimeoutType.SCHEDULE_TO_START

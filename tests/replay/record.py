@@ -27,8 +27,11 @@ from docustack.repository import UnitStatus
 from docustack.rule_changes import NewRules, RuleChange
 from docustack.signed_approvals import Verdict
 from tests.workflows import test_decisions as decisions
+from tests.workflows.account import GOOD, FakeAccount
 from tests.workflows.conftest import ROOT, Stage, workers
 from tests.workflows.fakes import CONFIGURATION, Unit, World
+from tests.workflows.test_bootstrap import start as start_bootstrap
+from tests.workflows.test_bootstrap import workers as bootstrap_workers
 from worker.namespace import register_search_attributes
 
 HISTORIES = Path(__file__).parent / "histories"
@@ -300,6 +303,8 @@ async def continued_as_new(stage: Stage) -> None:
     await stage.until_ended(2, seconds=120)
 
 
+BOOTSTRAPS = "bootstraps"
+
 SCENARIOS: tuple[Scenario, ...] = (
     planned_applied_merged,
     waited_for_approval,
@@ -343,6 +348,21 @@ async def record(names: list[str]) -> None:
                 stage = Stage(environment.client, world)
                 await scenario(stage)
                 await _save(environment.client, stage, scenario.__name__)
+        if not names or BOOTSTRAPS in names:
+            await record_bootstraps(environment.client)
+
+
+async def record_bootstraps(client: Client) -> None:
+    """One that came to its end, one that was undone, and one whose migration failed."""
+    for name, account in (
+        ("bootstrapped", FakeAccount(bucket=GOOD)),
+        ("bootstrap_undone", FakeAccount(fail="apply_bootstrap", fail_after=True)),
+        ("bootstrap_not_migrated", FakeAccount(fail="migrate_state")),
+    ):
+        async with bootstrap_workers(client, account):
+            handle = await start_bootstrap(client)
+            await handle.result()
+            _write(name, 0, "bootstrap", await _histories(client, handle.id))
 
 
 async def _save(client: Client, stage: Stage, name: str) -> None:
@@ -356,11 +376,15 @@ async def _save(client: Client, stage: Stage, name: str) -> None:
         old.unlink()
     for number, workflow_id in enumerate(ids):
         kind = workflow_id.partition(":")[0]
-        for part, history in enumerate(await _histories(client, workflow_id)):
-            path = HISTORIES / f"{name}.{number}-{kind}{f'.{part}' if part else ''}.json.gz"
-            text = history.to_json().replace(f"{ROOT}/", "")  # stack traces: no path of who has recorded
-            path.write_bytes(gzip.compress(text.encode(), mtime=0))
-            print(path.name, len(history.events), "events")  # noqa: T201
+        _write(name, number, kind, await _histories(client, workflow_id))
+
+
+def _write(name: str, number: int, kind: str, histories: list[WorkflowHistory]) -> None:
+    for part, history in enumerate(histories):
+        path = HISTORIES / f"{name}.{number}-{kind}{f'.{part}' if part else ''}.json.gz"
+        text = history.to_json().replace(f"{ROOT}/", "")  # stack traces: no path of who has recorded
+        path.write_bytes(gzip.compress(text.encode(), mtime=0))
+        print(path.name, len(history.events), "events")  # noqa: T201
 
 
 async def _histories(client: Client, workflow_id: str) -> list[WorkflowHistory]:

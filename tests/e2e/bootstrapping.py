@@ -1,0 +1,183 @@
+"""An account to bootstrap: moto with nothing in it, GitHub with the example, and a worker that can be killed."""
+
+import asyncio
+import base64
+import contextlib
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from temporalio.client import Client, WorkflowHandle
+from temporalio.common import WorkflowIDConflictPolicy
+
+from docustack.bootstrap import (
+    BootstrapOrder,
+    BootstrapOutcome,
+    BootstrapState,
+    Step,
+    StepStatus,
+    bootstrap_workflow_id,
+    sign_order,
+)
+from docustack.repository import Repository
+from local import aws
+from local.state import HOST, free_ports, is_free
+from local.waiting import wait_for
+from tests.integration.stand_ins import OWNER, REPOSITORY, GitHubStandIn
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "docustack-infrastructure-live"
+KEY = "k" * 32
+ACCOUNTS = {"dev": "1" * 12, "staging": "2" * 12, "prod": "3" * 12, "management": "4" * 12}
+TABLE = "docustack-terraform-locks"
+
+
+def push_example(github: GitHubStandIn) -> None:
+    """The guide's live repository on the branches of all its environments."""
+    for name in github.clone.iterdir():
+        if name.name != ".git":
+            shutil.rmtree(name) if name.is_dir() else name.unlink()
+    ignored = shutil.ignore_patterns(".terragrunt-cache", ".terraform*")
+    shutil.copytree(EXAMPLE, github.clone, dirs_exist_ok=True, ignore=ignored)
+    github.git("add", "-A")
+    github.git("commit", "-q", "-m", "The example")
+    github.git("push", "-q", "origin", "main", "main:staging")
+
+
+@contextlib.contextmanager
+def moto(account_id: str) -> Iterator[str]:
+    """AWS as that account sees it, in a process of its own."""
+    port = free_ports(["moto"])["moto"]
+    command = [sys.executable, "-m", "moto.server", "-H", HOST, "-p", str(port)]
+    with subprocess.Popen(command, env={**os.environ, "MOTO_ACCOUNT_ID": account_id}, stderr=subprocess.DEVNULL) as it:
+        try:
+            wait_for(lambda: not is_free(port), "moto", 120)
+            yield f"http://{HOST}:{port}"
+        finally:
+            it.kill()
+
+
+@dataclass
+class Account:
+    """One environment's account, and everything around it."""
+
+    environment: str
+    endpoint: str
+    github: GitHubStandIn
+    temporal: str
+    client: Client
+    folder: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def id(self) -> str:
+        return ACCOUNTS[self.environment]
+
+    @property
+    def bucket(self) -> str:
+        return f"docustack-terraform-state-{self.id}"
+
+    def settings(self) -> dict[str, str]:
+        return {
+            "DOCUSTACK_TEMPORAL_ADDRESS": self.temporal,
+            "DOCUSTACK_GITHUB_API_URL": self.github.url,
+            "DOCUSTACK_GITHUB_TOKEN": self.github.token("docustack[bot]"),
+            "DOCUSTACK_BOT_LOGIN": "docustack[bot]",
+            "DOCUSTACK_GIT_URL": str(self.github.root / "{name}.git"),
+            "DOCUSTACK_APPROVAL_KEYS": KEY,
+            "DOCUSTACK_ARTIFACT_KEYS": base64.urlsafe_b64encode(b"a" * 32).decode(),
+            "DOCUSTACK_DATA_DIR": str(self.folder / "data"),
+            "DOCUSTACK_HOST": "here",
+            "DOCUSTACK_ENVIRONMENTS": self.environment,
+        }
+
+    def start_worker(self) -> None:
+        log = (self.folder / "worker.log").open("ab")
+        environ = {
+            **os.environ,
+            **self.settings(),
+            **aws.CREDENTIALS,
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_REGION": aws.REGION,
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "starter.cli", "worker"], env=environ, stdout=log, stderr=log
+        )
+
+    def kill_worker(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def order(self, login: str = "lead", **changes: object) -> BootstrapOrder:
+        known: dict[str, Any] = {
+            "login": login,
+            "repository": Repository(owner=OWNER, name=REPOSITORY),
+            "environment": self.environment,
+            "account_id": self.id,
+            "given_at": datetime.now(UTC),
+            "nonce": secrets.token_hex(16),
+        }
+        return BootstrapOrder(**known | changes)
+
+    async def start(self, login: str = "lead", **changes: object) -> WorkflowHandle[Any, Any]:
+        return await self.client.start_workflow(
+            "BootstrapWorkflow",
+            sign_order(self.order(login, **changes), KEY),
+            id=bootstrap_workflow_id(self.id),
+            task_queue="docustack",
+            id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+        )
+
+    async def bootstrap(self, login: str = "lead", **changes: object) -> tuple[BootstrapOutcome, BootstrapState]:
+        handle = await self.start(login, **changes)
+        result = BootstrapOutcome.model_validate(await handle.result())
+        return result, await self.show(handle)
+
+    async def show(self, handle: WorkflowHandle[Any, Any]) -> BootstrapState:
+        state: BootstrapState = await handle.query("show", result_type=BootstrapState)
+        return state
+
+    async def until_in(self, handle: WorkflowHandle[Any, Any], step: Step) -> None:
+        async with asyncio.timeout(300):
+            while step not in [each.name for each in (await self.show(handle)).steps]:
+                await asyncio.sleep(0.05)
+
+    def applied(self) -> int:
+        """How many applies Terraform has begun."""
+        return len(list((self.folder / "data" / "applies").glob("*/child.json")))
+
+    # ---- AWS, asked directly ---------------------------------------------------------------------------------------
+
+    def buckets(self) -> list[str]:
+        return [bucket["Name"] for bucket in aws.client("s3", self.endpoint).list_buckets()["Buckets"]]
+
+    def tables(self) -> list[str]:
+        found: list[str] = aws.client("dynamodb", self.endpoint).list_tables()["TableNames"]
+        return found
+
+    def states(self) -> list[str]:
+        """All versions of the state that the bucket has."""
+        found = aws.client("s3", self.endpoint).list_object_versions(Bucket=self.bucket)
+        return [version["VersionId"] for version in found.get("Versions", [])]
+
+    def pull_requests(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.github.request("lead", "GET", "pulls?state=open").json()
+        return [pull for pull in found if pull["head"]["ref"] == f"docustack/bootstrap-{self.environment}"]
+
+    def file_on(self, branch: str) -> str:
+        self.github.git("fetch", "-q", "origin")
+        return self.github.git("show", f"origin/{branch}:bootstrap/terragrunt.hcl")
+
+
+def steps_done(state: BootstrapState) -> list[str]:
+    return [step.name for step in state.steps if step.status is StepStatus.DONE]
+
+
+ALL_STEPS = [step.value for step in Step if step is not Step.ADOPT]

@@ -1,0 +1,133 @@
+"""The guide's bootstrap with real tools, from an empty account to its state in the bucket and the pull request."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+
+from docustack.bootstrap import BootstrapEnd, BootstrapOutcome, Step
+from docustack.bootstrap_file import with_remote_state
+from local import aws
+from tests.e2e.bootstrapping import ALL_STEPS, EXAMPLE, TABLE, Account, moto, push_example, steps_done
+from tests.integration.stand_ins import GitHubStandIn
+from tests.integration.test_cli_commands import ROOT
+from worker.namespace import register_search_attributes
+
+pytestmark = pytest.mark.timeout(900)
+
+
+@pytest.fixture(scope="module")
+def github(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitHubStandIn]:
+    stand_in = GitHubStandIn(root=tmp_path_factory.mktemp("github"))
+    stand_in.prepare()
+    (stand_in.root / "docustack-infrastructure-live.git").symlink_to(stand_in.bare)
+    push_example(stand_in)
+    stand_in.start()
+    yield stand_in
+    stand_in.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def temporal() -> AsyncIterator[str]:
+    environment = await WorkflowEnvironment.start_local(
+        data_converter=pydantic_data_converter,
+        dev_server_existing_path=str(ROOT / ".tools/bin/temporal"),
+        dev_server_log_level="error",
+        dev_server_extra_args=["--dynamic-config-value", "history.transferProcessorMaxPollRPS=2000"],
+    )
+    async with environment:
+        await register_search_attributes(environment.client)
+        yield environment.client.service_client.config.target_host
+
+
+@pytest.fixture
+async def account(
+    temporal: str, github: GitHubStandIn, tmp_path: Path, request: pytest.FixtureRequest
+) -> AsyncIterator[Account]:
+    """The account of the environment that the test names."""
+    environment = request.param
+    client = await Client.connect(temporal, data_converter=pydantic_data_converter)
+    account = Account(environment, "", github, temporal, client, tmp_path)
+    with moto(account.id) as endpoint:
+        account.endpoint = endpoint
+        account.start_worker()
+        try:
+            yield account
+        finally:
+            account.kill_worker()
+
+
+@pytest.mark.parametrize("account", ["dev"], indirect=True)
+async def test_an_empty_account_becomes_one_that_keeps_its_own_state(account: Account) -> None:
+    """From nothing to done; and a second bootstrap changes nothing, before its pull request is merged and after."""
+    outcome, state = await account.bootstrap(dry_run=True)
+    assert (outcome.end, account.buckets(), account.tables()) == (BootstrapEnd.DRY_RUN, [], [])
+    assert "aws_s3_bucket.state will be created" in outcome.plan
+
+    outcome, state = await account.bootstrap()
+    assert outcome.end is BootstrapEnd.DONE, outcome
+    assert steps_done(state) == ALL_STEPS
+    assert (account.buckets(), account.tables()) == ([account.bucket], [TABLE])
+    [pull] = account.pull_requests()
+    assert pull["html_url"] == outcome.pull_request
+    base = (EXAMPLE / "bootstrap" / "terragrunt.hcl").read_text()
+    assert account.file_on("docustack/bootstrap-dev") == with_remote_state(base).strip()
+
+    versions = account.states()
+    outcome, _ = await account.bootstrap()
+    assert outcome.end is BootstrapEnd.NOTHING_TO_DO
+    account.github.request("lead", "PUT", f"pulls/{pull['number']}/merge")
+    outcome, _ = await account.bootstrap()
+    assert (outcome.end, outcome.pull_request) == (BootstrapEnd.NOTHING_TO_DO, "")
+    assert account.states() == versions
+
+
+@pytest.mark.parametrize("account", ["prod"], indirect=True)
+async def test_a_bucket_and_a_table_that_exist_and_match_are_adopted(account: Account) -> None:
+    aws.prepare_state_backend(account.endpoint, [account.bucket], TABLE)
+    made = aws.client("s3", account.endpoint).list_buckets()["Buckets"]
+    outcome, state = await account.bootstrap()
+    assert outcome.end is BootstrapEnd.DONE, outcome
+    adopted = next(step.detail for step in state.steps if step.name == Step.ADOPT)
+    assert adopted == "aws_s3_bucket.state, aws_dynamodb_table.locks"
+    assert aws.client("s3", account.endpoint).list_buckets()["Buckets"] == made
+
+
+@pytest.mark.parametrize("account", ["management"], indirect=True)
+async def test_a_worker_that_is_killed_goes_on_where_it_was(account: Account) -> None:
+    """Killed in the middle of the apply, then in the middle of the migration."""
+    handle = await account.start()
+    for step in (Step.APPLY, Step.MIGRATE):
+        await account.until_in(handle, step)
+        account.kill_worker()
+        account.start_worker()
+    outcome = BootstrapOutcome.model_validate(await handle.result())
+    assert outcome.end is BootstrapEnd.DONE, outcome
+    assert steps_done(await account.show(handle)) == ALL_STEPS
+    assert account.applied() == 1
+
+
+@pytest.mark.parametrize("account", ["staging"], indirect=True)
+async def test_a_failed_migration_leaves_everything_and_the_next_bootstrap_goes_on(account: Account) -> None:
+    """Somebody holds the lock of the state in the bucket, which Terraform asks for before it copies anything."""
+    handle = await account.start()
+    await account.until_in(handle, Step.VERIFY)
+    dynamodb = aws.client("dynamodb", account.endpoint)
+    lock = {"LockID": {"S": f"{account.bucket}/bootstrap/terraform.tfstate"}}
+    held = {"ID": "x", "Operation": "apply", "Who": "somebody", "Version": "1", "Created": "2026-01-01T00:00:00Z"}
+    dynamodb.put_item(TableName=TABLE, Item={**lock, "Info": {"S": json.dumps(held)}})
+    outcome = BootstrapOutcome.model_validate(await handle.result())
+    assert outcome.end is BootstrapEnd.FAILED
+    assert "restored" in outcome.message
+    assert outcome.kept_state in outcome.message
+    assert (account.buckets(), account.tables(), account.states()) == ([account.bucket], [TABLE], [])
+
+    dynamodb.delete_item(TableName=TABLE, Key=lock)
+    outcome, _ = await account.bootstrap()
+    assert outcome.end is BootstrapEnd.DONE, outcome
+    assert account.applied() == 1
