@@ -61,6 +61,25 @@ class DecisionAnswer(Model):
     message: str
 
 
+class BootstrapCommand(Model):
+    """Bootstrap one environment's account; who asks is told by the token, and all of this is checked again."""
+
+    repository: str = Field(pattern=r"^[\w.-]+/[\w.-]+$")
+    environment: str = Field(min_length=1, max_length=100)
+    account_id: str = Field(pattern=r"^\d{12}$")
+    dry_run: bool = False
+    fix_account_id: bool = False
+
+
+class BootstrapStarted(Model):
+    """`attached`: another bootstrap of the account works already, and this one was not begun."""
+
+    workflow_id: str
+    run_id: str  # Temporal's own
+    login: str
+    attached: bool = False
+
+
 class RefusalAnswer(Model):
     """Every answer but 200; `refusal` is a word for programs, where there is one."""
 

@@ -12,6 +12,7 @@ from docustack.errors import ConfigurationError, DocuStackError
 from local.state import WorldError
 from starter import (
     approval_commands,
+    bootstrap_commands,
     config_commands,
     doctor_commands,
     local_commands,
@@ -54,6 +55,7 @@ app.command()(approval_commands.approve)
 app.command()(approval_commands.reject)
 app.command()(owed_commands.apply)
 app.command()(doctor_commands.doctor)
+app.command()(bootstrap_commands.bootstrap)
 app.command()(process_commands.worker)
 app.command()(process_commands.serve)
 app.command()(tool_commands.version)
