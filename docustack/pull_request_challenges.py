@@ -6,7 +6,14 @@ A command that is refused, for whichever reason of its own run, leaves the apply
 from docustack.commands import Command, CommandKind
 from docustack.pull_request_actions import Action, CancelRun, GiveTurn, Reply, Sign
 from docustack.pull_request_replies import SUPERSEDED_BY_PLAN, SUPERSEDED_BY_UNLOCK, ended_reply, queued_reply
-from docustack.pull_request_state import ActiveRun, Challenger, PullRequestState, RunMayBegin, RunToStart
+from docustack.pull_request_state import (
+    ActiveRun,
+    Challenger,
+    PullRequestState,
+    RunMayBegin,
+    RunToStart,
+    SupersededRun,
+)
 from docustack.pull_request_turns import supersede, take_command
 from docustack.runs import Operation
 
@@ -62,7 +69,10 @@ def withdraw_challenger(state: PullRequestState, *, asked_again: bool = True) ->
     challenger, state.challenger = state.challenger, None
     if challenger is None:
         return []
-    state.superseded.append(challenger.run_id)
+    run = challenger.run
+    state.superseded.append(
+        SupersededRun(run_id=challenger.run_id, operation=run.operation, head_commit=run.head_commit)
+    )
     if asked_again:
         state.queue.insert(0, challenger.run.model_copy(update={"challenges": ""}))
     return [CancelRun(run_id=challenger.run_id, reason=SUPERSEDED_BY_PLAN)]

@@ -55,6 +55,14 @@ class ActiveRun(Model):
         return self.operation is Operation.PLAN and not self.directories and not self.only_outdated
 
 
+class SupersededRun(Model):
+    """A run that was cancelled for another, and whose end is still to come."""
+
+    run_id: str
+    operation: Operation
+    head_commit: str
+
+
 class Challenger(Model):
     """A run that was started beside an apply that only waits; it ends that apply if it may begin itself."""
 
@@ -132,7 +140,7 @@ class PullRequestState(State):
     planned_head: str = ""  # the head that was last planned whole, or is being planned
     active: ActiveRun | None = None
     challenger: Challenger | None = None
-    superseded: list[str] = []  # runs cancelled whose end is still to come
+    superseded: list[SupersededRun] = []
     queue: list[RunToStart] = []
     plan_again: bool = False
     freed: dict[str, str] = {}  # units that others have given up, and why they are to be planned again

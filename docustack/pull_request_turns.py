@@ -10,7 +10,7 @@ from docustack.pull_request_replies import (
     moved_reply,
     queued_reply,
 )
-from docustack.pull_request_state import ActiveRun, PullRequestState, RunToStart
+from docustack.pull_request_state import ActiveRun, PullRequestState, RunToStart, SupersededRun
 from docustack.runs import Operation
 
 
@@ -81,7 +81,15 @@ def leave_line(state: PullRequestState) -> list[Action]:
 
 def supersede(state: PullRequestState, reason: str) -> list[Action]:
     assert state.active is not None
-    run_id = state.active.run_id
-    state.superseded.append(run_id)
+    run = state.active
+    state.superseded.append(SupersededRun(run_id=run.run_id, operation=run.operation, head_commit=run.head_commit))
     state.active = None
-    return [CancelRun(run_id=run_id, reason=reason)]
+    return [CancelRun(run_id=run.run_id, reason=reason)]
+
+
+def look_for_superseded(state: PullRequestState) -> list[Action]:
+    """Those that have not told their end: one that was terminated is found by not reaching it.
+
+    A signal finds that out; to cancel a workflow that is no more is no error.
+    """
+    return [SignalRun(run_id=run.run_id) for run in state.superseded]

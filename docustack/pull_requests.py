@@ -35,8 +35,9 @@ from docustack.pull_request_state import (
     PullRequestState,
     RunToStart,
     RunWaits,
+    SupersededRun,
 )
-from docustack.pull_request_turns import leave_line, next_run, plan_head, supersede
+from docustack.pull_request_turns import leave_line, look_for_superseded, next_run, plan_head, supersede
 from docustack.runs import Operation, RunResult, RunStatus
 
 SEEN_LIMIT = 2_000
@@ -73,7 +74,7 @@ def take_event(
     `answered`: it is a comment that we have answered before, perhaps before the pull request was closed and reopened.
     """
     ran_nothing = state.active is None and not state.runs and not state.superseded
-    outdated = forget_other_heads(state)
+    outdated = [*look_for_superseded(state), *forget_other_heads(state)]
     kind = event.known_kind
     if kind is EventKind.COMMENT_CREATED:
         actions = take_comment(state, event, bot_login, may_command=may_command, answered=answered)
@@ -102,15 +103,14 @@ def take_run_end(state: PullRequestState, result: RunResult) -> list[Action]:
     if state.challenger is not None and state.challenger.run_id == result.run_id:
         return _challenger_ended(state, state.challenger, result)
     if state.active is None or state.active.run_id != result.run_id:
-        if result.run_id in state.superseded:
-            state.superseded.remove(result.run_id)
+        if _forget_superseded(state, result.run_id) is not None:
             keep_renewed(state, result)
             keep_what_was_touched(state, result)
         old = result.comments
         folded = [FoldComments(comment_ids=old, reason=OUTDATED_BY_PUSH)] if old else []
         return [*folded, *look_at_base(state)]
     ended, state.active = state.active, None
-    outdated = keep_result(state, ended, result)
+    outdated = [*look_for_superseded(state), *keep_result(state, ended, result)]
     keep_renewed(state, result)
     forget_freed(state, result)
     keep_changed(state, result)
@@ -170,7 +170,7 @@ def hear_waits(state: PullRequestState, waits: RunWaits) -> None:
 def miss_run(state: PullRequestState, run_id: str) -> None:
     """A run could not be reached: unless its end is in the inbox, it was ended from outside and can tell nothing."""
     running = [run.run_id for run in (state.active, state.challenger) if run is not None]
-    known = run_id in [*running, *state.superseded]
+    known = run_id in [*running, *(run.run_id for run in state.superseded)]
     heard = any(entry.lost == run_id or (entry.ended and entry.ended.run_id == run_id) for entry in state.inbox)
     if known and not heard:
         state.inbox.insert(0, InboxEntry(lost=run_id))
@@ -183,16 +183,26 @@ def take_run_lost(state: PullRequestState, run_id: str) -> list[Action]:
         state.challenger = None
         return [Reply(key=f"lost-{run_id}", body=lost_reply(challenger.run.operation, run_id)), *_go_on(state)]
     if active is None or active.run_id != run_id:
-        state.superseded = [other for other in state.superseded if other != run_id]
-        return []
+        superseded = _forget_superseded(state, run_id)
+        return _end_lost_check(superseded, lost_reply(superseded.operation, run_id)) if superseded else []
     if active.operation is Operation.APPLY:
         state.plans = {unit: plan.model_copy(update={"spent": True}) for unit, plan in state.plans.items()}
     result = RunResult(
         run_id=run_id, operation=active.operation, status=RunStatus.CANCELLED, head_commit=active.head_commit
     )
     message = lost_reply(active.operation, run_id)
-    ended = EndCheck(run_id=run_id, operation=active.operation, head_commit=active.head_commit, message=message)
-    return [Reply(key=f"lost-{run_id}", body=message), ended, *take_run_end(state, result)]
+    return [Reply(key=f"lost-{run_id}", body=message), *_end_lost_check(active, message), *take_run_end(state, result)]
+
+
+def _end_lost_check(run: ActiveRun | SupersededRun, message: str) -> list[Action]:
+    """At the commit that it was of, which need not be the head any more: no check stays pending there."""
+    return [EndCheck(run_id=run.run_id, operation=run.operation, head_commit=run.head_commit, message=message)]
+
+
+def _forget_superseded(state: PullRequestState, run_id: str) -> SupersededRun | None:
+    found = next((run for run in state.superseded if run.run_id == run_id), None)
+    state.superseded = [run for run in state.superseded if run.run_id != run_id]
+    return found
 
 
 def started(state: PullRequestState, run_id: str, run: RunToStart) -> None:

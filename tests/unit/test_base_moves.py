@@ -17,7 +17,7 @@ from docustack.events import PullRequestFacts
 from docustack.plans import PlanRecord, PlanSummary
 from docustack.pull_request_actions import SignalRun, StartRun
 from docustack.pull_request_base import keep_renewed, look_at_base, take_base_moved
-from docustack.pull_request_state import ActiveRun, PullRequestState
+from docustack.pull_request_state import ActiveRun, PullRequestState, SupersededRun
 from docustack.repository import Repository
 from docustack.runs import Operation, RunResult, RunStatus
 
@@ -144,7 +144,7 @@ def test_many_moves_while_a_plan_is_made_are_looked_at_once() -> None:
 
 
 def test_superseded_apply_tells_what_it_has_planned_before_anybody_plans_again() -> None:
-    state = pull_request(superseded=["r2"])
+    state = pull_request(superseded=[SupersededRun(run_id="r2", operation=Operation.APPLY, head_commit=HEAD)])
     assert take_base_moved(state, MOVED) == []
     state.superseded = []
     assert len(look_at_base(state)) == 1

@@ -299,7 +299,7 @@ def test_a_push_while_a_plan_runs_cancels_it_and_plans_the_new_commit(life: Life
     actions = life.push()
     assert only(actions, CancelRun).run_id == old
     assert only(actions, StartRun).run.head_commit == NEW_HEAD
-    assert life.state.superseded == [old]
+    assert [run.run_id for run in life.state.superseded] == [old]
 
 
 def test_the_end_of_a_superseded_run_changes_no_plan_and_folds_what_it_posted(life: Life) -> None:
@@ -625,7 +625,7 @@ def test_a_close_ends_who_asks_whether_it_may_end_an_apply(life: Life) -> None:
     challenger = life.run_id
     assert life.close() == [CancelRun(run_id=challenger, reason=SUPERSEDED_BY_PLAN), SignalRun(run_id=run_id)]
     assert life.state.challenger is None
-    assert life.end() == [ReleaseAllLocks()]
+    assert life.end()[-1:] == [ReleaseAllLocks()]
 
 
 def test_a_terminated_run_that_asked_whether_it_may_end_an_apply_is_told_of(life: Life) -> None:
@@ -936,13 +936,25 @@ def test_a_run_whose_end_is_on_its_way_is_not_missed(life: Life) -> None:
     assert len(life.state.inbox) == 1
 
 
-def test_a_superseded_run_that_vanished_is_not_waited_for(life: Life) -> None:
+def test_a_superseded_run_that_vanished_is_not_waited_for_and_its_check_ends_at_its_own_commit(life: Life) -> None:
     old = life.planning()
     life.push()
     miss_run(life.state, old)
-    assert take_run_lost(life.state, old) == []
+    ended = only(take_run_lost(life.state, old), EndCheck)
+    assert (ended.run_id, ended.operation, ended.head_commit) == (old, Operation.PLAN, HEAD)
     assert life.state.superseded == []
     assert life.state.active is not None
+    assert take_run_lost(life.state, old) == [], "once"
+
+
+@pytest.mark.parametrize("later", [lambda life: life.push("9" * 40), Life.close, lambda life: life.comment("hi")])
+def test_a_superseded_run_that_has_not_told_its_end_is_looked_for_at_the_next_end_and_event(
+    life: Life, later: Callable[[Life], list[Action]]
+) -> None:
+    old = life.planning()
+    life.push()
+    assert only(life.end(), SignalRun).run_id == old
+    assert only(later(life), SignalRun).run_id == old
 
 
 def test_a_run_that_can_not_be_started_is_told_and_holds_up_nobody(life: Life) -> None:
@@ -988,7 +1000,7 @@ def _ends_well(steps: tuple[str, ...]) -> None:
         if challenger := life.state.challenger:
             life.end(run_id=challenger.run_id, head=HEAD)
         for old in list(life.state.superseded):
-            life.end(run_id=old, head=HEAD)
+            life.end(run_id=old.run_id, head=HEAD)
         if life.state.active is None:
             break
         life.end()

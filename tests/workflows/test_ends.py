@@ -21,6 +21,8 @@ from activities.messages import (
     LoadedConfiguration,
     Nothing,
     OutputsAnswer,
+    PlanAnswer,
+    PlanRequest,
     PostComment,
     PostedComment,
     RemoveWorkTree,
@@ -96,6 +98,11 @@ class TroubledWorld(World):
     async def check_out(self, question: CheckOut) -> CheckedOut:
         await self.trouble("check_out")
         return await super().check_out(question)
+
+    @activity.defn
+    async def plan_unit(self, request: PlanRequest) -> PlanAnswer:
+        await self.trouble("plan_unit")
+        return await super().plan_unit(request)
 
     @activity.defn
     async def discover(self, question: Discover) -> Discovery:
@@ -455,6 +462,37 @@ async def test_no_check_of_a_terminated_run_stays_pending(stage: Stage, world: T
     apply = world.check("docustack/apply")
     assert apply is not None
     assert (apply.status, apply.conclusion, apply.title) == ("completed", "failure", "Ended from outside")
+
+
+@pytest.mark.parametrize("superseded_first", [False, True])
+async def test_no_check_of_an_older_commit_stays_pending_after_its_run_was_terminated(
+    stage: Stage, world: TroubledWorld, superseded_first: bool
+) -> None:
+    """Terminated before a push takes its place, or after that, while its plan still takes its time to stop."""
+    world.units, begun = {VPC: Unit()}, world.hold("plan_unit")
+    world.open()
+    await stage.send("opened")
+    await asyncio.wait_for(begun.wait(), 120)
+    await stage.until(lambda: bool(world.checks), "the check of the first head")
+    active = (await stage.state()).active
+    assert active is not None
+    old = stage.client.get_workflow_handle(f"run:{active.run_id}")
+    if not superseded_first:
+        await old.terminate("by an operator")
+    await stage.push("2" * 40)
+    if superseded_first:
+        async with asyncio.timeout(120):
+            while not (await stage.state()).superseded:
+                await asyncio.sleep(0.05)
+        await old.terminate("by an operator")
+        await stage.push("3" * 40)
+    world.let_go("plan_unit")
+    state = await stage.until_idle()
+    assert state.superseded == []
+    checks = {check.external_id: check for check in world.checks}  # the last word on each
+    ended = next(check for run_id, check in checks.items() if active.run_id in (run_id or ""))
+    assert (ended.head_commit, ended.status, ended.conclusion) == ("a" * 40, "completed", "cancelled")
+    assert {check.status for check in checks.values()} == {"completed"}
 
 
 # ---- a worker that is no more ----------------------------------------------------------------------------------------
