@@ -22,7 +22,7 @@ from activities.open_units import OpenUnits
 from activities.unit_work import heartbeats
 from docustack.aws_accounts import login_command
 from docustack.errors import ErrorType
-from docustack.state_backend import BackendFacts, BackendPlace, BucketFacts, Presence, TableFacts
+from docustack.state_backend import BackendFacts, BackendPlace, BucketFacts, Presence, TableFacts, refuses_plain_http
 from docustack.state_document import StateFacts, state_facts
 
 T = TypeVar("T")
@@ -95,7 +95,7 @@ def _bucket(s3: Any, name: str) -> BucketFacts:
         versioned=s3.get_bucket_versioning(Bucket=name).get("Status") == "Enabled",
         encrypted=bool(encryption and encryption["ServerSideEncryptionConfiguration"]["Rules"]),
         public_access_blocked=bool(settings) and all(settings.values()),
-        tls_only=bool(policy) and _refuses_plain_http(json.loads(policy["Policy"])),
+        tls_only=bool(policy) and refuses_plain_http(policy["Policy"]),
         expires_old_versions=any(
             rule["Status"] == "Enabled" and "NoncurrentVersionExpiration" in rule for rule in rules
         ),
@@ -112,16 +112,6 @@ def _is_taken(s3: Any, name: str) -> bool:
         if error_code(error) not in ("301", "403"):
             raise
     return True
-
-
-def _refuses_plain_http(policy: Any) -> bool:
-    statements = policy.get("Statement", [])
-    for statement in statements if isinstance(statements, list) else [statements]:
-        secure = statement.get("Condition", {}).get("Bool", {}).get("aws:SecureTransport")
-        everybody = statement.get("Principal") in ("*", {"AWS": "*"}, {"AWS": ["*"]})
-        if statement.get("Effect") == "Deny" and everybody and secure in ("false", False, ["false"]):
-            return True
-    return False
 
 
 def _table(dynamodb: Any, name: str) -> TableFacts:

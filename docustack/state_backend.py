@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
+from pydantic import BaseModel, Field, ValidationError
+
 from docustack.model import Model
 from docustack.plan_document import Json
 from docustack.state_document import StateFacts
@@ -89,6 +91,36 @@ def what_is_missing(facts: BackendFacts, place: BackendPlace) -> list[str]:
     if facts.table.presence is not Presence.PRESENT or not facts.table.keyed_by_lock_id:
         missing.append(f"there is no table {place.lock_table} with the key LockID")
     return missing
+
+
+class _Condition(BaseModel):
+    booleans: dict[str, str | bool | list[str]] = Field(default={}, alias="Bool")
+
+
+class _Statement(BaseModel):
+    effect: str = Field(default="", alias="Effect")
+    principal: str | dict[str, str | list[str]] = Field(default="", alias="Principal")
+    action: str | list[str] = Field(default="", alias="Action")
+    condition: _Condition = Field(default=_Condition(), alias="Condition")
+
+
+class _Policy(BaseModel):
+    statements: list[_Statement] | _Statement = Field(default=[], alias="Statement")
+
+
+def refuses_plain_http(policy: str) -> bool:
+    """Whether a bucket's policy, as AWS gives it back, keeps everybody from everything that isn't sent over TLS."""
+    try:
+        found = _Policy.model_validate_json(policy).statements
+    except ValidationError:
+        return False
+    return any(
+        statement.effect == "Deny"
+        and statement.principal in ("*", {"AWS": "*"}, {"AWS": ["*"]})
+        and statement.action in ("s3:*", ["s3:*"], "*", ["*"])
+        and statement.condition.booleans.get("aws:SecureTransport") in ("false", False, ["false"])
+        for statement in (found if isinstance(found, list) else [found])
+    )
 
 
 class Adoption(Model):

@@ -1,5 +1,6 @@
 """The edits of the bootstrap's file, and what is said of bucket, table and states."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from docustack.state_backend import (
     Presence,
     TableFacts,
     adoptions,
+    refuses_plain_http,
     what_is_missing,
     why_not_adopted,
 )
@@ -117,6 +119,40 @@ def test_each_setting_of_the_bucket_is_needed_at_the_end(lacking: str) -> None:
 def test_a_simulator_on_plain_http_needs_no_policy_against_plain_http() -> None:
     facts = BackendFacts(bucket=GOOD.model_copy(update={"tls_only": False}), table=TABLE)
     assert what_is_missing(facts, PLACE.model_copy(update={"over_tls": False})) == []
+
+
+def policy(**changes: object) -> str:
+    statement = {
+        "Sid": "TLSOnly",
+        "Effect": "Deny",
+        "Principal": {"AWS": "*"},
+        "Action": "s3:*",
+        "Resource": ["arn:aws:s3:::states/*", "arn:aws:s3:::states"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement | changes]})
+
+
+@pytest.mark.parametrize(
+    "changes, refuses",
+    [
+        ({}, True),
+        ({"Principal": "*"}, True),
+        ({"Action": ["s3:*"]}, True),
+        ({"Effect": "Allow"}, False),
+        ({"Principal": {"AWS": "arn:aws:iam::111111111111:root"}}, False),
+        ({"Action": "s3:PutObject"}, False),
+        ({"Condition": {"Bool": {"aws:SecureTransport": "true"}}}, False),
+        ({"Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-1"}}}, False),
+    ],
+    ids=str,
+)
+def test_only_a_deny_of_everything_for_everybody_refuses_plain_http(changes: dict[str, object], refuses: bool) -> None:
+    assert refuses_plain_http(policy(**changes)) is refuses
+
+
+def test_a_policy_that_nobody_understands_refuses_nothing() -> None:
+    assert not refuses_plain_http("[]")
 
 
 def test_only_what_exists_is_imported_of_what_a_plan_would_create() -> None:
