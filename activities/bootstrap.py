@@ -5,6 +5,7 @@ import json
 import shutil
 import tempfile
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from pathlib import Path
 
 from temporalio import activity
@@ -205,18 +206,21 @@ class Bootstrap:
         await asyncio.to_thread(_write_state, unit.prepared()[0] / _STATE, kept.document)
 
     async def _clear(self, unit: Unit) -> None:
-        """The unit as it was checked out: no state, no pointer to a bucket."""
-        if await asyncio.to_thread(self._is_applied_in, unit.root):
+        """The unit as it was checked out: no state, no pointer to a bucket; what bootstraps have left here is kept."""
+        trees = self._git.work_trees_of(unit.request.tree.folder)
+        if await asyncio.to_thread(self._is_applied_in, trees):
             raise failure(
                 ErrorType.UNAVAILABLE,
                 "An apply of an earlier bootstrap of this account still works. It is waited for; if nobody attends it, "
                 "it ends by itself (DOCUSTACK_APPLY_LEASE).",
             )
-        await self._keep(unit)
+        for root in sorted(trees, key=lambda tree: tree.stat().st_mtime):
+            await self._keep(replace(unit, root=root, folder=root / unit.request.unit))
         await asyncio.to_thread(_forget_preparation, unit)
 
-    def _is_applied_in(self, root: Path) -> bool:
-        return any(ApplyFolder(path).works_in(root) for path in (self._data_dir / "applies").glob("*"))
+    def _is_applied_in(self, trees: list[Path]) -> bool:
+        folders = [ApplyFolder(path) for path in (self._data_dir / "applies").glob("*")]
+        return any(folder.works_in(tree) for tree in trees for folder in folders)
 
     async def _keep(self, unit: Unit) -> KeptState | None:
         document = await asyncio.to_thread(_local_state, unit)

@@ -97,6 +97,7 @@ class Git:
             head_commit=head_commit,
             merge_base=await mirror.merge_base(base_commit, head_commit),
             tree_commit=await mirror.merge(base_commit, head_commit, question.base_ref),
+            name=question.name,
         )
         await self.ensure(tree)
         changed_files = await mirror.changed_files(await mirror.merge_base(base_commit, own_head), own_head)

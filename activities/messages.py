@@ -53,6 +53,7 @@ class CheckOut(Model):
     head_commit: str
     pull_request: int | None = None  # saves a search for the commit of a fork
     merge_commit: str = ""  # of a merged pull request: this commit is checked out, as it came into the base branch
+    name: str = ""  # of the tree's folder, where runs that follow one another share it
 
 
 class CheckedOut(Model):

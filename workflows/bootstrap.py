@@ -167,6 +167,7 @@ class BootstrapWorkflow:
             try:
                 answer = await self._calls.apply(self._its_plan)
             except (FailureError, asyncio.CancelledError):
+                step.tell(f"it did not succeed; its state is kept from {self._calls.host}, which alone has it")
                 self._kept = await self._calls.keep_local_state() or self._kept
                 raise
             step.tell(f"{answer.summary.add} added, {answer.summary.change} changed")

@@ -66,7 +66,7 @@ class BootstrapCalls:
     def __init__(self, order: BootstrapOrder) -> None:
         self._order = order
         self._queue = policies.environment_queue(order.environment)
-        self._host = ""
+        self.host = ""
         self._lease_seconds = 0
         self.configuration: Configuration
         self.tree: WorkTree | None = None
@@ -99,7 +99,9 @@ class BootstrapCalls:
         tip = await self._load(branch)
         question = CheckOut(
             repository=self._order.repository,
-            run_id=bootstrap_folder(self._order.account_id),
+            # Plans are kept by it, and none is applied twice. Temporal's run ids begin with a time: their ends differ.
+            run_id=f"{bootstrap_folder(self._order.account_id)}-{workflow.info().run_id[-12:]}",
+            name=bootstrap_folder(self._order.account_id),
             base_ref=branch,
             head_commit=tip.commit,
         )
@@ -141,13 +143,13 @@ class BootstrapCalls:
         """The sweep removes it where this can't."""
         if self.tree is None:
             return
-        question = RemoveWorkTree(repository=self._order.repository, run_id=self.tree.run_id)
+        question = RemoveWorkTree(repository=self._order.repository, run_id=self.tree.folder)
         for queue in (self._queue, policies.CONTROL_QUEUE):
             try:
-                policy = policies.on_host(policies.GIT, queue, self._host)
-                await call(Git.remove_work_tree, question, policy=policy, summary=self._host)
+                policy = policies.on_host(policies.GIT, queue, self.host)
+                await call(Git.remove_work_tree, question, policy=policy, summary=self.host)
             except ActivityError as error:
-                workflow.logger.warning("a work tree stays on %s until that sweeps: %s", self._host, error.cause)
+                workflow.logger.warning("a work tree stays on %s until that sweeps: %s", self.host, error.cause)
 
     async def _load(self, ref: str) -> LoadedConfiguration:
         question = LoadConfiguration(repository=self._order.repository, ref=ref)
@@ -188,7 +190,7 @@ class BootstrapCalls:
     async def apply(self, plan: PlanRecord) -> ApplyAnswer:
         """Where it was planned, since only there the local state lies for sure; a retry attends what was begun."""
         policy = policies.apply_config(
-            policies.host_queue(self._queue, self._host),
+            policies.host_queue(self._queue, self.host),
             self.configuration.apply.timeout_minutes,
             self._lease_seconds,
         )
@@ -197,7 +199,7 @@ class BootstrapCalls:
 
     async def keep_local_state(self) -> KeptState | None:
         """Only the host that has it can; it is worth to wait for."""
-        policy = policies.record_config(policies.host_queue(self._queue, self._host))
+        policy = policies.record_config(policies.host_queue(self._queue, self.host))
         question = self._unit(BootstrapUnit)
         return (await call(Bootstrap.keep_local_state, question, policy=policy, summary="local state")).kept
 
@@ -236,15 +238,15 @@ class BootstrapCalls:
         policy = policies.plan_config(self._queue, self.configuration.plan.timeout_minutes)
         try:
             return await call(
-                method, question, policy=policies.on_host(policy, self._queue, self._host), summary=summary
+                method, question, policy=policies.on_host(policy, self._queue, self.host), summary=summary
             )
         except ActivityError as error:
             if not was_not_taken_up(error):
                 raise
         await self._find_host()
-        return await call(method, question, policy=policies.on_host(policy, self._queue, self._host), summary=summary)
+        return await call(method, question, policy=policies.on_host(policy, self._queue, self.host), summary=summary)
 
     async def _find_host(self) -> None:
         policy = policies.on(self._queue)
         answer = await call(Surroundings.name_host, Nothing(), policy=policy, summary=self._queue)
-        self._host = answer.host
+        self.host = answer.host

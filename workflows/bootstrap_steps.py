@@ -24,13 +24,14 @@ class Stopped(Exception):
 
 
 class RunningStep:
-    """What a step tells of itself while it runs."""
+    """What a step tells of itself, while it runs and after."""
 
-    def __init__(self) -> None:
-        self.detail = ""
+    def __init__(self, state: BootstrapState) -> None:
+        self._state = state
 
     def tell(self, detail: str) -> None:
-        self.detail = detail
+        self._state.steps[-1] = self._state.steps[-1].model_copy(update={"detail": detail})
+        workflow.set_current_details(f"{self._state.steps[-1].name}: {detail}")
 
 
 class Steps:
@@ -42,16 +43,15 @@ class Steps:
 
     @contextlib.asynccontextmanager
     async def step(self, name: str) -> AsyncIterator[RunningStep]:
-        running = RunningStep()
         self._state.steps.append(StepState(name=name, status=StepStatus.RUNNING))
         workflow.set_current_details(f"{name}…")
         try:
-            yield running
+            yield RunningStep(self._state)
         except (Stopped, FailureError, asyncio.CancelledError) as error:
             told = str(error) if isinstance(error, Stopped) else message_of(error)
             self._state.steps[-1] = StepState(name=name, status=StepStatus.FAILED, detail=told)
             raise
-        self._state.steps[-1] = StepState(name=name, status=StepStatus.DONE, detail=running.detail)
+        self._state.steps[-1] = self._state.steps[-1].model_copy(update={"status": StepStatus.DONE})
 
     def undo_with(self, name: str, undo: Undo) -> None:
         """Registered before the step begins: it may do its work and fail to say so."""

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import contextlib
+import json
 import os
 import secrets
 import shutil
@@ -146,8 +147,11 @@ class Account:
 
     async def until_in(self, handle: WorkflowHandle[Any, Any], step: Step) -> None:
         async with asyncio.timeout(300):
-            while step not in [each.name for each in (await self.show(handle)).steps]:
+            state = await self.show(handle)
+            while step not in [each.name for each in state.steps]:
+                assert state.outcome is None, state.outcome
                 await asyncio.sleep(0.05)
+                state = await self.show(handle)
 
     def applied(self) -> int:
         """How many applies Terraform has begun."""
@@ -166,6 +170,17 @@ class Account:
         """All versions of the state that the bucket has."""
         found = aws.client("s3", self.endpoint).list_object_versions(Bucket=self.bucket)
         return [version["VersionId"] for version in found.get("Versions", [])]
+
+    def hold_state_lock(self) -> dict[str, Any]:
+        """Somebody else's lock of the state in the bucket, which Terraform asks for before it copies anything."""
+        lock = {"LockID": {"S": f"{self.bucket}/bootstrap/terraform.tfstate"}}
+        held = {"ID": "x", "Operation": "apply", "Who": "somebody", "Version": "1", "Created": "2026-01-01T00:00:00Z"}
+        item = {**lock, "Info": {"S": json.dumps(held)}}
+        aws.client("dynamodb", self.endpoint).put_item(TableName=TABLE, Item=item)
+        return lock
+
+    def free_state_lock(self, lock: dict[str, Any]) -> None:
+        aws.client("dynamodb", self.endpoint).delete_item(TableName=TABLE, Key=lock)
 
     def pull_requests(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.github.request("lead", "GET", "pulls?state=open").json()

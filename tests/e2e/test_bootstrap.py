@@ -1,6 +1,6 @@
 """The guide's bootstrap with real tools, from an empty account to its state in the bucket and the pull request."""
 
-import json
+import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -17,6 +17,9 @@ from tests.e2e.bootstrapping import ALL_STEPS, EXAMPLE, TABLE, Account, moto, pu
 from tests.integration.stand_ins import GitHubStandIn
 from tests.integration.test_cli_commands import ROOT
 from worker.namespace import register_search_attributes
+
+MODULE = "modules/state-backend/main.tf"
+LIFECYCLE = re.compile(r"  lifecycle_rule \{.*?\n  \}\n", re.DOTALL)
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -113,21 +116,31 @@ async def test_a_worker_that_is_killed_goes_on_where_it_was(account: Account) ->
 
 
 @pytest.mark.parametrize("account", ["staging"], indirect=True)
-async def test_a_failed_migration_leaves_everything_and_the_next_bootstrap_goes_on(account: Account) -> None:
-    """Somebody holds the lock of the state in the bucket, which Terraform asks for before it copies anything."""
+async def test_what_fails_is_undone_before_the_migration_and_kept_during_it(account: Account) -> None:
+    """Three bootstraps that come to nothing, each later than the one before, and one that goes on from the last."""
+    without_lifecycle = LIFECYCLE.sub("", (EXAMPLE / MODULE).read_text())
+    account.github.push("staging", {MODULE: without_lifecycle}, base="staging")
+    outcome, _ = await account.bootstrap()
+    assert outcome.end is BootstrapEnd.FAILED
+    assert "lacks a lifecycle rule for old versions" in outcome.message
+    assert set(outcome.undone) == {f"removed {account.bucket}", f"removed {TABLE}"}
+    assert (account.buckets(), account.tables()) == ([], [])
+
+    account.github.push("staging", {MODULE: (EXAMPLE / MODULE).read_text()}, base="staging")
+    handle = await account.start()
+    await account.until_in(handle, Step.APPLY)
+    await handle.terminate("by an operator: nothing is undone, and Terraform goes on")
+
     handle = await account.start()
     await account.until_in(handle, Step.VERIFY)
-    dynamodb = aws.client("dynamodb", account.endpoint)
-    lock = {"LockID": {"S": f"{account.bucket}/bootstrap/terraform.tfstate"}}
-    held = {"ID": "x", "Operation": "apply", "Who": "somebody", "Version": "1", "Created": "2026-01-01T00:00:00Z"}
-    dynamodb.put_item(TableName=TABLE, Item={**lock, "Info": {"S": json.dumps(held)}})
+    lock = account.hold_state_lock()
     outcome = BootstrapOutcome.model_validate(await handle.result())
     assert outcome.end is BootstrapEnd.FAILED
     assert "restored" in outcome.message
     assert outcome.kept_state in outcome.message
     assert (account.buckets(), account.tables(), account.states()) == ([account.bucket], [TABLE], [])
 
-    dynamodb.delete_item(TableName=TABLE, Key=lock)
+    account.free_state_lock(lock)
     outcome, _ = await account.bootstrap()
     assert outcome.end is BootstrapEnd.DONE, outcome
-    assert account.applied() == 1
+    assert len(account.pull_requests()) == 1

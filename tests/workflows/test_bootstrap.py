@@ -314,8 +314,19 @@ async def test_a_cancelled_one_is_undone_like_a_failed_one(client: Client, step:
     assert account.local == account.kept[-1]
 
 
-async def test_a_restart_of_the_worker_after_every_step_is_no_failure(client: Client) -> None:
-    account = FakeAccount()
+@pytest.mark.parametrize(
+    "fails, end, left",
+    [
+        ("", BootstrapEnd.DONE, (True, True)),
+        ("apply_bootstrap", BootstrapEnd.FAILED, (False, False)),
+        ("migrate_state", BootstrapEnd.FAILED, (True, True)),
+    ],
+    ids=["to the end", "through the undo", "through the restoring"],
+)
+async def test_a_restart_of_the_worker_after_every_step_is_no_failure(
+    client: Client, fails: str, end: BootstrapEnd, left: tuple[bool, bool]
+) -> None:
+    account = FakeAccount(fail=fails, fail_after=True)
     handle = await start(client)
     result = asyncio.create_task(ended(handle))
     restarts = 0
@@ -326,7 +337,7 @@ async def test_a_restart_of_the_worker_after_every_step_is_no_failure(client: Cl
             async with asyncio.timeout(SECONDS):
                 while account.ended == done and not result.done():
                     await asyncio.sleep(0.01)
-    assert (await result).end is BootstrapEnd.DONE
+    assert ((await result).end, account.is_there) == (end, left)
     assert restarts > 10
     assert account.log.count("apply_bootstrap") == 1
 
