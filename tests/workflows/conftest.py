@@ -36,6 +36,7 @@ async def temporal_server() -> AsyncIterator[str]:
             "--dynamic-config-value", "history.transferProcessorMaxPollRPS=2000",
             "--dynamic-config-value", "history.timerProcessorMaxTimeShift=\"20ms\"",
             "--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=50",
+            "--dynamic-config-value", "history.workflowIdReuseMinimalInterval=\"10ms\"",
         ],
     )  # fmt: skip
     async with environment:

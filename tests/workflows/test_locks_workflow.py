@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from random import Random
 
 import pytest
 from temporalio import workflow
@@ -13,8 +14,15 @@ from temporalio.worker import Worker
 
 from activities.locks import Locks
 from activities.messages import ConfirmLocks, RequestLocks
-from docustack.lock_messages import ConfirmGrants, LocksStart, ReleaseLocks, WithdrawRequest, locks_workflow_id
+from docustack.lock_messages import (
+    ConfirmGrants,
+    LocksStart,
+    ReleaseLocks,
+    WithdrawRequest,
+    locks_workflow_id,
+)
 from docustack.locks import LockAnswer, LockRequest, LockTable
+from docustack.model import Model
 from docustack.repository import Repository
 from tests.workflows.conftest import Stage
 from tests.workflows.fakes import Unit
@@ -50,6 +58,44 @@ class Requester:
         return self._answers
 
 
+class Visit(Model):
+    """At whose table, and how many come."""
+
+    table: str
+    count: int
+
+
+class Served(Model):
+    """What was granted to each, in the order in which it was."""
+
+    answers: list[LockAnswer]
+
+
+@workflow.defn(name="Crowd", sandboxed=False)
+class Crowd:
+    """Stands in for the runs of many pull requests: whoever has its units gives them back at once."""
+
+    def __init__(self) -> None:
+        self._granted: list[LockAnswer] = []
+
+    @workflow.run
+    async def run(self, visit: Visit) -> Served:
+        table = workflow.get_external_workflow_handle(visit.table)
+        for served in range(visit.count):
+            await workflow.wait_condition(lambda: len(self._granted) > served)  # noqa: B023
+            await table.signal("release", ReleaseLocks(holder=self._granted[served].grants[0].holder))
+        return Served(answers=self._granted)
+
+    @workflow.signal
+    def lock_answer(self, answer: LockAnswer) -> None:
+        if answer.granted:
+            self._granted.append(answer)
+
+    @workflow.query
+    def served(self) -> int:
+        return len(self._granted)
+
+
 class Office:
     """One table of a repository of its own, and who comes to it."""
 
@@ -69,10 +115,21 @@ class Office:
         self.requesters.append(workflow_id)
         return workflow_id
 
+    async def crowd(self, count: int) -> WorkflowHandle[object, Served]:
+        visit = Visit(table=locks_workflow_id(self.repository), count=count)
+        handle: WorkflowHandle[object, Served] = await self.client.start_workflow(
+            "Crowd", visit, id=f"{self.repository.name}:crowd", task_queue=CONTROL_QUEUE, result_type=Served
+        )
+        self.requesters.append(handle.id)
+        return handle
+
+    def holder(self, number: int) -> str:
+        return f"pr:{self.repository.full_name}#{number}"
+
     def request(self, number: int, *units: str, answer_to: str, name: str = "") -> LockRequest:
         return LockRequest(
             request_id=name or f"{answer_to}:{number}",
-            holder=f"pr:{self.repository.full_name}#{number}",
+            holder=self.holder(number),
             pull_request=number,
             actor="infra-member",
             units=units,
@@ -86,15 +143,14 @@ class Office:
         )
 
     async def release(self, number: int, *units: str) -> None:
-        holder = f"pr:{self.repository.full_name}#{number}"
-        await self.table_handle.signal("release", ReleaseLocks(holder=holder, units=units or None))
+        await self.table_handle.signal("release", ReleaseLocks(holder=self.holder(number), units=units or None))
 
     async def table(self) -> LockTable:
         table: LockTable = await self.table_handle.query("table", result_type=LockTable)
         return table
 
     async def confirm(self, number: int, tokens: dict[str, int]) -> bool:
-        grants = ConfirmGrants(holder=f"pr:{self.repository.full_name}#{number}", tokens=tokens)
+        grants = ConfirmGrants(holder=self.holder(number), tokens=tokens)
         confirmation = await ActivityEnvironment().run(
             self.locks.confirm_locks, ConfirmLocks(repository=self.repository, grants=grants)
         )
@@ -123,7 +179,7 @@ async def office(client: Client) -> AsyncIterator[Office]:
     async with Worker(
         client,
         task_queue=CONTROL_QUEUE,
-        workflows=[LocksWorkflow, Requester],
+        workflows=[LocksWorkflow, Requester, Crowd],
         activities=[office.locks.find_holdings],
         workflow_runner=workflow_runner(),
     ):
@@ -241,6 +297,28 @@ async def test_nothing_is_lost_when_the_table_continues_as_new_amid_many_request
         await office.release(holder.pull_request)
     assert served == expected, "first come, first served"
     await office.until_held()
+
+
+async def test_two_hundred_pull_requests_on_twenty_units_all_have_their_turn_and_nothing_stays_held(
+    office: Office,
+) -> None:
+    """They come faster than they are served, forty at a time are there; whoever has its units gives them back."""
+    chance, count, there = Random(7), 200, 40
+    units = [f"dev/us-east-1/unit-{number:02}" for number in range(20)]
+    wanted = {number: tuple(chance.sample(units, chance.randint(1, 3))) for number in range(1, count + 1)}
+    crowd = await office.crowd(count)
+    async with asyncio.timeout(600):
+        for number, names in wanted.items():
+            while number > there and await crowd.query("served") < number - there:
+                await asyncio.sleep(0.05)
+            await office.ask(office.request(number, *names, answer_to=crowd.id))
+        served = await crowd.result()
+    tokens = {answer.grants[0].pull_request: answer.tokens for answer in served.answers}
+    assert {number: set(held) for number, held in tokens.items()} == {number: {*wanted[number]} for number in wanted}
+    for unit in units:
+        turns = [tokens[number][unit] for number in wanted if unit in wanted[number]]
+        assert turns == sorted(turns), f"first come, first served: {unit}"
+    assert (await office.until_held()).queue == []
 
 
 async def test_a_table_that_was_never_asked_confirms_nothing(office: Office) -> None:
