@@ -73,7 +73,7 @@ def _show(made: Prerequisites) -> None:
     count = len(made.failed)
     told = Text("All that is needed is there.", "green")
     if count:
-        told = Text(f"{count} of what is needed {'is' if count == 1 else 'are'} not as it has to be.", "bold red")
+        told = Text(f"{count} needed check{'' if count == 1 else 's'} failed.", "bold red")
     output().print(told)
 
 
