@@ -71,6 +71,7 @@ class UnitsFreed(Model):
     pull_request: int
     units: tuple[str, ...]
     how: str  # what became of it, as in "pull request 7, which held it, was merged"
+    merged: bool = False
     key: str  # who is told twice, by a retry, knows it by this
 
 

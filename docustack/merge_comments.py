@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from docustack.comment_text import code_list, counted, inline_code, moment, person
+from docustack.lock_messages import UnitsFreed
 from docustack.locks import Grant
 from docustack.run_comments import notice_comment
 from docustack.slack_messages import escaped, units_text
@@ -49,6 +50,12 @@ def taken_over_comment(units: Sequence[str], number: int) -> str:
     return notice_comment(
         [f"{code_list(tuple(units))}: taken over by pull request {number}, which contains this merge and applies it."]
     )
+
+
+def taken_back_comment(units: Sequence[str], freed: UnitsFreed) -> str:
+    """To the merged pull request: who took it over doesn't hold it any more, and isn't merged."""
+    who = f"pull request {freed.pull_request}, which had taken this over, {freed.how}"
+    return notice_comment([f"{code_list(tuple(units))}: {who}. It is looked at again what is left to be applied."])
 
 
 def owed_message(units: Sequence[str], base_ref: str, number: int) -> str:

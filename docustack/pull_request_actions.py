@@ -77,6 +77,7 @@ class TellFreed(Model):
     kind: Literal["tell-freed"] = "tell-freed"
     units: tuple[str, ...]
     how: str
+    merged: bool = False
 
 
 class FoldComments(Model):

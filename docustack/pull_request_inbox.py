@@ -6,7 +6,7 @@ from docustack.pull_request_actions import Action
 from docustack.pull_request_base import take_base_moved
 from docustack.pull_request_challenges import take_may_begin
 from docustack.pull_request_locks import take_held, take_units_freed
-from docustack.pull_request_merge import take_hand_over
+from docustack.pull_request_merge import take_back, take_hand_over
 from docustack.pull_request_state import HandOver, InboxEntry, PullRequestState, RunMayBegin, RunWaits
 from docustack.pull_requests import take_run_end, take_run_lost, take_run_waits
 from docustack.runs import RunResult
@@ -29,7 +29,7 @@ def take_entry(state: PullRequestState, entry: InboxEntry) -> list[Action]:
         case InboxEntry(held=LocksHeld() as held):
             return take_held(state, held)
         case InboxEntry(freed=UnitsFreed() as freed):
-            return take_units_freed(state, freed)
+            return take_units_freed(state, freed) if state.is_open else take_back(state, freed)
         case InboxEntry(lost=str() as run_id):
             return take_run_lost(state, run_id)
         case InboxEntry(unknown_signal=str() as name):

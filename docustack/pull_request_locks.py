@@ -25,7 +25,8 @@ def give_up(state: PullRequestState, but_not: Sequence[str]) -> list[Action]:
     assert state.facts is not None
     freed = tuple(grant.unit for grant in state.held if grant.unit not in but_not)
     state.held = [grant for grant in state.held if grant.unit in but_not]
-    return [TellFreed(units=freed, how="was merged" if state.facts.merged else "was closed")] if freed else []
+    merged = state.facts.merged
+    return [TellFreed(units=freed, how="was merged" if merged else "was closed", merged=merged)] if freed else []
 
 
 def take_units_freed(state: PullRequestState, freed: UnitsFreed) -> list[Action]:

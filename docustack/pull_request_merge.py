@@ -1,7 +1,8 @@
 """What follows from a merge: what was not applied before is applied now, or owed until somebody does it."""
 
 from docustack.approvals import could_be_read
-from docustack.merge_comments import taken_over_comment
+from docustack.lock_messages import UnitsFreed
+from docustack.merge_comments import taken_back_comment, taken_over_comment
 from docustack.orphans import tell_orphans
 from docustack.pull_request_actions import Action, ReleaseAllLocks, Reply, StartRun
 from docustack.pull_request_locks import give_up
@@ -56,8 +57,28 @@ def take_hand_over(state: PullRequestState, wanted: HandOver) -> list[Action]:
     if state.active is not None or not given:
         return []
     state.owed = [unit for unit in state.owed if unit not in given]
+    state.handed_over |= dict.fromkeys(given, wanted.to)
     told = Reply(key=f"taken-over-{wanted.to}-{len(state.owed)}", body=taken_over_comment(given, wanted.to))
     return [told, ReleaseAllLocks(but_not=tuple(state.owed))]
+
+
+def take_back(state: PullRequestState, freed: UnitsFreed) -> list[Action]:
+    """Who took over what is owed has given the units up: with its merge that is settled, else it is looked at anew.
+
+    Whether anybody has applied them meanwhile is found by that run on record.
+    """
+    mine = [unit for unit in freed.units if unit in state.handed_over]
+    back = [] if freed.merged else [unit for unit in mine if state.handed_over[unit] == freed.pull_request]
+    settled = {*back, *(mine if freed.merged else ())}
+    state.handed_over = {unit: to for unit, to in state.handed_over.items() if unit not in settled}
+    if not back:
+        return []
+    state.owed += [unit for unit in back if unit not in state.owed]
+    told = Reply(key=f"taken-back-{freed.key}", body=taken_back_comment(back, freed))
+    if state.active is None:
+        return [told, StartRun(run=apply_of_merge(state))]
+    state.queue.append(apply_of_merge(state))
+    return [told]
 
 
 def apply_of_merge(state: PullRequestState) -> RunToStart:

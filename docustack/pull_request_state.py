@@ -158,6 +158,7 @@ class PullRequestState(State):
     changed_head: str = ""  # the head at which a run has found that
     taken_up_merge: str = ""  # the merge commit, once it was looked at what is left to be applied
     owed: Packed[list[str]] = []  # merged, and not applied
+    handed_over: dict[str, int] = {}  # what was owed and another pull request is to apply, until that one is merged
     applied: dict[str, str] = {}  # unit -> head commit it was applied at
     applied_by: dict[str, AppliedUnit] = {}  # unit -> the last run that applied it
     plan_comments: list[int] = []

@@ -4,7 +4,7 @@ from docustack.pull_request_state import PullRequestState
 
 
 def status_of(state: PullRequestState) -> str:
-    """`idle`, `running`, `waiting` (at its gate); after its close `owed`, `orphans` or `closed`."""
+    """`idle`, `running`, `waiting` (at its gate); after its close `owed`, `orphans`, `taken-over` or `closed`."""
     if not state.is_open:
         return left_behind(state) or "closed"
     if state.active is None:
@@ -14,4 +14,6 @@ def status_of(state: PullRequestState) -> str:
 
 def left_behind(state: PullRequestState) -> str:
     """What keeps a merged pull request on record, in the words of its status; empty where nothing does."""
-    return "owed" if state.owed else "orphans" if state.orphans else ""
+    if state.owed:
+        return "owed"
+    return "orphans" if state.orphans else "taken-over" if state.handed_over else ""

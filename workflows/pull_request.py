@@ -248,8 +248,8 @@ class PullRequestWorkflow:
                 return self._fold_forgotten(before, reason)
             case EndCheck():
                 return self._end_check(action)
-            case TellFreed(units=units, how=how):
-                return self._tell_freed(units, how)
+            case TellFreed():
+                return self._tell_freed(action)
             case ReportCheck():
                 return self._report_check(action)
 
@@ -323,16 +323,19 @@ class PullRequestWorkflow:
         holder = pull_request_workflow_id(self._repository, self._number)
         await tell_locks(self._repository, "release", ReleaseLocks(holder=holder, but_not=but_not))
 
-    async def _tell_freed(self, units: tuple[str, ...], how: str) -> None:
+    async def _tell_freed(self, action: TellFreed) -> None:
         freed = UnitsFreed(
             repository=self._repository,
             pull_request=self._number,
-            units=units,
-            how=how,
+            units=action.units,
+            how=action.how,
+            merged=action.merged,
             key=str(workflow.uuid4()),
         )
         try:
-            await call(OpenPullRequestWorkflows.tell_freed, freed, summary=f"{len(units)} units", policy=policies.LOCKS)
+            await call(
+                OpenPullRequestWorkflows.tell_freed, freed, summary=f"{len(action.units)} units", policy=policies.LOCKS
+            )
         except ActivityError as error:
             workflow.logger.error("other pull requests were not told of free units: %s", error.cause)
 
@@ -441,7 +444,7 @@ class PullRequestWorkflow:
                 search_attributes.PULL_REQUEST.value_set(self._number),
                 search_attributes.BASE_BRANCH.value_set(state.facts.base_ref if state.facts else ""),
                 search_attributes.STATUS.value_set(status_of(state)),
-                search_attributes.of_plans({*state.plans, *state.deferred, *state.owed}),
+                search_attributes.of_plans({*state.plans, *state.deferred, *state.owed, *state.handed_over}),
             ]
         )
         workflow.set_current_details(f"**{title}**\n\n{doing}; {waiting}")

@@ -181,10 +181,34 @@ async def test_next_pull_request_that_contains_the_merge_takes_over_what_is_owed
     await owing_and_another(stage)
     await stage.comment("terrateam apply", sender="lead", number=2)
     assert (await stage.until_ended(2, 2)).runs[-1].status is RunStatus.SUCCEEDED
-    await stage.handle(1).result()
     assert stage.world.applied == [PROD]
     assert await held(stage) == {PROD: 2}
     assert len(stage.world.texts("taken over by pull request 2")) == 1
+    await stage.merge(LATER, 2)
+    await stage.handle(2).result()
+    await stage.handle(1).result()
+    assert len(stage.world.texts("promises what isn't there")) == 1, "settled with that merge"
+
+
+async def test_what_was_taken_over_and_not_applied_is_owed_again_and_flagged_again(stage: Stage) -> None:
+    """Its apply failed, and it is closed: the merge still promises what isn't there."""
+    await owing_and_another(stage)
+    stage.world.units[PROD].apply_errors = [ErrorType.FAILED]
+    await stage.comment("terrateam apply", sender="lead", number=2)
+    assert (await stage.until_ended(2, 2)).runs[-1].status is RunStatus.FAILED
+    assert (await stage.state(1)).handed_over == {PROD: 2}
+    stage.world.slack.clear()
+    await stage.close(2, merged=False)
+    state = await stage.until_ended(3)
+    assert (state.owed, state.handed_over) == ([PROD], {})
+    assert len(stage.world.texts("pull request 2, which had taken this over, was closed")) == 1
+    assert len(stage.world.texts("promises what isn't there")) == 2
+    await stage.until(lambda: any("promises" in message.text for message in stage.world.slack), "Slack, again")
+    assert await held(stage) == {PROD: 1}
+    stage.world.approve("lead")
+    await stage.comment("terrateam apply", sender="lead")
+    await stage.handle(1).result()
+    assert stage.world.applied == [PROD]
 
 
 async def test_pull_request_that_does_not_contain_the_merge_waits_for_it(stage: Stage) -> None:
