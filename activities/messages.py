@@ -130,6 +130,12 @@ class CheckEnvironment(Model):
     backend: bool = True
 
 
+class CheckAccount(UnitRequest):
+    """Whose are the credentials that this unit, and all others of its environment in the run, will get?"""
+
+    changes: bool
+
+
 class PlanRequest(UnitRequest):
     """Plan one unit."""
 

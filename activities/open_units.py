@@ -9,7 +9,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.aws_accounts import Accounts
 from activities.messages import UnitRequest
-from activities.role_sessions import RoleSessions
+from activities.role_sessions import RoleSession, RoleSessions
 from activities.terragrunt_command import TerragruntCommand, own_profile
 from activities.unit_work import Unit, WorkTrees, unit_folder
 
@@ -39,11 +39,22 @@ class OpenUnits:
     async def open(self, request: UnitRequest, *, changes: bool) -> Unit:
         """Raises an `ApplicationError`: NOT_FOUND, a wrong account, or what keeps the role from being assumed."""
         root, folder = await unit_folder(self._work_trees, request)
+        session = await self.identify(request, changes=changes)
+        if session is None:
+            return self._as_the_worker(request, root, folder)
+        environ = self._command.environment(self._environ, request.environment, session.environment())
+        return Unit(request, root, folder, environ, credentials_until=session.expires_at)
+
+    async def identify(self, request: UnitRequest, *, changes: bool) -> RoleSession | None:
+        """The session of the environment's role, None where the worker works as itself; of the right account.
+
+        Raises an `ApplicationError`: CREDENTIALS, or THROTTLED and UNAVAILABLE where nobody answers.
+        """
         name, environment, roles = request.environment_name, request.environment, request.environment.roles
         profile = own_profile(self._environ, environment)
         if roles is None:
             await self._accounts.require_own(name, environment, profile)
-            return self._as_the_worker(request, root, folder)
+            return None
         session = await self._sessions.assume(
             request,
             roles,
@@ -52,8 +63,7 @@ class OpenUnits:
             profile=profile,
         )
         self._accounts.require(name, environment, session.identity, profile)
-        environ = self._command.environment(self._environ, request.environment, session.environment())
-        return Unit(request, root, folder, environ, credentials_until=session.expires_at)
+        return session
 
     async def attend(self, request: UnitRequest) -> Unit:
         """For an apply that runs already, with credentials of its own: that none are given now must not end it."""

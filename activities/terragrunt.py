@@ -17,9 +17,11 @@ from activities.disclosure import Disclosure
 from activities.messages import (
     ApplyAnswer,
     ApplyRequest,
+    CheckAccount,
     CoverageAnswer,
     CoverageRequest,
     FreeStateLock,
+    Nothing,
     OutputsAnswer,
     OwnedResources,
     PlanAnswer,
@@ -73,6 +75,12 @@ class Terragrunt:
         results = ApplyResults(self._planning, disclosure, artifacts)
         self._applying = Applying(command, artifacts, results, data_dir, host, lease, cancel_grace, renew)
         self._state_locks = StateLocks(command, artifacts, disclosure, data_dir, host, lease, cancel_grace)
+
+    @activity.defn
+    async def check_account(self, question: CheckAccount) -> Nothing:
+        """Raises CREDENTIALS where they are of another account than the environment's, or nobody's."""
+        await self.units.identify(question, changes=question.changes)
+        return Nothing()
 
     @activity.defn
     async def plan_unit(self, request: PlanRequest) -> PlanAnswer:

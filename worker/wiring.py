@@ -208,6 +208,7 @@ def _environment_activities(
     backend = StateBackend(terragrunt.units, artifacts)
     return [
         prerequisites.check_environment,
+        terragrunt.check_account,
         terragrunt.plan_unit,
         terragrunt.dependency_outputs,
         terragrunt.plan_coverage,

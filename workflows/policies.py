@@ -101,6 +101,16 @@ def on_host(policy: ActivityConfig, queue: str, host: str) -> ActivityConfig:
     return of_host
 
 
+def account_config(queue: str) -> ActivityConfig:
+    """Asking whose credentials a worker has: before each unit it is asked again, so nobody waits for it here."""
+    return ActivityConfig(
+        task_queue=queue,
+        start_to_close_timeout=timedelta(minutes=1),
+        schedule_to_start_timeout=HOST_TAKES_WORK_WITHIN,
+        retry_policy=RetryPolicy(maximum_attempts=2),
+    )
+
+
 def order_config(queue: str) -> ActivityConfig:
     """Comparing commits: it may have to fetch them first."""
     return ActivityConfig(

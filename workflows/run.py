@@ -9,6 +9,7 @@ from temporalio.common import RawValue
 from temporalio.exceptions import is_cancelled_exception
 
 from workflows import gate
+from workflows.accounts import refuse_wrong_accounts
 from workflows.apply_order import refuse_what_is_behind, refuse_what_others_applied_meanwhile
 from workflows.applying import all_waves, apply_wave, remaining_waves
 from workflows.choosing import applied_from_here, choose_units, choose_what_to_apply
@@ -182,6 +183,7 @@ class RunWorkflow:
         if not run.state.outcomes:
             await drop_what_may_not_be_planned(run)  # who is refused leaves the check as it was
             await take_turn(run)
+            await refuse_wrong_accounts(run)
             report.check(running_check(Operation.PLAN, len(run.state.selected)))
             if run.state.selected:
                 report.slack(plan_started(run.state.selected))
@@ -208,6 +210,7 @@ class RunWorkflow:
             if run.start.challenges:
                 await gate.refuse_at_once(run, run.environments())
                 await take_turn(run)
+            await refuse_wrong_accounts(run)
             await gate.pass_gate(run, report, run.environments())
             await take_locks(run, report, self._locks)
             if run.start.merge_commit:

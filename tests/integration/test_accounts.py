@@ -12,6 +12,7 @@ from moto.server import ThreadedMotoServer
 
 from activities.aws_accounts import Accounts
 from activities.aws_clients import sts_clients
+from activities.messages import CheckAccount
 from docustack.configuration import Environment, Roles
 from docustack.errors import ErrorType
 from tests.integration.units import OneAccount, Worker, apply, failure, new_worker, plan
@@ -74,6 +75,17 @@ async def test_with_credentials_of_another_account_nothing_is_planned(tmp_path: 
     assert "`account_id` in docustack.yaml" in todo
     assert not list(worker.data.rglob("plan.bin"))
     assert not (worker.repository.root / "dev/a/.terragrunt-cache").exists()
+
+
+async def test_a_run_is_told_whether_it_may_begin_before_any_unit_of_it_does(tmp_path: Path, endpoint: str) -> None:
+    worker = await worker_with(OTHER, tmp_path, endpoint)
+    question = CheckAccount(**dict(worker.unit_request("dev/not-checked-out")), changes=True)
+    error = await failure(worker.run(worker.terragrunt.check_account, question))
+    assert error.type == ErrorType.CREDENTIALS
+    assert f"of account {OTHER}: nothing was started" in error.message
+    worker.environ |= key_of(DEV, endpoint)
+    worker.sts = sts_clients(worker.environ)
+    await worker.run(worker.terragrunt.check_account, question)
 
 
 async def test_a_plan_of_the_right_account_is_not_applied_with_credentials_of_another(

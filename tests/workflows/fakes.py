@@ -18,6 +18,7 @@ from activities.messages import (
     ApplyAnswer,
     ApplyRequest,
     AskAnswered,
+    CheckAccount,
     CheckedOut,
     CheckOut,
     CheckRun,
@@ -156,6 +157,7 @@ class World:
         self.renames: dict[str, str] = {}
         self.states: dict[str, OwnedResources] = {}  # what differs from one resource in a state of its own
         self.looked_at: list[UnitRequest] = []
+        self.wrong_accounts: dict[str, str] = {}  # environment -> what its worker says of its credentials
         self.changes_of_plan: dict[str, frozenset[str]] = {}
         self.hold_plans: asyncio.Event | None = None  # a plan waits for it
         self.hold_applies: asyncio.Event | None = None
@@ -267,6 +269,12 @@ class World:
             needed_by=self.needed_by.get(unit.unit, ()),
             renamed_to=self.renames.get(unit.unit),
         )
+
+    @activity.defn
+    async def check_account(self, question: CheckAccount) -> Nothing:
+        if (told := self.wrong_accounts.get(question.environment_name)) is not None:
+            raise _error(ErrorType.CREDENTIALS, told)
+        return Nothing()
 
     @activity.defn
     async def plan_unit(self, request: PlanRequest) -> PlanAnswer:
@@ -442,6 +450,7 @@ class World:
             self.check_out,
             self.remove_work_tree,
             self.discover,
+            self.check_account,
             self.plan_unit,
             self.dependency_outputs,
             self.plan_coverage,

@@ -489,10 +489,16 @@ async def test_no_check_of_an_older_commit_stays_pending_after_its_run_was_termi
     world.let_go("plan_unit")
     state = await stage.until_idle()
     assert state.superseded == []
-    checks = {check.external_id: check for check in world.checks}  # the last word on each
-    ended = next(check for run_id, check in checks.items() if active.run_id in (run_id or ""))
+
+    def last_words() -> dict[str | None, SetCheck]:
+        return {check.external_id: check for check in world.checks}
+
+    # What is said outside follows what the workflow knows.
+    await stage.until(
+        lambda: {check.status for check in last_words().values()} == {"completed"}, "the last word on each check"
+    )
+    ended = next(check for run_id, check in last_words().items() if active.run_id in (run_id or ""))
     assert (ended.head_commit, ended.status, ended.conclusion) == ("a" * 40, "completed", "cancelled")
-    assert {check.status for check in checks.values()} == {"completed"}
 
 
 # ---- a worker that is no more ----------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from temporalio.client import Client
 from activities.messages import (
     ApplyAnswer,
     ApplyRequest,
+    CheckAccount,
     CheckedOut,
     CheckOut,
     Discover,
@@ -58,6 +59,11 @@ class Hosts(World):
         return await super().plan_unit(request)
 
     @activity.defn
+    async def check_account(self, question: CheckAccount) -> Nothing:
+        self._note()
+        return await super().check_account(question)
+
+    @activity.defn
     async def apply_unit(self, request: ApplyRequest) -> ApplyAnswer:
         self._note()
         return await super().apply_unit(request)
@@ -81,7 +87,7 @@ async def applied(client: Client, world: Hosts) -> None:
 async def test_all_that_is_done_in_a_work_tree_goes_to_its_host(client: Client) -> None:
     world = Hosts("here")
     await applied(client, world)
-    assert world.came_by.keys() == {"discover", "plan_unit", "apply_unit", "remove_work_tree"}
+    assert world.came_by.keys() == {"discover", "check_account", "plan_unit", "apply_unit", "remove_work_tree"}
     assert set().union(*world.came_by.values()) == HERE
     assert len(world.came_by["remove_work_tree"]) == 1, "once is enough"
 
@@ -100,6 +106,6 @@ async def test_what_a_host_does_not_take_up_is_done_by_another_which_then_keeps_
     world = Hosts("gone")
     await applied(client, world)
     assert world.came_by["discover"] == {"docustack"}
-    assert "docustack-dev" in world.came_by["plan_unit"]
-    assert world.came_by["apply_unit"] == {"docustack-dev@here"}
+    assert "docustack-dev" in world.came_by["check_account"]
+    assert world.came_by["plan_unit"] == world.came_by["apply_unit"] == {"docustack-dev@here"}
     assert world.came_by["remove_work_tree"] == {"docustack-dev@here"}
