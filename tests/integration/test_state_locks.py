@@ -144,6 +144,19 @@ async def test_the_lock_of_a_living_apply_stays(unit: Unit) -> None:
     assert not (await unit.free()).locked
 
 
+async def test_an_apply_that_works_without_its_lock_is_known_to_live(unit: Unit, aws: dict[str, str]) -> None:
+    """A free state alone proves nothing: somebody may have forced the lock while Terraform works."""
+    task = await unit.begin()
+    key = f"{unit.name}/terraform.tfstate"
+    client("s3", aws).delete_object(Bucket=BUCKET, Key=f"{key}.tflock")
+    client("dynamodb", aws).delete_item(TableName=TABLE, Key={"LockID": {"S": f"{BUCKET}/{key}"}})
+    answer = await unit.free()
+    assert (answer.locked, answer.freed, answer.living) == (False, False, True)
+    (unit.base / "go").touch()
+    await asyncio.gather(task, return_exceptions=True)  # Terraform may complain that its lock is gone
+    assert not (await unit.free()).living
+
+
 async def test_the_lock_of_somebody_else_stays_and_is_named(unit: Unit) -> None:
     """The same machine and user, but no apply of ours: a person at a terminal."""
     task = await unit.begin()
