@@ -86,6 +86,14 @@ def test_a_worker_that_would_have_nothing_to_do_is_refused(environment: Environm
     assert "DOCUSTACK_ENVIRONMENTS" in refusal(Process.WORKER)
 
 
+@pytest.mark.parametrize("endpoint", ["", "https://sts.eu-west-1.amazonaws.com", "https://sts.eu-west-1.api.aws"])
+def test_one_account_for_all_environments_is_refused_with_the_real_aws(environment: Environment, endpoint: str) -> None:
+    environment.set(WORKER | {"DOCUSTACK_SIMULATED_ACCOUNT": "123456789012", "AWS_ENDPOINT_URL": endpoint})
+    assert "DOCUSTACK_SIMULATED_ACCOUNT is for a simulator of AWS" in refusal(Process.WORKER)
+    environment.set({"AWS_ENDPOINT_URL": "http://127.0.0.1:5000"})
+    assert Settings.load(Process.WORKER).simulated_account == "123456789012"
+
+
 def test_a_server_without_a_secret_is_refused(environment: Environment) -> None:
     environment.set({"DOCUSTACK_BOT_LOGIN": "docustack[bot]"})
     assert "DOCUSTACK_WEBHOOK_SECRET is missing" in refusal(Process.SERVER)
