@@ -192,6 +192,13 @@ async def until_cancelled(stage: Stage, run_id: str, runs: int) -> PullRequestSt
     return state
 
 
+async def work_trees_removed(stage: Stage, world: TroubledWorld) -> list[str]:
+    """By all runs that have ended: a work tree goes after the pull request was told, as the very last thing."""
+    for past in (await stage.state()).runs:
+        await asyncio.wait_for(stage.client.get_workflow_handle(f"run:{past.run_id}").result(), 120)
+    return world.removed
+
+
 def check_is_completed(world: World, name: str) -> None:
     check = world.check(name)
     assert check is not None
@@ -226,7 +233,7 @@ async def test_what_fails_before_any_unit_is_known_is_told_and_the_check_is_comp
     assert [run.status for run in state.runs] == [RunStatus.FAILED]
     assert len(world.texts("what a person has to mend")) == 1
     check_is_completed(world, "docustack/plan")
-    assert len(world.removed) == (1 if where == "discover" else 0)
+    assert len(await work_trees_removed(stage, world)) == (1 if where == "discover" else 0)
     world.failures.clear()
     await stage.comment("terrateam plan")
     assert VPC in (await stage.until_ended(2)).plans
@@ -237,7 +244,7 @@ async def test_units_in_a_circle_are_named_instead_of_blocking_the_run(stage: St
     assert (await stage.state()).runs[0].status is RunStatus.FAILED
     assert world.texts("depend on each other in a circle")
     check_is_completed(world, "docustack/plan")
-    assert len(world.removed) == 1
+    assert len(await work_trees_removed(stage, world)) == 1
 
 
 async def test_what_nobody_foresaw_ends_the_run_and_is_told_as_our_own_fault(
@@ -247,7 +254,7 @@ async def test_what_nobody_foresaw_ends_the_run_and_is_told_as_our_own_fault(
     assert (await stage.state()).runs[0].status is RunStatus.FAILED
     assert world.texts("fault of DocuStack's own")
     check_is_completed(world, "docustack/plan")
-    assert len(world.removed) == 1
+    assert len(await work_trees_removed(stage, world)) == 1
 
 
 async def test_github_that_refuses_comments_and_checks_for_good_ends_no_run(stage: Stage, world: TroubledWorld) -> None:
@@ -297,7 +304,7 @@ async def test_a_run_cancelled_while_it_prepares_ends_and_leaves_no_check_pendin
     world.let_go(where)
     assert world.units[VPC].plans == 0
     assert all(check.status == "completed" for check in world.checks)
-    assert world.removed == ([run_id] if where == "discover" else [])
+    assert await work_trees_removed(stage, world) == ([run_id] if where == "discover" else [])
 
 
 async def test_a_cancellation_is_not_lost_while_the_check_is_being_set(stage: Stage, world: TroubledWorld) -> None:
@@ -312,7 +319,7 @@ async def test_a_cancellation_is_not_lost_while_the_check_is_being_set(stage: St
     await until_cancelled(stage, run_id, 1)
     check_is_completed(world, "docustack/plan")
     assert world.units[VPC].plans == 0
-    await stage.until(lambda: world.removed == [run_id], "the end of the work tree, which comes after that of the run")
+    assert await work_trees_removed(stage, world) == [run_id]
 
 
 async def test_a_cancellation_at_the_gate_ends_the_run_and_takes_no_lock(stage: Stage, world: TroubledWorld) -> None:
@@ -325,7 +332,7 @@ async def test_a_cancellation_at_the_gate_ends_the_run_and_takes_no_lock(stage: 
     run_id = await cancel(stage)
     await until_cancelled(stage, run_id, 2)
     check_is_completed(world, "docustack/apply")
-    assert run_id in world.removed
+    assert run_id in await work_trees_removed(stage, world)
 
 
 async def test_a_cancellation_while_the_end_is_told_changes_nothing_of_it(stage: Stage, world: TroubledWorld) -> None:
@@ -341,7 +348,7 @@ async def test_a_cancellation_while_the_end_is_told_changes_nothing_of_it(stage:
     assert state.runs[0].status is RunStatus.SUCCEEDED
     assert VPC in state.plans
     assert len(world.texts("## Terrateam Plan")) == 1
-    assert len(world.removed) == 1
+    assert len(await work_trees_removed(stage, world)) == 1
 
 
 async def test_a_cancelled_apply_waits_for_the_unit_that_is_being_interrupted(
