@@ -122,8 +122,8 @@ def _trigger(prefixes: Sequence[str], bot_login: str | None) -> re.Pattern[str]:
     words = list(prefixes)
     if any(prefix.lower() == "terrateam" for prefix in prefixes):
         words += TERRATEAM_ALIASES
-    if bot_login:
-        words.append("@" + bot_login.removesuffix("[bot]").removeprefix("@"))
+    if bot := (bot_login or "").removesuffix("[bot]").removeprefix("@"):
+        words.append(f"@{bot}")
     names = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True) if word)
     return re.compile(rf"@?(?P<word>{names or '(?!)'})(?:\[bot\])?[:,]?(?P<rest>\s.*|)", re.IGNORECASE | re.DOTALL)
 
@@ -143,7 +143,8 @@ def _read(
         return None
     words = addressed["rest"].split()
     flawless_only = addressed["word"].lower() in TERRATEAM_ALIASES
-    prefix = prefixes[0] if flawless_only or addressed["word"].startswith("@") else addressed["word"].lower()
+    by_own_name = not flawless_only and not addressed["word"].startswith("@")
+    prefix = addressed["word"].lower() if by_own_name else (*prefixes, *DEFAULT_PREFIXES)[0]
     if not words:
         return Command(kind=CommandKind.HELP) if alone and not flawless_only else None
     action = words[0].lower().rstrip(",")

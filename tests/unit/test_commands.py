@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -280,6 +280,8 @@ SOUP = st.one_of(st.text(max_size=200), st.lists(PIECES, max_size=25).map("".joi
 
 
 @given(SOUP, st.lists(st.text(max_size=10), max_size=3), st.one_of(st.none(), st.text(max_size=10)))
+@example("@", [], "@")
+@example("@bot plan", [], "bot")
 def test_no_text_makes_it_raise(body: str, prefixes: list[str], bot_login: str | None) -> None:
     parse(body, prefixes, bot_login)
     parse(body)
