@@ -9,6 +9,7 @@ from typing import Any
 from temporalio import activity
 
 from activities.messages import (
+    CheckAccount,
     CheckedOut,
     CheckOut,
     CheckRun,
@@ -72,6 +73,7 @@ class InstantWorld:
             self.load_configuration,
             self.check_out,
             self.discover,
+            self.check_account,
             self.plan_unit,
             self.post_comment,
             self.set_check,
@@ -136,6 +138,11 @@ class InstantWorld:
             for unit in UNITS
         )
         return Discovery(changed=changed, dependencies=dict.fromkeys(UNITS, ()))
+
+    @activity.defn
+    async def check_account(self, _: CheckAccount) -> Nothing:
+        self.calls["check_account"] += 1
+        return Nothing()
 
     @activity.defn
     async def plan_unit(self, request: PlanRequest) -> PlanAnswer:
