@@ -8,13 +8,13 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, UnauthorizedSSOTokenError
-from moto.server import ThreadedMotoServer
 
 from activities.aws_accounts import Accounts
 from activities.aws_clients import sts_clients
 from activities.messages import CheckAccount
 from docustack.configuration import Environment, Roles
 from docustack.errors import ErrorType
+from tests.integration.aws_server import moto_server
 from tests.integration.units import OneAccount, Worker, apply, failure, new_worker, plan
 
 DEV, OTHER = "111111111111", "222222222222"
@@ -23,11 +23,8 @@ UNIT = "inputs = { value = 1 }"
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with moto_server() as url:
+        yield url
 
 
 def key_of(account: str, endpoint: str) -> dict[str, str]:

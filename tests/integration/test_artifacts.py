@@ -7,22 +7,19 @@ from typing import Any
 import boto3
 import pytest
 from cryptography.fernet import Fernet
-from moto.server import ThreadedMotoServer
 
 from activities.artifacts import ArtifactMissing, ArtifactStore, FolderBlobs, open_store
+from tests.integration.aws_server import moto_server
 
 KEY = Fernet.generate_key()
 
 
 @pytest.fixture(scope="module")
 def s3() -> Iterator[Any]:  # boto3's clients have no type
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    client = boto3.client("s3", endpoint_url=f"http://{host}:{port}", region_name="us-east-1")
-    client.create_bucket(Bucket="artifacts")
-    yield client
-    server.stop()
+    with moto_server() as url:
+        client = boto3.client("s3", endpoint_url=url, region_name="us-east-1")
+        client.create_bucket(Bucket="artifacts")
+        yield client
 
 
 @pytest.fixture(params=["folder", "s3"])

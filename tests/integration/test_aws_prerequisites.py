@@ -8,7 +8,6 @@ import boto3
 import httpx
 import pytest
 from botocore.exceptions import EndpointConnectionError, SSOTokenLoadError
-from moto.server import ThreadedMotoServer
 from temporalio.testing import ActivityEnvironment
 
 from activities.messages import CheckEnvironment
@@ -16,6 +15,7 @@ from activities.prerequisites import EnvironmentPrerequisites
 from docustack.configuration import Environment, Roles, StateBackend
 from docustack.prerequisites import CheckStatus, Prerequisite
 from local import aws
+from tests.integration.aws_server import moto_server
 from tests.integration.test_accounts import key_of
 
 DEV = "111111111111"
@@ -24,14 +24,9 @@ BUCKET, TABLE = f"docustack-terraform-state-{DEV}", "docustack-terraform-locks"
 
 @pytest.fixture
 def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    httpx.post(
-        f"http://{host}:{port}/moto-api/reset", trust_env=False
-    ).raise_for_status()  # all servers share one state
-    yield f"http://{host}:{port}"
-    server.stop()
+    with moto_server() as url:
+        httpx.post(f"{url}/moto-api/reset", trust_env=False).raise_for_status()  # all servers share one state
+        yield url
 
 
 def client(service: str, endpoint: str) -> Any:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from activities.dependency_outputs import UnitReader
 from activities.terragrunt_command import TerragruntCommand
 from docustack.plans import OutputsKind
+from tests.integration.aws_server import moto_server
 from tests.integration.units import MOCK, Worker, apply, depends_on, new_worker, plan
 
 BUCKET = "docustack-terraform-state-111111111111"
@@ -20,14 +20,11 @@ BUCKET = "docustack-terraform-state-111111111111"
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[dict[str, str]]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    environ = {"AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_REGION": "us-east-1"}
-    s3 = boto3.client("s3", endpoint_url=environ["AWS_ENDPOINT_URL"], region_name="us-east-1")
-    s3.create_bucket(Bucket=BUCKET)
-    yield environ
-    server.stop()
+    with moto_server() as url:
+        environ = {"AWS_ENDPOINT_URL": url, "AWS_REGION": "us-east-1"}
+        s3 = boto3.client("s3", endpoint_url=environ["AWS_ENDPOINT_URL"], region_name="us-east-1")
+        s3.create_bucket(Bucket=BUCKET)
+        yield environ
 
 
 @pytest.fixture

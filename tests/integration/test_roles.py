@@ -14,12 +14,12 @@ import boto3
 import httpx
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
-from moto.server import ThreadedMotoServer
 
 from activities.apply_folder import ApplyFolder
 from activities.aws_clients import sts_clients
 from docustack.configuration import Roles
 from docustack.errors import ErrorType
+from tests.integration.aws_server import moto_server
 from tests.integration.test_applying import MODULE as SLOW
 from tests.integration.test_applying import until
 from tests.integration.units import Worker, apply, failure, new_worker, plan
@@ -57,11 +57,8 @@ output "apply" { value = data.aws_caller_identity.apply.arn }
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with moto_server() as url:
+        yield url
 
 
 @dataclass

@@ -8,13 +8,13 @@ from typing import Any
 import boto3
 import httpx
 import pytest
-from moto.server import ThreadedMotoServer
 
 from activities.bootstrap_messages import LookAtBackend, RemoveBackend
 from activities.kept_states import KeptStates
 from activities.state_backend import StateBackend
 from docustack.state_backend import BackendPlace, Presence
 from local import aws
+from tests.integration.aws_server import moto_server
 from tests.integration.units import Worker, new_worker
 
 ACCOUNT = "111111111111"
@@ -43,13 +43,9 @@ STATE = json.dumps(
 
 @pytest.fixture
 def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    httpx.post(f"{url}/moto-api/reset")
-    yield url
-    server.stop()
+    with moto_server() as url:
+        httpx.post(f"{url}/moto-api/reset")
+        yield url
 
 
 @pytest.fixture

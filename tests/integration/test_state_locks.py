@@ -11,11 +11,11 @@ from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from activities.apply_folder import ApplyFolder
 from activities.messages import FreeStateLock, StateLockAnswer
 from docustack.errors import ErrorType
+from tests.integration.aws_server import moto_server
 from tests.integration.units import Worker, apply, failure, new_worker, plan
 
 BUCKET, TABLE = "docustack-terraform-state-111111111111", "docustack-terraform-locks"
@@ -31,19 +31,16 @@ output "value" { value = "v" }
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[dict[str, str]]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    environ = {"AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_REGION": "us-east-1"}
-    client("s3", environ).create_bucket(Bucket=BUCKET)
-    client("dynamodb", environ).create_table(
-        TableName=TABLE,
-        KeySchema=[{"AttributeName": "LockID", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "LockID", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    yield environ
-    server.stop()
+    with moto_server() as url:
+        environ = {"AWS_ENDPOINT_URL": url, "AWS_REGION": "us-east-1"}
+        client("s3", environ).create_bucket(Bucket=BUCKET)
+        client("dynamodb", environ).create_table(
+            TableName=TABLE,
+            KeySchema=[{"AttributeName": "LockID", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "LockID", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        yield environ
 
 
 def client(service: Any, environ: dict[str, str]) -> Any:  # boto3's clients have no type
