@@ -18,6 +18,7 @@ from activities.apply_records import RENEWED_EVERY, ApplyRecord, ApplyRecords, w
 from activities.apply_results import ApplyResults
 from activities.artifacts import ArtifactMissing, ArtifactStore
 from activities.file_lock import file_lock
+from activities.live_logs import LiveLogs
 from activities.messages import ApplyAnswer, ApplyRequest
 from activities.open_units import OpenUnits
 from activities.terragrunt_command import TerragruntCommand
@@ -60,6 +61,7 @@ class Applying:
         self._command = command
         self._artifacts = artifacts
         self._records = ApplyRecords(artifacts)
+        self._live_logs = LiveLogs(artifacts)
         self._results = results
         self._folders = data_dir / "applies"
         self._lock = data_dir / "applies.lock"
@@ -202,6 +204,7 @@ class Applying:
     async def _wait_for_exit(self, folder: ApplyFolder, attempt: "_Attempt", request: ApplyRequest) -> runner.Exit:
         renewed = 0.0
         keeping = asyncio.create_task(self._keep_record(request))
+        telling = asyncio.create_task(self._live_logs.keep(request, folder.log))
         try:
             while True:
                 alive = await asyncio.to_thread(folder.is_alive)
@@ -216,6 +219,7 @@ class Applying:
                 await asyncio.sleep(_POLL)
         finally:
             keeping.cancel()
+            telling.cancel()
 
     def _vanished(self, request: ApplyRequest) -> ApplicationError:
         return unit_failure(

@@ -16,7 +16,7 @@ from activities.unit_work import Unit, make_sure_of_room, unit_failure
 from docustack.errors import ErrorType
 from docustack.plan_document import Json, changes, destroyed_types, digest_plan, parse_document, summarize
 from docustack.plan_text import cut_middle, plan_text
-from docustack.plans import Change, DependencyOutputs, OutputsKind, PlanRecord
+from docustack.plans import Change, DependencyOutputs, OutputsKind, PlanRecord, changes_of
 from docustack.redaction import Redactor
 from docustack.sensitive import Secret, mask_document
 from docustack.terragrunt_errors import clean_output
@@ -156,7 +156,7 @@ class Planning:
         )
 
     async def _changes(self, record: PlanRecord) -> list[Change]:
-        text = await self._artifacts.get_text(f"{record.json_document.rpartition('/')[0]}/{_CHANGES}")
+        text = await self._artifacts.get_text(changes_of(record))
         return [Change.model_validate(each) for each in json.loads(text)]
 
 

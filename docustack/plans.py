@@ -83,6 +83,16 @@ class PlanRecord(Model):
         return self.model_copy(update={"text_preview": ""})
 
 
+def changes_of(plan: PlanRecord) -> ArtifactRef:
+    """Where the `Change`s of a plan lie, beside its JSON."""
+    return f"{plan.json_document.rpartition('/')[0]}/changes.json"
+
+
+def live_log(run_id: str, unit: str) -> ArtifactRef:
+    """Where it can be read how far a running apply of a unit is."""
+    return f"runs/{run_id}/{unit}/live.txt"
+
+
 class Change(Model):
     """One changed attribute of one resource: plans are compared by the set of these."""
 

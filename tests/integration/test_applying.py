@@ -21,7 +21,7 @@ from activities.apply_folder import ApplyFolder
 from activities.apply_records import ApplyRecord, ApplyRecords
 from activities.messages import ApplyAnswer
 from docustack.errors import ErrorType
-from docustack.plans import PlanRecord
+from docustack.plans import PlanRecord, live_log
 from tests.integration import attending
 from tests.integration.units import Worker, failure, new_worker, plan
 
@@ -338,3 +338,16 @@ async def test_a_host_that_lost_its_data_does_not_begin_again(slow: Slow) -> Non
     error = await failure(slow.start(record, slow.worker.activity("a1", attempt=2)))
     assert error.type == ErrorType.INTERRUPTED
     assert slow.begun() == 1
+
+
+async def test_how_far_an_apply_is_can_be_read_while_it_runs(slow: Slow) -> None:
+    record = await plan(slow.worker, "dev/slow")
+    task = slow.start(record, slow.worker.activity("a1"))
+    key = slow.base / "artifacts" / live_log(record.run_id, record.unit)
+    await until(lambda: key.exists() and "second: Provisioning" in key.read_text())
+    told = key.read_text()
+    assert "terraform_data.first: Creation complete" in told
+    assert "id=" not in told
+    assert "echo begun" not in told, "what a provisioner says is told redacted, at the end"
+    slow.go()
+    await task
