@@ -65,6 +65,16 @@ def why_it_does_not_count(
     return "; ".join(dict.fromkeys(against)) if len(against) == len(reasons) else None
 
 
+def why_no_cancel(configuration: Configuration, environments: Iterable[str], actor: str, person: Person) -> str | None:
+    """Who else than the actor may stop a run: who may apply in all of its environments. As in "@lead …"."""
+    decisions = [decide_access(configuration, name, Operation.APPLY, person) for name in environments]
+    against = [inline_code(decision.rule) for decision in decisions if not decision.allowed]
+    if decisions and not against:
+        return None
+    rules = f" ({', '.join(against)})" if against else ""
+    return f"may not cancel it: that may {inline_code(actor)}, whose run it is, and who may apply there{rules}"
+
+
 def _why_no_approval(
     configuration: Configuration, environment: str, author: str, decision: GivenDecision, person: Person
 ) -> str | None:

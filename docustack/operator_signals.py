@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from docustack.comment_text import inline_code, one_line
 from docustack.model import Model
-from docustack.signed_approvals import Verdict
+from docustack.signed_approvals import SIGNALS, Verdict
 
 
 class Signal(Model):
@@ -19,8 +19,7 @@ class Signal(Model):
 
 def read_signal(name: str, payloads: Sequence[object]) -> Signal:
     """Whatever somebody has typed there: understood if it is one object that names who sends it."""
-    known = [verdict.value for verdict in Verdict]
-    if name not in known:
+    if name not in SIGNALS:
         return Signal(name=one_line(name, 100), problem="there is no such signal: `approve` and `reject` are")
     why = ', "reason": "…"' if name == Verdict.REJECT.value else ""
     usage = f'its input is an object that says who you are: `{{"actor": "<your login>"{why}}}`'

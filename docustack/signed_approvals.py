@@ -1,4 +1,4 @@
-"""A yes or no that came through our server, signed by it: what is signed, and when a run does not take it.
+"""A yes or no, or a stop, that came through our server, signed by it: what is signed, when a run does not take it.
 
 The server has verified who it is; the signature says so to the run, which trusts nobody who reaches Temporal.
 """
@@ -23,6 +23,11 @@ _PURPOSE = b"docustack approval 1\n"
 class Verdict(StrEnum):
     APPROVE = "approve"
     REJECT = "reject"
+    CANCEL = "cancel"  # at any time, whatever the run shows
+
+
+SIGNALS = (Verdict.APPROVE.value, Verdict.REJECT.value)
+"""The verdicts that are signals of Temporal's UI and CLI too; it has a button of its own for the other one."""
 
 
 class Approval(Model):
@@ -90,7 +95,13 @@ def refuse(
     approval: Approval, sent_as: Verdict, asked: Asked, now: datetime, seen: Iterable[str]
 ) -> tuple[Refusal, str] | None:
     """Why this is no answer to what the run asks; None where it is one. `seen`: the nonces that have been used."""
-    yes = approval.verdict is Verdict.APPROVE
+    refused = _refuse_as_sent(approval, sent_as, asked, now, seen)
+    return refused if refused or approval.verdict is Verdict.CANCEL else _refuse_as_answer(approval, asked)
+
+
+def _refuse_as_sent(
+    approval: Approval, sent_as: Verdict, asked: Asked, now: datetime, seen: Iterable[str]
+) -> tuple[Refusal, str] | None:
     if approval.verdict is not sent_as:
         return Refusal.FORGED, f"This was signed to {approval.verdict.value}, not to {sent_as.value}."
     if approval.run_id != asked.run_id:
@@ -99,6 +110,11 @@ def refuse(
         return Refusal.REPLAYED, "This very approval has been sent before; it counts once."
     if not -_CLOCKS_DIFFER <= now - approval.given_at <= GOOD_FOR:
         return Refusal.EXPIRED, "This was signed too long ago, or by a clock that is wrong. Approve again."
+    return None
+
+
+def _refuse_as_answer(approval: Approval, asked: Asked) -> tuple[Refusal, str] | None:
+    yes = approval.verdict is Verdict.APPROVE
     if approval.commit != asked.commit:
         told = f"This is for commit {approval.commit[:7]}, and the run is of {asked.commit[:7]}."
         return Refusal.OTHER_COMMIT, f"{told} Look at the plans of that one."

@@ -3,7 +3,7 @@
 from docustack.comment_text import inline_code, one_line
 from docustack.pull_request_actions import Action, Reply
 from docustack.pull_request_state import PullRequestState
-from docustack.signed_approvals import Verdict
+from docustack.signed_approvals import SIGNALS
 
 _KEPT = 20
 _TOLD = 10
@@ -22,7 +22,7 @@ def take_unknown_signal(state: PullRequestState, name: str) -> list[Action]:
 def unknown_signal_reply(state: PullRequestState, name: str) -> str:
     """What it was, and where it belongs if it is one of a run's."""
     head = f"⚠️ The signal {inline_code(name)} was sent to the workflow of this pull request from Temporal."
-    if name not in [verdict.value for verdict in Verdict]:
+    if name not in SIGNALS:
         return f"{head} There is no such signal, so nothing followed from it."
     active = state.active
     if active is None or not active.waiting:

@@ -52,6 +52,12 @@ class RejectOrder(Model):
     reason: str = Field(min_length=1, max_length=1_000)
 
 
+class CancelOrder(Model):
+    """Stop, whatever it is at."""
+
+    reason: str = Field(default="", max_length=1_000)
+
+
 class DecisionAnswer(Model):
     """It was taken; one that wasn't is a refusal instead."""
 

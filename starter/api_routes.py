@@ -3,8 +3,8 @@
 from starlette.routing import BaseRoute, Route
 
 from starter.api import Call, Nothing, api_route, no_such_endpoint
-from starter.api_messages import ApproveOrder, BootstrapCommand, PersonAnswer, RejectOrder
-from starter.approval_endpoints import approve, reject, show_run
+from starter.api_messages import ApproveOrder, BootstrapCommand, CancelOrder, PersonAnswer, RejectOrder
+from starter.approval_endpoints import approve, cancel, reject, show_run
 from starter.bootstrap_endpoint import bootstrap
 
 
@@ -20,6 +20,7 @@ def api_routes() -> list[BaseRoute]:
         api_route("GET", "/api/runs/{run_id}", Nothing, show_run),
         api_route("POST", "/api/runs/{run_id}/approve", ApproveOrder, approve),
         api_route("POST", "/api/runs/{run_id}/reject", RejectOrder, reject),
+        api_route("POST", "/api/runs/{run_id}/cancel", CancelOrder, cancel),
         api_route("POST", "/api/bootstrap", BootstrapCommand, bootstrap),
         Route("/api/{rest:path}", no_such_endpoint, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
     ]

@@ -1,4 +1,4 @@
-"""`docustack approve` and `docustack reject`: yes or no to a run that waits, with the answer at once."""
+"""`docustack approve`, `reject` and `runs cancel`: what a run is told to its face, with its answer at once."""
 
 import sys
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from docustack.runs import RunStatus
-from starter.api_messages import ApproveOrder, DecisionAnswer, RejectOrder, RunToApprove
+from starter.api_messages import ApproveOrder, CancelOrder, DecisionAnswer, RejectOrder, RunToApprove
 from starter.console import errors, output, print_json
 from starter.exit_codes import CommandFailed, ExitCode
 from starter.options import JsonOption
@@ -65,6 +65,21 @@ def reject(
     order = RejectOrder(reason=reason.strip()[:1_000])
     server = connect_server()
     _tell(lambda: server.post(f"{_path(run_id)}/reject", order, DecisionAnswer), as_json=as_json)
+
+
+def cancel(
+    run_id: RunId,
+    reason: Annotated[str, typer.Option("--reason", "-r", help="Why; it is on record.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Cancel a run: nothing more is begun, and Terraform finishes what it has in hand and writes its state.
+
+    Whose run it is may do that, and who may apply in its environments.
+    Exit codes: 0 it ends, 1 you may not, or it has ended, 2 no server or token is known, 3 the server or a worker
+    doesn't answer, 4 there is no such run.
+    """
+    server, order = connect_server(), CancelOrder(reason=reason.strip()[:1_000])
+    _tell(lambda: server.post(f"{_path(run_id)}/cancel", order, DecisionAnswer), as_json=as_json)
 
 
 def _tell(decide: Callable[[], DecisionAnswer], *, as_json: bool) -> None:

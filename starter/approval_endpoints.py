@@ -16,12 +16,12 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from docustack.signed_approvals import Approval, ApprovalAnswer, Refusal, Verdict, sign
 from starter.api import Call, Nothing
-from starter.api_messages import ApproveOrder, DecisionAnswer, PlanToApprove, RejectOrder, RunToApprove
+from starter.api_messages import ApproveOrder, CancelOrder, DecisionAnswer, PlanToApprove, RejectOrder, RunToApprove
 from starter.api_refusals import ApiRefused
 from starter.client import ANSWER_WITHIN
 from starter.exit_codes import CommandFailed
 from starter.found_runs import find_run
-from starter.run_lines import decision_line, shown_status
+from starter.run_lines import PREFIX, decision_line, shown_status
 from starter.times import now
 from workflows.run_models import RunView
 
@@ -62,6 +62,13 @@ async def approve(call: Call, order: ApproveOrder) -> DecisionAnswer:
 
 async def reject(call: Call, order: RejectOrder) -> DecisionAnswer:
     return await _decide(call, Verdict.REJECT, reason=order.reason)
+
+
+async def cancel(call: Call, order: CancelOrder) -> DecisionAnswer:
+    """The run judges who may; what it has allowed is then asked of Temporal, as its own UI would."""
+    answer = await _decide(call, Verdict.CANCEL, reason=order.reason)
+    await call.connection.client.get_workflow_handle(f"{PREFIX}{answer.run_id}").cancel()
+    return answer
 
 
 async def _decide(

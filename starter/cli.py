@@ -49,6 +49,7 @@ for commands in (
     local_commands,
 ):
     app.add_typer(commands.app)
+run_commands.app.command()(approval_commands.cancel)
 unit_commands.app.command()(orphan_commands.orphans)
 unit_commands.app.command()(orphan_commands.dismiss)
 app.command()(approval_commands.approve)

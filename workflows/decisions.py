@@ -19,9 +19,9 @@ with workflow.unsafe.imports_passed_through():
     from activities.approvals import Approvals
     from activities.github import GitHub
     from activities.messages import ReadPerson
-    from docustack.access import Door
+    from docustack.access import Door, Person
     from docustack.approvals import digest_of
-    from docustack.decisions import GivenDecision, decisions_comment, remember, why_it_does_not_count
+    from docustack.decisions import GivenDecision, decisions_comment, remember, why_it_does_not_count, why_no_cancel
     from docustack.operator_signals import read_signal
     from docustack.runs import RunStatus
     from docustack.signed_approvals import ApprovalAnswer, Asked, Refusal, SignedApproval, Verdict, not_waiting, refuse
@@ -72,6 +72,8 @@ class Decisions:
             return Refusal.UNAVAILABLE, "The worker has no DOCUSTACK_APPROVAL_KEYS, so it can check no signature."
         if not signature.genuine:
             return Refusal.FORGED, "It was not signed by this installation's server."
+        if signed.approval.verdict is Verdict.CANCEL:
+            return await self._refusal_of_cancel(decision)
         return await self._refusal(decision)
 
     # ---- bare signals ------------------------------------------------------------------------------------------------
@@ -122,17 +124,31 @@ class Decisions:
     async def _refusal(self, decision: GivenDecision) -> tuple[Refusal, str] | None:
         """By the rules of docustack.yaml, and the person's teams as they are now."""
         run = self._run
-        person = await call(
-            GitHub.read_person,
-            ReadPerson(repository=run.start.repository, login=decision.login, teams=run.configuration.known_teams()),
-            summary=decision.login,
-            policy=policies.WHILE_SOMEBODY_WAITS,
-        )
+        person = await self._read_person(decision.login)
         start = run.start.pull_request
         why = why_it_does_not_count(
             run.configuration, run.environments(), start.author, decision, person, rules=run.state.new_rules is not None
         )
         return (Refusal.NOT_ALLOWED, f"It doesn't count: @{decision.login} {why}.") if why else None
+
+    async def _refusal_of_cancel(self, decision: GivenDecision) -> tuple[Refusal, str] | None:
+        run = self._run
+        if decision.login.lower() == run.start.actor.lower():
+            return None
+        if not run.state.selected:
+            return Refusal.NOT_ALLOWED, "It isn't known yet what this run touches, so only its actor may cancel it now."
+        person = await self._read_person(decision.login)
+        why = why_no_cancel(run.configuration, run.environments(), run.start.actor, person)
+        return (Refusal.NOT_ALLOWED, f"It doesn't count: @{decision.login} {why}.") if why else None
+
+    async def _read_person(self, login: str) -> Person:
+        run = self._run
+        return await call(
+            GitHub.read_person,
+            ReadPerson(repository=run.start.repository, login=login, teams=run.configuration.known_teams()),
+            summary=login,
+            policy=policies.WHILE_SOMEBODY_WAITS,
+        )
 
     def _answered(self, decision: GivenDecision, refusal: tuple[Refusal, str] | None) -> ApprovalAnswer:
         """Say what became of it: in the run's own record, in the pull request, to who asked; and let the gate look."""
@@ -153,6 +169,7 @@ class Decisions:
 _TAKEN = {
     Verdict.APPROVE.value: "It counts, and the run goes on once it has all that it needs.",
     Verdict.REJECT.value: "It ends the run; what was not applied stays as it is.",
+    Verdict.CANCEL.value: "The run ends; Terraform finishes what it has in hand and writes its state.",
 }
 
 
@@ -160,6 +177,12 @@ def rejection_of(run: Run) -> GivenDecision | None:
     """The first no that counts."""
     given = (one for one in run.state.decisions if one.counts and one.verdict == Verdict.REJECT.value)
     return next(given, None)
+
+
+def cancelled_by(run: Run) -> str:
+    """The login of who has cancelled the run through our server; empty where nobody has."""
+    given = (one.login for one in run.state.decisions if one.counts and one.verdict == Verdict.CANCEL.value)
+    return next(given, "")
 
 
 def approvals_of(run: Run) -> list[GivenDecision]:

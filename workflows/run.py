@@ -14,7 +14,7 @@ from workflows.apply_order import refuse_what_is_behind, refuse_what_others_appl
 from workflows.applying import all_waves, apply_wave, remaining_waves
 from workflows.choosing import applied_from_here, choose_units, choose_what_to_apply
 from workflows.concluding import conclude
-from workflows.decisions import Decisions
+from workflows.decisions import Decisions, cancelled_by
 from workflows.deletions import look_at_deletions, what_was_seen_of_deletions
 from workflows.failures import message_of
 from workflows.hosts import remove_work_trees
@@ -129,6 +129,15 @@ class RunWorkflow:
     @reject.validator
     def _may_be_rejected(self, signed: SignedApproval) -> None:
         self._decisions.validate(signed, Verdict.REJECT)
+
+    @workflow.update(name="cancel")
+    async def may_cancel(self, signed: SignedApproval) -> ApprovalAnswer:
+        """Who may have the run cancelled, and that they have: the server then cancels it, as Temporal's UI does."""
+        return await self._decisions.take(signed, Verdict.CANCEL)
+
+    @may_cancel.validator
+    def _may_be_cancelled(self, signed: SignedApproval) -> None:
+        self._decisions.validate(signed, Verdict.CANCEL)
 
     @workflow.query
     def show(self) -> RunView:
@@ -270,6 +279,8 @@ class RunWorkflow:
         cancelled = is_cancelled_exception(error)
         state.status = RunStatus.CANCELLED if cancelled else RunStatus.FAILED
         state.message = message_of(error)
+        if cancelled and (login := cancelled_by(self._run)):
+            state.message = f"The run was cancelled by @{login}."
         for unit in state.selected:
             if unit not in state.outcomes and self._run.start.operation is not Operation.UNLOCK:
                 self._unfinished(unit, state.message)

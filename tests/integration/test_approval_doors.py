@@ -25,7 +25,7 @@ from starter.server import create_app
 from tests.integration.stand_ins import OWNER, REPOSITORY, GitHubStandIn
 from tests.integration.test_cli_commands import ROOT, Commands
 from tests.workflows.conftest import Stage, end_everything, workers
-from tests.workflows.fakes import APPROVAL_KEY, PEOPLE, Unit, World
+from tests.workflows.fakes import APPROVAL_KEY, PEOPLE, Unit, World, read
 from worker.namespace import register_search_attributes
 from worker.settings import Settings
 from worker.temporal_client import connect_temporal
@@ -227,6 +227,21 @@ async def test_a_rejection_ends_the_run_and_needs_a_reason(stage: Stage, api: Ap
     assert stage.world.texts("Rejected by @lead: it drops the database")
 
 
+async def test_a_run_is_cancelled_by_its_actor_and_by_nobody_who_could_not_apply_there(stage: Stage, api: Api) -> None:
+    run_id = await waiting(stage)  # lead's own, of prod
+    for login, refusal in (("infra-member", "not-allowed"), ("developer", "not-allowed"), ("outsider", "")):
+        status, told = await api(login, "POST", f"/runs/{run_id}/cancel", {})
+        assert (status, told["refusal"]) == (403, refusal), told
+    status, answer = await api("lead", "POST", f"/runs/{run_id}/cancel", {"reason": "not today"})
+    assert (status, answer["accepted"]) == (200, True), answer
+    state = await stage.until_ended(2)
+    assert (state.runs[-1].status, stage.world.applied) == (RunStatus.CANCELLED, [])
+    told = read(stage.world.texts_now["decisions"])
+    assert '`cancel` of `lead` through the server ("not today")' in told, "it is on record who it was"
+    status, told = await api("lead", "POST", f"/runs/{run_id}/cancel", {})
+    assert (status, told["refusal"]) == (409, "not-waiting")
+
+
 @pytest.mark.parametrize("key,told", [("", "has no DOCUSTACK_APPROVAL_KEYS"), ("x" * 32, "the worker has other")])
 async def test_a_server_with_another_key_than_the_worker_says_so(
     stage: Stage, temporal: str, github: GitHubStandIn, tmp_path: Path, key: str, told: str
@@ -244,11 +259,12 @@ async def test_a_server_with_another_key_than_the_worker_says_so(
 
 @pytest.fixture
 def docustack(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: str
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: str, temporal: str
 ) -> Commands:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("starter.surroundings.DEFAULT_DATA_DIR", tmp_path / "no-world")
     monkeypatch.setenv("DOCUSTACK_PUBLIC_URL", server)
+    monkeypatch.setenv("DOCUSTACK_TEMPORAL_ADDRESS", temporal)
     monkeypatch.delenv("GH_TOKEN", raising=False)
     return Commands(capsys)
 
@@ -266,6 +282,21 @@ async def test_approve_shows_the_plans_and_the_answer(stage: Stage, docustack: C
     assert "It counts" in answer.out
     assert f"{PROD}  +1 ~0 -0" in answer.err
     await stage.until(lambda: stage.world.applied == [PROD])
+
+
+async def test_runs_cancel_ends_the_run_and_says_so(stage: Stage, docustack: Commands, as_: Any) -> None:
+    run_id = await waiting(stage)
+    as_("developer")
+    refused = await docustack("runs", "cancel", run_id[:6])
+    assert (refused.code, refused.out) == (1, "")
+    assert "may not cancel it" in refused.err
+    as_("lead")
+    answer = await docustack("runs", "cancel", run_id[:6])
+    assert answer.code == 0, answer.err
+    assert "The run ends" in answer.out
+    await stage.until_ended(2)
+    shown = await docustack("runs", "show", run_id, "--json")
+    assert (shown.json["run"]["status"], shown.json["message"]) == ("cancelled", "The run was cancelled by @lead.")
 
 
 async def test_approve_as_json_tells_a_refusal_as_an_answer(stage: Stage, docustack: Commands, as_: Any) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from docustack.access import Door
-from docustack.decisions import KEPT, GivenDecision, decisions_comment, remember, why_it_does_not_count
+from docustack.decisions import KEPT, GivenDecision, decisions_comment, remember, why_it_does_not_count, why_no_cancel
 from docustack.operator_signals import read_signal
 from tests.unit.test_access import GUIDE, HEAD, PEOPLE
 
@@ -53,6 +53,19 @@ def test_a_yes_takes_an_approver_and_a_no_somebody_who_could_approve_or_apply(
 ) -> None:
     assert yes in why(who, where)
     assert no in why(who, where, verdict="reject")
+
+
+def test_a_run_is_stopped_by_who_may_apply_in_all_of_its_environments() -> None:
+    for who, environments, stops in (
+        ("lead", ["prod"], True),
+        ("infra", ["dev"], True),
+        ("infra", ["dev", "prod"], False),
+        ("developer", ["dev"], False),
+        ("lead", [], False),
+    ):
+        reason = why_no_cancel(GUIDE, environments, "somebody", PEOPLE[who])
+        assert (reason is None) is stops, (who, environments, reason)
+        assert stops or "`somebody`, whose run it is" in str(reason)
 
 
 def test_an_author_may_say_no_and_never_yes() -> None:

@@ -56,6 +56,18 @@ def test_a_made_up_signature_is_none(signature: str) -> None:
     assert not is_genuine(SignedApproval(approval=APPROVAL, signature=signature), [KEY])
 
 
+def test_a_run_is_cancelled_whatever_it_shows_but_by_no_other_word() -> None:
+    stop = APPROVAL.model_copy(update={"verdict": Verdict.CANCEL, "plans": "", "login": ASKED.author})
+    working = ASKED.model_copy(update={"waiting": False, "commit": "b" * 40})
+    assert refuse(stop, Verdict.CANCEL, working, NOW, []) is None
+    for refused in (
+        refuse(APPROVAL, Verdict.CANCEL, working, NOW, []),
+        refuse(stop, Verdict.CANCEL, working, NOW, [stop.nonce]),
+        refuse(stop, Verdict.CANCEL, working.model_copy(update={"run_id": "another"}), NOW, []),
+    ):
+        assert refused is not None
+
+
 def test_the_answer_to_the_question_is_taken() -> None:
     assert refuse(APPROVAL, Verdict.APPROVE, ASKED, NOW, []) is None
 
