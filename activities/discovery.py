@@ -11,7 +11,7 @@ from temporalio import activity
 
 from activities.failures import failure
 from activities.git import MAX_LISTED_FILES, Git
-from activities.messages import Discover, MovedInputsAnswer, MovedSince
+from activities.messages import Discover, ListUnits, MovedInputsAnswer, MovedSince
 from activities.processes import run_process
 from activities.terragrunt_command import TerragruntCommand, child_environment
 from activities.unit_work import heartbeats
@@ -19,6 +19,7 @@ from docustack.base_moves import MovedInputs
 from docustack.changed_units import changed_units
 from docustack.deletions import find_deletions, may_have_taken_over
 from docustack.errors import ErrorType
+from docustack.manual_runs import ordered_units
 from docustack.repository import ChangedFile, Discovery, UnitStatus, WorkTree
 from docustack.unit_graph import FoundUnit, UnitGraph, UnreadableGraph, parse_find, parse_graph_dependencies
 from docustack.unit_inputs import moved_inputs, unit_inputs
@@ -63,6 +64,25 @@ class Units:
         inputs = await asyncio.to_thread(unit_inputs, graph, tree, blobs, units, request.terrateam)
         discovery = discovery.model_copy(update={"warnings": (*discovery.warnings, *warnings), "inputs": inputs})
         return await self._with_deletions(request, discovery, changed_files, graph)
+
+    @activity.defn
+    @heartbeats
+    async def list_units(self, request: ListUnits) -> Discovery:
+        """The units that an order names, as if each of them had changed; none where a directory holds none.
+
+        Raises:
+            ApplicationError: as `discover`.
+        """
+        root = await self._work_trees.ensure(request.tree)
+        blobs = await self._work_trees.mirror(request.tree.repository).list_files(request.tree.tree_commit)
+        tree = await self._read_tree(request.tree, blobs)
+        graph, warnings = _with_lost_units(await self.graph(root), tree)
+        found = ordered_units(
+            graph, request.configuration, request.directories, request.without, destroy=request.destroy
+        )
+        units = [unit.unit for unit in found.changed]
+        inputs = await asyncio.to_thread(unit_inputs, graph, tree, blobs, units, request.terrateam)
+        return found.model_copy(update={"warnings": tuple(warnings), "inputs": inputs})
 
     async def _with_deletions(
         self, request: Discover, discovery: Discovery, changed_files: Sequence[ChangedFile], merged: UnitGraph

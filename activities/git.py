@@ -15,6 +15,7 @@ from activities.messages import (
     AskContained,
     CheckedOut,
     CheckOut,
+    CheckOutRef,
     ContainedAnswer,
     LoadConfiguration,
     LoadedConfiguration,
@@ -64,6 +65,7 @@ class Git:
         read = read_configuration_files(texts, where=f"branch `{ref}`")
         return LoadedConfiguration(
             commit=commit,
+            ref=ref,
             configuration=read.configuration,
             terrateam=read.terrateam,
             problems=tuple(problem.describe() for problem in read.problems),
@@ -109,6 +111,29 @@ class Git:
             environments=self._environments,
             new_rules=new_rules,
         )
+
+    @activity.defn
+    @heartbeats
+    async def check_out_ref(self, question: CheckOutRef) -> CheckedOut:
+        """Fetch a branch, a tag or a commit, and check it out as it is there.
+
+        Raises:
+            ApplicationError: NOT_FOUND (nothing has that name), CREDENTIALS, UNAVAILABLE (retried).
+        """
+        mirror = self.mirror(question.repository)
+        async with mirror.exclusive() as lock:
+            commit = await mirror.fetch_ref(question.ref or question.base_ref, lock)
+        tree = WorkTree(
+            repository=question.repository,
+            run_id=question.run_id,
+            base_ref=question.base_ref,
+            base_commit=commit,
+            head_commit=commit,
+            merge_base=commit,
+            tree_commit=commit,
+        )
+        await self.ensure(tree)
+        return CheckedOut(tree=tree, changed_files=(), host=self._host, environments=self._environments)
 
     @activity.defn
     @heartbeats

@@ -114,6 +114,34 @@ class Mirror:
                 "deleted. The next push is planned by itself.",
             )
 
+    async def fetch_ref(self, ref: str, lock: int) -> str:
+        """Have what a branch, a tag or a commit (its first seven digits or more) names; gives the commit.
+
+        Raises:
+            ApplicationError: NOT_FOUND if nothing has that name, UNAVAILABLE if the remote can't be asked.
+        """
+        commit = ref if re.fullmatch(r"[0-9a-f]{40}([0-9a-f]{24})?", ref) else await self._named(ref, lock)
+        if not commit and re.fullmatch(r"[0-9a-f]{7,}", ref):
+            await self._fetch(["+refs/heads/*:refs/docustack/heads/*"], lock)
+            code, output = await git(self.path, "rev-parse", "--verify", f"{ref}^{{commit}}", expected=(0, 128))
+            commit = output.decode().strip() if code == 0 else ""
+        if not commit:
+            raise failure(ErrorType.NOT_FOUND, f"`{self._repository.full_name}` has no branch, tag or commit {ref!r}.")
+        await self.fetch_commit(commit, None, lock)
+        return await self.resolve(commit)
+
+    async def _named(self, ref: str, lock: int) -> str:
+        """The commit of a branch, else of a tag, as the remote has it now; empty where it has neither."""
+        settings = await remote_settings(self._url, self._token)
+        names = [f"refs/heads/{ref}", f"refs/tags/{ref}^{{}}", f"refs/tags/{ref}"]
+        try:
+            _, output = await git(self.path, "ls-remote", self._url, *names, settings=settings, lock=lock)
+        except GitError as error:
+            raise remote_failure(error, self._repository.full_name) from None
+        lines = (line.split("\t", 1) for line in output.decode().splitlines())
+        found = {name: commit for commit, name in lines}
+        return next((found[name] for name in names if name in found), "")
+
     async def _fetch(self, refspecs: list[str], lock: int, *, missing_is_fine: bool = False) -> None:
         settings = await remote_settings(self._url, self._token)
         command = ("fetch", "--quiet", "--no-tags", "--prune", "--no-write-fetch-head", self._url, *refspecs)

@@ -99,7 +99,7 @@ class Locks:
         """Holders whose workflow is no more, and no run of theirs either, for longer than an activity could live on."""
         since = datetime.now(UTC) - _NOTICED_WITHIN
 
-        async def has_ended(workflow_id: str, pull_request: int) -> bool:
+        async def has_ended(workflow_id: str, pull_request: int | None) -> bool:
             try:
                 described = await self._client.get_workflow_handle(workflow_id).describe()
             except RPCError as error:
@@ -108,6 +108,8 @@ class Locks:
             else:
                 if described.close_time is None or described.close_time > since:
                     return False
+            if pull_request is None:  # the holder is the run itself
+                return True
             query = runs_since(question.repository, pull_request, since)
             return not [run.id async for run in self._client.list_workflows(query)]
 

@@ -37,6 +37,7 @@ class LoadedConfiguration(Model):
     """`configuration` is None exactly where `problems` says what is wrong (file, line, what, nearest key)."""
 
     commit: str
+    ref: str = ""  # the branch
     configuration: Configuration | None
     terrateam: TerrateamConfiguration
     problems: tuple[str, ...] = ()
@@ -56,6 +57,15 @@ class CheckOut(Model):
     name: str = ""  # of the tree's folder, where runs that follow one another share it
 
 
+class CheckOutRef(Model):
+    """Make the work tree of a run without a pull request: what a branch, a tag or a commit has, as it is there."""
+
+    repository: Repository
+    run_id: str
+    base_ref: str  # the branch of the rules, which last applies are compared with
+    ref: str  # empty: the tip of `base_ref`
+
+
 class CheckedOut(Model):
     """The tree, and the host that has it; `environments` are those that the same worker works for."""
 
@@ -71,6 +81,17 @@ class Discover(Model):
 
     tree: WorkTree
     changed_files: tuple[ChangedFile, ...]
+    configuration: Configuration
+    terrateam: TerrateamConfiguration
+
+
+class ListUnits(Model):
+    """Find the units that an order names: in these directories (none: everywhere), without those left out."""
+
+    tree: WorkTree
+    directories: tuple[str, ...]
+    without: tuple[str, ...] = ()
+    destroy: bool = False  # they are found as those to be destroyed, with who depends on each
     configuration: Configuration
     terrateam: TerrateamConfiguration
 
@@ -107,6 +128,15 @@ class RemoveWorkTree(Model):
 # ---- terragrunt ----------------------------------------------------------------------------------------------------
 
 
+class PlanShape(Model):
+    """What a plan is of, where it isn't of the whole difference between a unit's configuration and AWS."""
+
+    targets: tuple[str, ...] = ()  # addresses: nothing else is planned
+    refresh_only: bool = False  # what AWS has, taken into the state
+    address: str = ""  # of a resource that is to be imported
+    resource_id: str = ""  # of what is imported, as the provider knows it
+
+
 class UnitRequest(Model):
     """One unit of a run's work tree, and as whom to work on it."""
 
@@ -118,7 +148,8 @@ class UnitRequest(Model):
     pull_request: int | None = None
     timeout_minutes: int = 30
     text_limit: int = 60_000  # characters of redacted output to return for comments
-    destroy: bool = False  # the unit is deleted: it is planned for destruction, in a tree that still has it
+    destroy: bool = False  # the unit is planned for destruction, in a tree that still has it
+    shape: PlanShape = PlanShape()
 
 
 class CheckEnvironment(Model):
@@ -387,10 +418,10 @@ class Holdings(Model):
 
 
 class FindEnded(Model):
-    """Which of these holders (workflow ids, with the number of the pull request) are no more?"""
+    """Which of these holders (workflow ids, with the number of the pull request, if it is one) are no more?"""
 
     repository: Repository
-    holders: dict[str, int]
+    holders: dict[str, int | None]
 
 
 class Ended(Model):

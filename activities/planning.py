@@ -1,6 +1,7 @@
 """Plans one unit: what it would get from its dependencies, the saved plan, and its redacted text, JSON and log."""
 
 import asyncio
+import dataclasses
 import json
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,11 +15,21 @@ from activities.processes import run_process
 from activities.terragrunt_command import TerragruntCommand
 from activities.unit_work import Unit, make_sure_of_room, unit_failure
 from docustack.errors import ErrorType
-from docustack.plan_document import Json, changes, destroyed_types, digest_plan, parse_document, summarize
+from docustack.import_block import FILE, import_block
+from docustack.plan_document import (
+    Json,
+    changes,
+    destroyed_types,
+    digest_plan,
+    of_refresh,
+    parse_document,
+    summarize,
+)
 from docustack.plan_text import cut_middle, plan_text
 from docustack.plans import Change, DependencyOutputs, OutputsKind, PlanRecord, changes_of
 from docustack.redaction import Redactor
 from docustack.sensitive import Secret, mask_document
+from docustack.targets import unmatched_targets
 from docustack.terragrunt_errors import clean_output
 
 _BEYOND = 50
@@ -74,6 +85,7 @@ class Planning:
         # what they have at the apply, and the unit is planned again. The other way round a stale plan would be applied.
         look = await self.look(unit)
         present = self.present(unit, look)
+        await asyncio.to_thread(_write_import, unit)
         missing = tuple(each.unit for each in present if each.kind is OutputsKind.MISSING)
         if missing:
             return PlanAnswer(record=None, waits_for=missing)
@@ -102,7 +114,7 @@ class Planning:
             try:
                 async with self._reader.preparing(unit.folder):
                     done = await run_process(
-                        self._command.plan(binary, destroy=unit.request.destroy),
+                        self._command.plan(binary, destroy=unit.request.destroy, shape=unit.request.shape),
                         cwd=unit.folder,
                         environ=unit.environ,
                         log=log,
@@ -122,7 +134,8 @@ class Planning:
                 raise unit_failure(ErrorType.TIMEOUT, message) from None
             except ShowFailed as error:
                 raise await self._disclosure.failure(unit, "terragrunt show", str(error), look, await secrets) from None
-            return _Made(await asyncio.to_thread(binary.read_bytes), parse_document(document), text, output)
+            made = _Made(await asyncio.to_thread(binary.read_bytes), parse_document(document), text, output)
+        return _as_asked(unit, made)
 
     async def _keep(
         self, unit: Unit, present: tuple[DependencyOutputs, ...], made: _Made, redactor: Redactor
@@ -158,6 +171,26 @@ class Planning:
     async def _changes(self, record: PlanRecord) -> list[Change]:
         text = await self._artifacts.get_text(changes_of(record))
         return [Change.model_validate(each) for each in json.loads(text)]
+
+
+def _write_import(unit: Unit) -> None:
+    """An import is planned like any other change, by a block in the run's own work tree."""
+    shape = unit.request.shape
+    if not shape.address:
+        return
+    try:
+        block = import_block(shape.address, shape.resource_id)
+    except ValueError as error:
+        raise unit_failure(ErrorType.INVALID_INPUT, str(error)) from None
+    (unit.folder / FILE).write_text(block, encoding="utf-8")
+
+
+def _as_asked(unit: Unit, made: _Made) -> _Made:
+    """Raises INVALID_INPUT where a target names nothing: Terraform would only say that there are no changes."""
+    shape = unit.request.shape
+    if problems := unmatched_targets(shape.targets, made.document):
+        raise unit_failure(ErrorType.INVALID_INPUT, " ".join(problems))
+    return dataclasses.replace(made, document=of_refresh(made.document)) if shape.refresh_only else made
 
 
 def _redacted(made: _Made, redactor: Redactor) -> tuple[str, str, str, str]:

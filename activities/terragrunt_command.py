@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from activities.messages import PlanShape
 from activities.processes import run_process
 from docustack.configuration import Environment
 from docustack.errors import ConfigurationError
@@ -52,6 +53,9 @@ _IDENTITY = re.compile(
 def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """What a worker passes on of its own environment."""
     return {name: value for name, value in environ.items() if _PASSED.match(name)}
+
+
+_WHOLE = PlanShape()
 
 
 @dataclass(frozen=True)
@@ -101,9 +105,11 @@ class TerragruntCommand:
             return [self.terragrunt, "render", "--format", "json"]
         return [self.terragrunt, "render-json", "--terragrunt-json-out", str(out)]
 
-    def plan(self, out: Path, *, destroy: bool = False) -> list[str]:
+    def plan(self, out: Path, *, destroy: bool = False, shape: PlanShape = _WHOLE) -> list[str]:
         arguments = ["plan", f"-out={out}", "-detailed-exitcode", "-input=false", "-lock=false", "-no-color"]
-        return [self.terragrunt, *arguments, *(["-destroy"] if destroy else [])]
+        narrowed = [f"-target={target}" for target in (*shape.targets, *([shape.address] if shape.address else ()))]
+        modes = [*(["-destroy"] if destroy else []), *(["-refresh-only"] if shape.refresh_only else [])]
+        return [self.terragrunt, *arguments, *modes, *narrowed]
 
     def plan_with_lock(self) -> list[str]:
         """A plan that takes Terraform's lock first, and so tells who else has it; it is not saved."""

@@ -40,7 +40,8 @@ def without_plan_line(text: str) -> tuple[str, str | None]:
 
 def plan_line(summary: PlanSummary) -> str:
     """Terraform's own line for these counts."""
-    return f"Plan: {summary.add} to add, {summary.change} to change, {summary.destroy} to destroy."
+    imported = f"{summary.imported} to import, " if summary.imported else ""
+    return f"Plan: {imported}{summary.add} to add, {summary.change} to change, {summary.destroy} to destroy."
 
 
 def as_diff(text: str) -> str:

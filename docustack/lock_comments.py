@@ -12,9 +12,9 @@ _SHOWN = 30
 
 
 def in_line_comment(answer: LockAnswer, prefix: str = "terrateam") -> str:
-    """Which pull requests hold what this one wants, by whom, since when, its place, and what comes after."""
+    """Who holds what this one wants, by whom, since when, its place, and what comes after."""
     unlock = inline_code(f"{prefix} unlock")
-    parts = [f"⏳ **{place_in_line(answer)}**", "\n".join(_before(answer))]
+    parts = [f"⏳ **{place_in_line(answer)}**", "\n".join(who_is_before(answer))]
     parts.append(
         f"Its turn comes once they are merged or closed, or somebody comments {unlock} there. The units are then "
         "planned again, and applied without another command if the new plans do no more than what was approved. "
@@ -52,22 +52,23 @@ def waited_too_long(days: int, prefix: str = "terrateam") -> str:
 def freed_reason(freed: UnitsFreed, unit: str) -> str:
     """Why a unit was planned again though nobody asked for it, beside its new plan."""
     return (
-        f"{inline_code(unit)} is free: pull request {freed.pull_request}, which held it, {freed.how}. So it was "
+        f"{inline_code(unit)} is free: {freed.holder_name}, which held it, {freed.how}. So it was "
         "planned again, on what is there now."
     )
 
 
-def _before(answer: LockAnswer) -> list[str]:
+def who_is_before(answer: LockAnswer) -> list[str]:
+    """Who holds what it wants, and whose turn comes first: a list."""
     lines = [f"- {held_line(grant)}" for grant in answer.blocked_by[:_SHOWN]]
     if len(answer.blocked_by) > _SHOWN:
         lines.append(f"- and {len(answer.blocked_by) - _SHOWN:,} more units")
     if answer.ahead:
-        named = ", ".join(f"{number}" for number in answer.ahead[:_SHOWN])
         more = f" and {len(answer.ahead) - _SHOWN:,} more" if len(answer.ahead) > _SHOWN else ""
-        lines.append(f"- before it in line: {counted(len(answer.ahead), 'pull request')} ({named}{more})")
+        named = ", ".join(answer.ahead[:_SHOWN])
+        lines.append(f"- before it in line: {counted(len(answer.ahead), 'other')} ({named}{more})")
     return lines
 
 
 def held_line(grant: Grant) -> str:
-    held = f"held by pull request {grant.pull_request} ({person(grant.actor)})"
+    held = f"held by {grant.holder_name} ({person(grant.actor)})"
     return f"{inline_code(grant.unit)}: {held} since {moment(grant.since)}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from docustack.locks import Grant, LockAnswer, LockRequest, LockTable
+from docustack.locks import Grant, LockAnswer, LockRequest, LockTable, holder_name
 from docustack.model import Model, State
 from docustack.packing import Packed
 from docustack.repository import Repository
@@ -65,14 +65,19 @@ class LocksHeld(Model):
 
 
 class UnitsFreed(Model):
-    """A pull request holds these units no longer; every other one that has a plan for one of them hears of it."""
+    """Somebody holds these units no longer; every other pull request that has a plan for one of them hears of it."""
 
     repository: Repository
-    pull_request: int
+    pull_request: int | None = None
+    holder: str = ""  # the workflow id, of a run without a pull request
     units: tuple[str, ...]
     how: str  # what became of it, as in "pull request 7, which held it, was merged"
     merged: bool = False
     key: str  # who is told twice, by a retry, knows it by this
+
+    @property
+    def holder_name(self) -> str:
+        return holder_name(self.pull_request, self.holder)
 
 
 class LocksMemo(Model):

@@ -8,19 +8,27 @@ from docustack.packing import Packed
 
 
 class LockRequest(Model):
-    """All the units that one run of a pull request needs: granted together or not at all.
+    """All the units that one run needs: granted together or not at all.
 
-    `holder` is the workflow id of the pull request: it keeps the grants after the run has ended. `answer_to` is the
-    workflow id of the run that wants to hear.
+    `holder` is the workflow id of the pull request, which keeps the grants after the run has ended, or of a run without
+    one. `answer_to` is the workflow id of the run that wants to hear.
     """
 
     request_id: str
     holder: str
-    pull_request: int
+    pull_request: int | None = None
     actor: str
     units: tuple[str, ...]
     requested_at: datetime
     answer_to: str
+
+    @property
+    def holder_name(self) -> str:
+        return holder_name(self.pull_request, self.holder)
+
+    @property
+    def short_name(self) -> str:
+        return short_name(self.pull_request, self.holder)
 
 
 class Grant(Model):
@@ -28,11 +36,29 @@ class Grant(Model):
 
     unit: str
     holder: str
-    pull_request: int
+    pull_request: int | None = None  # None: a run without one
     actor: str
     since: datetime
     token: int
     request_id: str = ""  # the request that took it: if that one is withdrawn, it is given back
+
+    @property
+    def holder_name(self) -> str:
+        return holder_name(self.pull_request, self.holder)
+
+    @property
+    def short_name(self) -> str:
+        return short_name(self.pull_request, self.holder)
+
+
+def holder_name(pull_request: int | None, holder: str) -> str:
+    """As people know it: `pull request 7`, or `run 3f2a61c09b`."""
+    return f"pull request {pull_request}" if pull_request is not None else f"run {holder.removeprefix('run:')}"
+
+
+def short_name(pull_request: int | None, holder: str) -> str:
+    """The same for a table's column: `#7`, or `run 3f2a61c09b`."""
+    return f"#{pull_request}" if pull_request is not None else holder_name(None, holder)
 
 
 class LockAnswer(Model):
@@ -41,7 +67,7 @@ class LockAnswer(Model):
     request_id: str
     granted: bool
     grants: Packed[tuple[Grant, ...]] = ()
-    ahead: tuple[int, ...] = ()  # pull requests whose turn has to come first, the next one first
+    ahead: tuple[str, ...] = ()  # the names of those whose turn has to come first, the next one first
     blocked_by: Packed[tuple[Grant, ...]] = ()
 
     @property
@@ -134,12 +160,12 @@ class LockTable(State):
         before: dict[str, set[int]] = {}  # for each unit the places in the queue of all that come before a new request
         for place, request in enumerate(self.queue):
             ahead = set[int]().union(*(before.get(unit, set()) for unit in request.units))
-            numbers = tuple(self.queue[other].pull_request for other in sorted(ahead))
-            answers[request.request_id] = self._waiting(request, numbers)
+            names = tuple(self.queue[other].holder_name for other in sorted(ahead))
+            answers[request.request_id] = self._waiting(request, names)
             before.update(dict.fromkeys(request.units, ahead | {place}))
         return answers
 
-    def _waiting(self, request: LockRequest, ahead: tuple[int, ...]) -> LockAnswer:
+    def _waiting(self, request: LockRequest, ahead: tuple[str, ...]) -> LockAnswer:
         blocking = tuple(
             self.grants[unit] for unit in request.units if self._holder_of(unit) not in (None, request.holder)
         )

@@ -54,7 +54,7 @@ def taken_over_comment(units: Sequence[str], number: int) -> str:
 
 def taken_back_comment(units: Sequence[str], freed: UnitsFreed) -> str:
     """To the merged pull request: who took it over doesn't hold it any more, and isn't merged."""
-    who = f"pull request {freed.pull_request}, which had taken this over, {freed.how}"
+    who = f"{freed.holder_name}, which had taken this over, {freed.how}"
     return notice_comment([f"{code_list(tuple(units))}: {who}. It is looked at again what is left to be applied."])
 
 
@@ -66,4 +66,4 @@ def owed_message(units: Sequence[str], base_ref: str, number: int) -> str:
 def _held(grant: Grant | None, now: datetime) -> str:
     if grant is None:
         return ""
-    return f": held by pull request {grant.pull_request} ({person(grant.actor)}) since {moment(grant.since, now)}"
+    return f": held by {grant.holder_name} ({person(grant.actor)}) since {moment(grant.since, now)}"

@@ -37,13 +37,20 @@ def parse_document(text: str | bytes) -> dict[str, Json]:
 
 def summarize(document: dict[str, Json]) -> PlanSummary:
     """Counts as Terraform's own line has them: a replacement adds one and destroys one, reading counts nothing."""
-    actions = [_actions(change) for _, change in _resource_changes(document)]
+    changing = [change for _, change in _resource_changes(document)]
+    actions = [_actions(change) for change in changing]
     return PlanSummary(
         add=sum("create" in each for each in actions),
         change=sum("update" in each for each in actions),
         destroy=sum("delete" in each for each in actions),
         outputs_changed=sum(_actions(change) not in ((), ("no-op",)) for _, change in _output_changes(document)),
+        imported=sum(bool(change.get("importing")) for change in changing),
     )
+
+
+def of_refresh(document: dict[str, Json]) -> dict[str, Json]:
+    """The document of a refresh-only plan, with what it takes into the state in the place of what it would change."""
+    return {**document, "resource_changes": document.get("resource_drift", [])}
 
 
 def destroyed_types(document: dict[str, Json]) -> tuple[TypeCount, ...]:

@@ -34,10 +34,11 @@ class PlanSummary(Model):
     change: int = 0
     destroy: int = 0
     outputs_changed: int = 0
+    imported: int = 0
 
     @property
     def is_empty(self) -> bool:
-        return not (self.add or self.change or self.destroy or self.outputs_changed)
+        return not (self.add or self.change or self.destroy or self.outputs_changed or self.imported)
 
 
 class TypeCount(Model):

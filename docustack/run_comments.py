@@ -86,8 +86,8 @@ def reminder_comment(message: str, asked: datetime, gives_up: datetime, now: dat
     )
 
 
-def more_than_approved(unit: str, beyond: Sequence[Change], prefix: str = "terrateam") -> str:
-    """A new plan does more than the approved one: what, and how it may go on."""
+def more_than_approved(unit: str, beyond: Sequence[Change], prefix: str = "terrateam", run_id: str = "") -> str:
+    """A new plan does more than the approved one: what, and how it may go on; `run_id` is of an order."""
     lines = [
         f"- {change.action} {inline_code(change.address)}"
         + (f": {inline_code(change.attribute)}" if change.attribute else "")
@@ -98,8 +98,9 @@ def more_than_approved(unit: str, beyond: Sequence[Change], prefix: str = "terra
     head = f"{inline_code(unit)} was planned again, and the new plan does more than was approved" + (
         ":" if lines else "."
     )
-    again = inline_code(f"{prefix} apply {unit}")
-    end = f"Nothing of it is applied before somebody has read it and approves again, or comments {again}."
+    command = inline_code(f"docustack approve {run_id}" if run_id else f"{prefix} apply {unit}")
+    how = f": {command}" if run_id else f", or comments {command}"
+    end = f"Nothing of it is applied before somebody has read it and approves again{how}."
     return "\n".join([head, "", *lines, *([""] if lines else []), end])
 
 
@@ -126,7 +127,7 @@ def nothing_to_apply_comment(selected: Sequence[str], start: RunInput) -> str:
 
 def no_plan_text(units: Sequence[str], start: RunInput) -> str:
     """Units that can't be applied, since none of their plans counts: why, and what to do."""
-    head = inline_code(start.pull_request.head_commit[:7])
+    head = inline_code(start.pull_request.head_commit[:7] if start.pull_request is not None else "this commit")
     if not start.plans and not start.deferred and not start.applied:
         return f"there is no plan of {head} yet. Comment `terrateam plan`, look at the plans, then apply."
     have = "has" if len(units) == 1 else "have"

@@ -14,6 +14,14 @@ class Operation(StrEnum):
     PLAN = "plan"
     APPLY = "apply"
     UNLOCK = "unlock"
+    DESTROY = "destroy"
+    REFRESH = "refresh"  # what is in AWS is written into the state, and nothing else is changed
+    IMPORT = "import"  # what is in AWS already becomes a resource of a unit
+
+    @property
+    def changes(self) -> bool:
+        """Does it write to a unit's state, so that it wants what an apply wants: access, approvals, lock?"""
+        return self not in (Operation.PLAN, Operation.UNLOCK)
 
 
 class UnitPhase(StrEnum):
@@ -50,6 +58,7 @@ class UnitOutcome(Model):
     error_type: str | None = None
     text: str = ""  # redacted output for the comment: from `Apply complete!` on, or the last useful lines
     log: ArtifactRef | None = None
+    waits_for: tuple[str, ...] = ()  # of a deferred unit: dependencies without outputs
 
 
 class RunStatus(StrEnum):
@@ -72,16 +81,31 @@ class PullRequestRef(Model):
     url: str = ""
 
 
+class ManualOrder(Model):
+    """What a run without a pull request is made of: a person's own command, or a step of another workflow.
+
+    Guide, "Manual Deployment".
+    """
+
+    ref: str = ""  # branch, tag or commit; empty: the tip of the branch of the units' environments
+    confirmed: bool = False  # the actor has said yes beforehand to whatever the plans show
+    targets: tuple[str, ...] = ()  # addresses of resources, all of one unit
+    address: str = ""  # of an import: the resource in the unit's configuration
+    resource_id: str = ""  # of an import: the id by which the provider finds what is there
+    without: tuple[str, ...] = ()  # units that are left out
+
+
 class RunInput(Model):
-    """The start of a run."""
+    """The start of a run: of a pull request, or of an order without one."""
 
     run_id: str
     repository: Repository
     operation: Operation
     actor: str
-    pull_request: PullRequestRef
+    pull_request: PullRequestRef | None = None
+    manual: ManualOrder | None = None
     automatic: bool = False  # started by an event, not by a person's command
-    directories: tuple[str, ...] = ()  # directories and globs of the command; empty: all changed units
+    directories: tuple[str, ...] = ()  # directories and globs of the command; empty: all units there are to work on
     plans: Packed[tuple[PlanRecord, ...]] = ()  # for an apply: the plans of the head commit
     comment_id: int | None = None  # the command's comment, to answer to
     challenges: str = ""  # the id of a waiting apply, whose place it takes once it is sure that it may begin
@@ -92,6 +116,11 @@ class RunInput(Model):
     freed: dict[str, str] = {}  # with `only_outdated`: units to be planned again all the same, and why
     only_outdated: bool = False  # plan only what the base branch has outdated, and say nothing if that is nothing
     merge_commit: str = ""  # the pull request was merged by it: what is left of it is applied at this commit
+
+    @property
+    def number(self) -> int | None:
+        """Of its pull request."""
+        return self.pull_request.number if self.pull_request is not None else None
 
     @property
     def applies_itself(self) -> bool:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from docustack.comment_text import counted, one_line, without_control
 from docustack.plans import PlanSummary
+from docustack.runs import Operation
 
 MESSAGE_LIMIT = 3_000
 """Characters of a message. Slack cuts a text block there; a message may have 4,000 before it is split in two."""
@@ -65,8 +66,9 @@ PLAN_CANCELLED = "Plan cancelled"
 """Not in the guide's table either: a push or a newer command has taken its place, and has a thread of its own."""
 
 
-def apply_started(units: Sequence[str]) -> str:
-    return f"Apply started for {units_text(units)}"
+def apply_started(units: Sequence[str], operation: Operation = Operation.APPLY) -> str:
+    """Of a destruction, a refresh, an import in their own words."""
+    return f"{operation.value.capitalize()} started for {units_text(units)}"
 
 
 def apply_completed(left: Sequence[str] = ()) -> str:
@@ -101,9 +103,11 @@ def drift_detected(units: Sequence[str]) -> str:
     return f"Drift detected in {units_text(units)}"
 
 
-def thread_head(text: str, *, pull_request: int, pull_request_url: str, run_url: str, actor: str = "") -> str:
+def thread_head(
+    text: str, *, pull_request: int | None, pull_request_url: str = "", run_url: str, run_id: str = "", actor: str = ""
+) -> str:
     """The first message of a run's thread: the guide's text, then where to look."""
-    parts = [link(pull_request_url, f"PR #{pull_request}")]
+    parts = [link(pull_request_url, f"PR #{pull_request}") if pull_request is not None else f"run {escaped(run_id)}"]
     if _ADDRESS.match(run_url):
         parts.append(link(run_url, "Temporal"))
     if actor:
@@ -118,6 +122,7 @@ def total(summaries: Sequence[PlanSummary]) -> PlanSummary:
         change=sum(summary.change for summary in summaries),
         destroy=sum(summary.destroy for summary in summaries),
         outputs_changed=sum(summary.outputs_changed for summary in summaries),
+        imported=sum(summary.imported for summary in summaries),
     )
 
 

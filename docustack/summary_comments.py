@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from docustack.comment_limits import BODY_LIMIT, closed, cut_middle, fair_shares, head_of, size
+from docustack.comment_plan_text import plan_line
 from docustack.comment_text import counted, fence, fold, html, inline_code, link, prose, table_code
 from docustack.comments import NO_LINKS, Links, log_url, plan_output, preview_note, status, what_to_do
 from docustack.deletion_texts import destroy_note
@@ -32,7 +33,7 @@ def plans_summary_comment(
 ) -> str:
     """All plans of a run."""
     planned = total([outcome.plan.summary for outcome in outcomes if outcome.plan])
-    sums = f"Plan: {planned.add} to add, {planned.change} to change, {planned.destroy} to destroy."
+    sums = plan_line(planned)
     return _summary("Plan", outcomes, sums, links, lambda outcome, room: _plan_fold(outcome, room, links, prefix))
 
 

@@ -76,6 +76,7 @@ class RunDetail(Model):
     operator_signals: tuple[OperatorLine, ...] = ()
     decisions: tuple[DecisionLine, ...] = ()
     plans: str = ""  # the digest of all plans together that there are to approve
+    notes: tuple[str, ...] = ()  # what a run without a pull request has to say beside its message
 
 
 class PullRequestLine(Model):
@@ -113,11 +114,12 @@ class LockLine(Model):
 
     repository: str
     unit: str
-    pull_request: int
+    holder: str  # `#7`, or `run 3f2a61c09b`
+    pull_request: int | None  # None: a run without one
     actor: str
     since: datetime
     token: int
-    waiting: tuple[int, ...] = ()  # pull requests that want it, the next one first
+    waiting: tuple[str, ...] = ()  # who wants it, the next one first
 
 
 class OrphanLine(Model):
@@ -137,9 +139,10 @@ class WaitingLine(Model):
 
     repository: str
     position: int
-    pull_request: int
+    requester: str  # `#7`, or `run 3f2a61c09b`
+    pull_request: int | None
     actor: str
     units: tuple[str, ...]
     requested_at: datetime
-    blocked_by: tuple[int, ...]  # pull requests that hold what it needs
-    ahead: tuple[int, ...] = ()  # pull requests whose turn comes before it
+    blocked_by: tuple[str, ...]  # who holds what it needs
+    ahead: tuple[str, ...] = ()  # whose turn comes before it

@@ -28,7 +28,7 @@ class RunToApprove(Model):
 
     run_id: str
     repository: str
-    pull_request: int
+    pull_request: int | None
     operation: Operation
     actor: str
     status: str

@@ -103,7 +103,8 @@ def _path(run_id: str) -> str:
 
 
 def _title(run: RunToApprove) -> Text:
-    what = f"{run.operation.value} {run.run_id} of {run.repository}#{run.pull_request}, by {run.actor}, "
+    of = run.repository if run.pull_request is None else f"{run.repository}#{run.pull_request}"
+    what = f"{run.operation.value} {run.run_id} of {of}, by {run.actor}, "
     return Text.assemble((what, "bold"), f"commit {run.commit[:7]}, ", status_text(run.status))
 
 

@@ -41,12 +41,12 @@ async def show_run(call: Call, _: Nothing) -> RunToApprove:
     return RunToApprove(
         run_id=view.input.run_id,
         repository=view.input.repository.full_name,
-        pull_request=view.input.pull_request.number,
+        pull_request=view.input.number,
         operation=view.input.operation,
         actor=view.input.actor,
         status=view.status.value,
         message=view.message,
-        commit=view.input.pull_request.head_commit,
+        commit=view.commit,
         plans=view.plans,
         units=tuple(
             PlanToApprove(unit=plan.unit, digest=plan.digest, summary=plan.summary, preview=plan.preview)
@@ -89,7 +89,7 @@ async def _decide(
         verdict=verdict,
         login=call.login,
         run_id=run_id,
-        commit=commit or view.input.pull_request.head_commit,
+        commit=commit or view.commit,
         plans=plans or view.plans,
         reason=reason,
         given_at=now(),

@@ -129,6 +129,9 @@ async def read_run(connection: Connection, described: WorkflowExecutionDescripti
         units=unit_lines(view.units, view.outcomes),
         decisions=view.decisions,
         plans=view.plans,
+        commit=view.commit,
+        base_ref=view.base_ref,
+        notes=view.notes,
     )
 
 
@@ -148,7 +151,8 @@ async def _without_worker(
     except WorkflowFailureError as error:
         raise CommandFailed(f"Run {described.id} ended in a way of which nothing is known: {error.cause}") from error
     line = run_line(connection, described, start, told=result.status.value)
-    return run_detail(line, start, message=result.message, units=unit_lines({}, result.outcomes))
+    units = unit_lines({}, result.outcomes)
+    return run_detail(line, start, message=result.message, units=units, commit=result.head_commit)
 
 
 async def _describe(connection: Connection, run_id: str) -> WorkflowExecutionDescription | None:

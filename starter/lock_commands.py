@@ -1,4 +1,4 @@
-"""`docustack locks`: which pull request holds which unit, who waits for it, and how it is given up."""
+"""`docustack locks`: who holds which unit, who waits for it, and how it is given up."""
 
 import difflib
 from datetime import timedelta
@@ -87,11 +87,18 @@ def release(unit: Unit, repository: RepositoryOption = None) -> None:
     """
     chosen = repository_wanted(repository)
     line, _ = _held(chosen, unit)
-    state = with_temporal(lambda connection: read_pull_request(connection, chosen, line.pull_request))
+    if line.pull_request is None:
+        raise CommandFailed(
+            f"{line.unit} is held by {line.holder}, of no pull request: it lets go when it ends.",
+            f"docustack runs cancel {line.holder.removeprefix('run ')} ends it, as it should: an apply at work stops "
+            "after the resource in hand.",
+        )
+    pull_request = line.pull_request
+    state = with_temporal(lambda connection: read_pull_request(connection, chosen, pull_request))
     github = connect_github()
     words, fails = f"unlock {line.unit}", f"{line.unit} was not released."
-    address = github.carry_out(chosen, line.pull_request, state, words, within=_ENDS_WITHIN, fails=fails)
-    output().print(f"{unit} is free: #{line.pull_request} holds it no more. {address}", markup=False)
+    address = github.carry_out(chosen, pull_request, state, words, within=_ENDS_WITHIN, fails=fails)
+    output().print(f"{unit} is free: {line.holder} holds it no more. {address}", markup=False)
 
 
 def _held(repository: Repository, unit: str) -> tuple[LockLine, list[WaitingLine]]:
@@ -115,11 +122,12 @@ def held_lines(repository: str, table: LockTable) -> list[LockLine]:
         LockLine(
             repository=repository,
             unit=grant.unit,
+            holder=grant.short_name,
             pull_request=grant.pull_request,
             actor=grant.actor,
             since=grant.since,
             token=grant.token,
-            waiting=tuple(request.pull_request for request in table.queue if grant.unit in request.units),
+            waiting=tuple(request.short_name for request in table.queue if grant.unit in request.units),
         )
         for grant in sorted(table.grants.values(), key=lambda grant: grant.unit)
     ]
@@ -132,11 +140,12 @@ def waiting_lines(repository: str, table: LockTable) -> list[WaitingLine]:
         WaitingLine(
             repository=repository,
             position=line[request.request_id].position,
+            requester=request.short_name,
             pull_request=request.pull_request,
             actor=request.actor,
             units=request.units,
             requested_at=request.requested_at,
-            blocked_by=tuple(dict.fromkeys(grant.pull_request for grant in line[request.request_id].blocked_by)),
+            blocked_by=tuple(dict.fromkeys(grant.short_name for grant in line[request.request_id].blocked_by)),
             ahead=line[request.request_id].ahead,
         )
         for request in table.queue
@@ -166,20 +175,20 @@ def _held_table(lines: list[LockLine]) -> Table:
     several = len({line.repository for line in lines}) > 1
     table = plain_table("UNIT", *(["REPOSITORY"] if several else []), "HELD BY", "ACTOR", "SINCE", "WAITING")
     for line in lines:
-        waiting = ", ".join(f"{place}. #{number}" for place, number in enumerate(line.waiting, 1))
+        waiting = ", ".join(f"{place}. {name}" for place, name in enumerate(line.waiting, 1))
         where = [line.repository] if several else []
-        table.add_row(line.unit, *where, f"#{line.pull_request}", line.actor, ago(line.since), Text(waiting, "yellow"))
+        table.add_row(line.unit, *where, line.holder, line.actor, ago(line.since), Text(waiting, "yellow"))
     return table
 
 
 def _waiting_table(lines: list[WaitingLine]) -> Table:
-    table = plain_table("PLACE", "PR", "ACTOR", "WANTS", "SINCE", "HELD BY", "AFTER")
+    table = plain_table("PLACE", "WHO", "ACTOR", "WANTS", "SINCE", "HELD BY", "AFTER")
     for line in lines:
-        blocking = ", ".join(f"#{number}" for number in line.blocked_by)
-        before = ", ".join(f"#{number}" for number in line.ahead[-_AHEAD_SHOWN:])
+        blocking = ", ".join(line.blocked_by)
+        before = ", ".join(line.ahead[-_AHEAD_SHOWN:])
         table.add_row(
             str(line.position),
-            f"#{line.pull_request}",
+            line.requester,
             line.actor,
             ", ".join(line.units),
             ago(line.requested_at),

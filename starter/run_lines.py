@@ -37,7 +37,7 @@ def run_line(
 ) -> RunLine:
     """A run by Temporal's index and its own start; `told` is its status by its own account, newer than the index."""
     attributes = run.typed_search_attributes
-    pull_request = start.pull_request.number if start else attributes.get(search_attributes.PULL_REQUEST)
+    pull_request = start.number if start else attributes.get(search_attributes.PULL_REQUEST)
     return RunLine(
         run_id=run.id.removeprefix(PREFIX),
         workflow_id=run.id,
@@ -97,14 +97,18 @@ def run_detail(
     waves: tuple[tuple[str, ...], ...] = (),
     decisions: tuple[GivenDecision, ...] = (),
     plans: str = "",
+    commit: str = "",
+    base_ref: str = "",
+    notes: tuple[str, ...] = (),
     complete: bool = True,
 ) -> RunDetail:
     return RunDetail(
         run=line,
         complete=complete,
         message=message,
-        head_commit=start.pull_request.head_commit,
-        base_ref=start.pull_request.base_ref,
+        head_commit=commit or (start.pull_request.head_commit if start.pull_request is not None else ""),
+        base_ref=base_ref or (start.pull_request.base_ref if start.pull_request is not None else ""),
+        notes=notes,
         waves=waves,
         units=units,
         decisions=tuple(decision_line(decision) for decision in decisions),

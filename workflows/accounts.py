@@ -14,7 +14,6 @@ with workflow.unsafe.imports_passed_through():
     from activities.messages import CheckAccount
     from activities.terragrunt import Terragrunt
     from docustack.errors import ErrorType
-    from docustack.runs import Operation
 
 
 async def refuse_wrong_accounts(run: Run) -> None:
@@ -29,7 +28,7 @@ async def refuse_wrong_accounts(run: Run) -> None:
 
     async def ask(environment: str) -> None:
         unit = next(unit for unit in run.state.selected if run.environment_of(unit) == environment)
-        question = CheckAccount(**dict(unit_request(run, unit)), changes=run.start.operation is Operation.APPLY)
+        question = CheckAccount(**dict(unit_request(run, unit)), changes=run.start.operation.changes)
         policy = policies.account_config(policies.environment_queue(environment))
         try:
             await near_tree(run, Terragrunt.check_account, question, summary=environment, policy=policy)

@@ -21,7 +21,7 @@ with workflow.unsafe.imports_passed_through():
     from docustack.apply_order_comments import behind_comment
     from docustack.events import PullRequestFacts
     from docustack.repository import WorkTree
-    from docustack.runs import UnitOutcome, UnitPhase
+    from docustack.runs import Operation, UnitOutcome, UnitPhase
 
 RECORDED = (UnitPhase.APPLIED, UnitPhase.UNKNOWN)
 """The ends after which a unit may be what this run has made of it."""
@@ -65,7 +65,7 @@ async def find_out_of_order(run: Run, units: Sequence[str]) -> list[OutOfOrder]:
 
 async def look_at_order(run: Run, units: Sequence[str]) -> tuple[list[UnitOrder], list[OutOfOrder]]:
     """The last apply of each unit; and those that this run would undo."""
-    pull_request = run.start.pull_request.number
+    pull_request = run.start.number
     orders = await _compare(run, units, {})
     others = await _ask_github(run, pull_requests_to_ask(orders, pull_request))
     merges = {number: facts.merge_commit for number, facts in others.items() if facts.merge_commit}
@@ -88,7 +88,7 @@ async def _compare(run: Run, units: Sequence[str], merges: dict[int, str]) -> li
                     base_ref=run.tree.base_ref,
                     commits=tuple(dict.fromkeys((run.tree.head_commit, run.tree.base_commit))),
                     units={unit: run.discovery.inputs.get(unit, "") for unit in of_one},
-                    pull_request=run.start.pull_request.number,
+                    pull_request=run.start.number,
                     merges=merges,
                 ),
                 summary=environment,
@@ -127,13 +127,15 @@ async def record_apply(run: Run, outcome: UnitOutcome, tree: WorkTree) -> UnitOu
         actor=run.start.actor,
         at=workflow.now(),
         outcome=outcome.phase,
-        pull_request=run.start.pull_request.number,
+        pull_request=run.start.number,
         base_ref=tree.base_ref,
         base_commit=tree.base_commit,
         head_commit=tree.head_commit,
         tree_commit=tree.tree_commit,
         inputs=outcome.plan.inputs if outcome.plan else "",
         plan_digest=outcome.plan.digest if outcome.plan else "",
+        operation=Operation.DESTROY if run.destroys(outcome.unit) else run.start.operation,
+        targets=run.start.manual.targets if run.start.manual is not None else (),
     )
     try:
         await call(

@@ -32,7 +32,6 @@ with workflow.unsafe.imports_passed_through():
     from docustack.deletion_texts import DESTROYED, no_outputs_to_destroy_with
     from docustack.destroy_order import destroy_waves, not_destroyed_because
     from docustack.errors import ErrorType
-    from docustack.events import pull_request_workflow_id
     from docustack.lock_messages import ConfirmGrants
     from docustack.plans import Change, PlanRecord, PlanVerdict, judge_plan
     from docustack.runs import UnitOutcome, UnitPhase
@@ -319,14 +318,15 @@ class UnitApply:
         )
 
     async def _still_locked(self) -> bool:
-        start = self._run.start
+        run = self._run
         token = self._run.state.tokens.get(self._unit)
         if token is None:
             return False
-        holder = pull_request_workflow_id(start.repository, start.pull_request.number)
         confirmation = await call(
             Locks.confirm_locks,
-            ConfirmLocks(repository=start.repository, grants=ConfirmGrants(holder=holder, tokens={self._unit: token})),
+            ConfirmLocks(
+                repository=run.start.repository, grants=ConfirmGrants(holder=run.holder, tokens={self._unit: token})
+            ),
             summary=self._unit,
             policy=policies.LOCKS,
         )

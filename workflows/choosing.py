@@ -104,12 +104,12 @@ def choose_what_to_apply(run: Run, report: Report) -> None:
 
 
 def _plan_only(run: Run, units: list[str]) -> dict[str, str]:
-    base_ref = run.start.pull_request.base_ref
+    base_ref = run.base_ref
     return {unit: plan_only_refusal(found, base_ref) for found in run.plan_only(units) for unit in found.units}
 
 
 def _of_other_branches(run: Run, units: list[str]) -> dict[str, str]:
-    base_ref = run.start.pull_request.base_ref
+    base_ref = run.base_ref
     decisions = {unit: decide_branch(run.configuration, run.environment_of(unit), base_ref) for unit in units}
     return {unit: decision.message for unit, decision in decisions.items() if not decision.allowed}
 

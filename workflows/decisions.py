@@ -100,12 +100,14 @@ class Decisions:
     def asked(self) -> Asked:
         """What there is to say yes to now."""
         start, state = self._run.start, self._run.state
+        # Who has ordered a run without a pull request says yes to its plans like anybody else: as the order's own yes.
+        author = start.pull_request.author if start.pull_request is not None else ""
         return Asked(
             run_id=start.run_id,
             waiting=state.status is RunStatus.WAITING,
-            commit=start.pull_request.head_commit,
+            commit=self._run.head_commit,
             plans=digest_of(state.shown.values()),
-            author=start.pull_request.author,
+            author=author,
             status=state.status.value,
         )
 
@@ -116,7 +118,7 @@ class Decisions:
             verdict=verdict,
             login=login,
             reason=reason,
-            commit=self._run.start.pull_request.head_commit,
+            commit=self._run.head_commit,
             seen=self._run.plans_shown,
             received_at=workflow.now(),
         )
@@ -124,10 +126,11 @@ class Decisions:
     async def _refusal(self, decision: GivenDecision) -> tuple[Refusal, str] | None:
         """By the rules of docustack.yaml, and the person's teams as they are now."""
         run = self._run
+        if is_own_yes(run, decision):
+            return None
         person = await self._read_person(decision.login)
-        start = run.start.pull_request
         why = why_it_does_not_count(
-            run.configuration, run.environments(), start.author, decision, person, rules=run.state.new_rules is not None
+            run.configuration, run.environments(), run.author, decision, person, rules=run.state.new_rules is not None
         )
         return (Refusal.NOT_ALLOWED, f"It doesn't count: @{decision.login} {why}.") if why else None
 
@@ -171,6 +174,15 @@ _TAKEN = {
     Verdict.REJECT.value: "It ends the run; what was not applied stays as it is.",
     Verdict.CANCEL.value: "The run ends; Terraform finishes what it has in hand and writes its state.",
 }
+
+
+def is_own_yes(run: Run, decision: GivenDecision) -> bool:
+    """The word of who ordered a run without a pull request, given once its plans could be read, by a verified door.
+
+    Whether they may apply is the gate's question; nobody's approval is replaced by it.
+    """
+    is_theirs = decision.login.lower() == run.start.actor.lower() and decision.door is Door.SERVER
+    return run.start.manual is not None and is_theirs and decision.verdict == Verdict.APPROVE.value
 
 
 def rejection_of(run: Run) -> GivenDecision | None:

@@ -94,7 +94,7 @@ async def with_what_remains(run: Run, outcome: UnitOutcome) -> UnitOutcome:
     """A destruction that failed may have destroyed a part: what is left is read from the state and told."""
     if outcome.phase not in (UnitPhase.FAILED, UnitPhase.UNKNOWN):
         return outcome
-    state = await _state_of(run, outcome.unit)
+    state = await state_of(run, outcome.unit)
     remains = what_remains(state.count if state.known else None, state.addresses)
     return outcome.model_copy(update={"message": f"{outcome.message}\n{remains}"})
 
@@ -107,7 +107,7 @@ async def _fates(run: Run, deletions: Sequence[Deletion]) -> list[DeletedUnit]:
 
     async def look(unit: str) -> OwnedResources:
         async with limit:
-            return await _state_of(run, unit)
+            return await state_of(run, unit)
 
     owned = [each.unit for each in deletions if each.in_base and each.environment is not None]
     heirs = [unit for unit in run.discovery.may_have_taken_over if run.configuration.environment_of(unit) is not None]
@@ -122,7 +122,7 @@ async def _fates(run: Run, deletions: Sequence[Deletion]) -> list[DeletedUnit]:
     )
 
 
-async def _state_of(run: Run, unit: str) -> OwnedResources:
+async def state_of(run: Run, unit: str) -> OwnedResources:
     try:
         return await near_unit(
             run,

@@ -20,7 +20,7 @@ with workflow.unsafe.imports_passed_through():
 
 
 async def free_what_ended_holders_left(run: Run, blocked_by: Sequence[Grant]) -> None:
-    """Free what is held by pull requests whose workflow and runs are no more, and on which no Terraform works.
+    """Free what is held by pull requests or runs whose workflows are no more, and on which no Terraform works.
 
     An apply outlives its run. So a unit is freed only once no process of an apply lives, and Terraform's own lock is
     free; a lock that such a process has left is freed with it. What can't be looked at now is looked at later.
@@ -52,6 +52,7 @@ async def _free(run: Run, holder: str, grants: Sequence[Grant]) -> None:
     freed = UnitsFreed(
         repository=repository,
         pull_request=grants[0].pull_request,
+        holder=holder,
         units=tuple(tokens),
         how="was ended from outside, and nothing of it works any more",
         key=f"{holder}:{max(tokens.values())}",

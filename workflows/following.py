@@ -26,7 +26,7 @@ async def follow_base(run: Run) -> None:
     if loaded.commit == run.tree.base_commit:
         return
     run.state.loaded = loaded
-    if run.start.merge_commit:  # what has been merged stays what it is
+    if run.stays_at_commit:
         return
     try:
         await find_units(run)
@@ -39,6 +39,6 @@ async def follow_base(run: Run) -> None:
 
 def is_of_another_base(run: Run, plan: PlanRecord) -> bool:
     """Was a plan made from other files than its unit reads now? After a merge each is made anew, of what was merged."""
-    if run.start.merge_commit:
+    if run.stays_at_commit:
         return plan.tree_commit != run.tree.tree_commit
     return is_outdated(plan, run.discovery.inputs, run.tree.tree_commit)

@@ -6,7 +6,7 @@ from temporalio import workflow
 
 from workflows import policies
 from workflows.calls import call
-from workflows.decisions import approvals_of, rejection_of
+from workflows.decisions import approvals_of, is_own_yes, rejection_of
 from workflows.following import follow_base
 from workflows.patience import Patience
 from workflows.renewing import leave_out_gone, renew_outdated_plans
@@ -22,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from docustack.base_moves import wants_another_command
     from docustack.checks import waiting_check
     from docustack.decisions import as_review
+    from docustack.manual_runs import asks_for_yes, facts_of_order
     from docustack.plans import Change
     from docustack.run_comments import more_than_approved, waiting_for_approval_comment
     from docustack.runs import Operation, RunStatus, UnitOutcome, UnitPhase
@@ -48,7 +49,11 @@ async def pass_gate(run: Run, report: Report, environments: list[str]) -> None:
             environments = run.environments()
         refuse_access(run, facts, environments)
         await renew_outdated_plans(run, report)
-        missing = [*missing_approvals(run, facts, environments), *await _missing_commands(run, facts)]
+        missing = [
+            *missing_confirmation(run),
+            *missing_approvals(run, facts, environments),
+            *await _missing_commands(run, facts),
+        ]
         if not missing:
             await go_on(run, report)
             return
@@ -58,7 +63,7 @@ async def pass_gate(run: Run, report: Report, environments: list[str]) -> None:
             server_takes_it = run.start.run_id if run.state.installation.takes_approvals else ""
             if told is not None:
                 report.check(waiting_check(message))
-            report.say(f"gate:{seen}", waiting_for_approval_comment(missing, server_takes_it))
+            report.say_why(f"gate:{seen}", waiting_for_approval_comment(missing, server_takes_it))
             told = message
         await patience.wait(seen, message)
         has_waited = True
@@ -94,7 +99,8 @@ async def pass_unit_gate(run: Run, report: Report, outcome: UnitOutcome, beyond:
 
 async def _wait_for_yes(run: Run, report: Report, outcome: UnitOutcome, beyond: tuple[Change, ...]) -> str:
     assert outcome.plan is not None
-    message = more_than_approved(outcome.unit, beyond, run.configuration.comment_prefixes[0])
+    run_id = run.start.run_id if run.start.manual is not None else ""
+    message = more_than_approved(outcome.unit, beyond, run.prefix, run_id)
     await _waits(run, report, message)
     shown_at = await report.ask(outcome, message, key=f"{outcome.unit}:again:{run.wakes}")
     run.show_plan(outcome.plan.model_copy(update={"shown_at": shown_at}))
@@ -123,19 +129,22 @@ async def check_again(run: Run, environments: list[str]) -> None:
 
 
 async def read_facts(run: Run) -> GateFacts:
-    """The pull request as it is now; beside its reviews the approvals that the run itself was given."""
+    """The pull request, or who gave the order, as it is now; with the approvals given to the run itself."""
     start = run.start
-    facts = await call(
-        GitHub.read_gate,
-        ReadGate(
-            repository=start.repository,
-            pull_request=start.pull_request.number,
-            actor=start.actor,
-            teams=run.configuration.known_teams(),
-        ),
-        summary=f"#{start.pull_request.number}",
-        policy=policies.GITHUB,
-    )
+    if start.number is None:
+        facts = facts_of_order(run.head_commit, run.base_ref, await read_person(run, start.actor))
+    else:
+        facts = await call(
+            GitHub.read_gate,
+            ReadGate(
+                repository=start.repository,
+                pull_request=start.number,
+                actor=start.actor,
+                teams=run.configuration.known_teams(),
+            ),
+            summary=f"#{start.number}",
+            policy=policies.GITHUB,
+        )
     given = [as_review(approval, await read_person(run, approval.login)) for approval in approvals_of(run)]
     return facts.model_copy(update={"reviews": (*facts.reviews, *given)})
 
@@ -156,7 +165,7 @@ def refuse_what_was_rejected(run: Run) -> None:
 
 
 def refuse_what_can_not_be_applied(run: Run, facts: GateFacts) -> None:
-    head, settings = run.start.pull_request.head_commit, run.configuration.apply
+    head, settings = run.head_commit, run.configuration.apply
     if facts.head_commit != head:
         raise Refused(
             f"`{head[:7]}` is no longer the head of this pull request (`{facts.head_commit[:7]}` is), so its plans are "
@@ -193,8 +202,18 @@ def refuse_access(run: Run, facts: GateFacts, environments: list[str]) -> None:
     told = "\n\n".join(decision.message for decision in refusals)
     if allowed:
         paths = " ".join(run.configuration.environments[name].path for name in allowed)
-        told += f"\n\nNothing was applied. What you may apply: `{run.configuration.comment_prefixes[0]} apply {paths}`."
+        told += f"\n\nNothing was applied. What you may apply: `{run.prefix} apply {paths}`."
     raise Refused(told)
+
+
+def missing_confirmation(run: Run) -> list[str]:
+    """Who has ordered a run without a pull request says yes to what it shows, unless they have said so beforehand."""
+    order = run.start.manual
+    if order is None or order.confirmed:
+        return []
+    asked = max((plan.number for plan in run.state.shown.values()), default=0)
+    said = any(is_own_yes(run, yes) and yes.seen >= asked for yes in approvals_of(run))
+    return [] if said else [asks_for_yes(run.start)]
 
 
 def missing_approvals(run: Run, facts: GateFacts, environments: list[str]) -> list[str]:
@@ -218,6 +237,8 @@ async def _said_yes(run: Run, facts: GateFacts, outcome: UnitOutcome, asked: dat
         return count_approvals(
             run.configuration, environment, facts.author, facts.head_commit, facts.reviews, shown
         ).satisfied
+    if run.start.manual is not None and run.start.manual.confirmed:
+        return True
     said = [actor for actor, at in run.commanded if at >= asked]
     number = run.state.shown[outcome.unit].number
     said += [
@@ -241,7 +262,7 @@ async def _missing_commands(run: Run, facts: GateFacts) -> list[str]:
         needs_command = not run.configuration.environments[environment].approvals.minimum
         if needs_command and not await _said_yes(run, facts, outcome, asked):
             unseen.append(unit)
-    return [wants_another_command(unseen, run.configuration.comment_prefixes[0])] if unseen else []
+    return [wants_another_command(unseen, run.prefix)] if unseen else []
 
 
 async def _waits(run: Run, report: Report, message: str) -> None:

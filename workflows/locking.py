@@ -22,8 +22,14 @@ with workflow.unsafe.imports_passed_through():
     from activities.locks import Locks
     from activities.messages import RequestLocks
     from docustack.checks import in_line_check
-    from docustack.events import pull_request_workflow_id
-    from docustack.lock_comments import in_line_comment, left_line_comment, place_in_line, turn_comment, waited_too_long
+    from docustack.lock_comments import (
+        in_line_comment,
+        left_line_comment,
+        place_in_line,
+        turn_comment,
+        waited_too_long,
+        who_is_before,
+    )
     from docustack.lock_messages import LOCKS_MEMO, LocksMemo, WithdrawRequest
     from docustack.locks import Grant, LockAnswer, LockRequest
     from docustack.runs import RunStatus
@@ -45,7 +51,7 @@ class LockAnswers:
 
 
 async def take_locks(run: Run, report: Report, answers: LockAnswers) -> None:
-    """Locks belong to the pull request: it keeps them until it is merged, closed or unlocked.
+    """Locks belong to the pull request, until it is merged, closed or unlocked; without one, to the run.
 
     Raises:
         Refused: the pull request was closed or moved on while it waited in line, or its turn didn't come in time;
@@ -104,8 +110,8 @@ def _request(run: Run, request_id: str, units: Sequence[str]) -> LockRequest:
     start = run.start
     return LockRequest(
         request_id=request_id,
-        holder=pull_request_workflow_id(start.repository, start.pull_request.number),
-        pull_request=start.pull_request.number,
+        holder=run.holder,
+        pull_request=start.number,
         actor=start.actor,
         units=tuple(units),
         requested_at=workflow.now(),
@@ -219,7 +225,9 @@ class _Line:
     async def _stand(self, answer: LockAnswer) -> None:
         """Comment and check say the same, and are rewritten in place."""
         self._place = answer
-        place, prefix = place_in_line(answer), self._run.configuration.comment_prefixes[0]
+        place, prefix = place_in_line(answer), self._run.prefix
+        if self._run.start.pull_request is None:  # else the comment says it
+            place = "\n".join([f"{place}.", *who_is_before(answer)])
         if not await begin_to_wait(self._run, self._report, RunStatus.IN_LINE, place):
             self._run.state.message = place
             self._report.show()
@@ -232,7 +240,7 @@ class _Line:
         configuration = self._run.configuration
         days = configuration.apply.approval_expires_days
         if workflow.now() >= self._asked_at + timedelta(days=days):
-            raise Refused(waited_too_long(days, configuration.comment_prefixes[0]), on_check=True)
+            raise Refused(waited_too_long(days, self._run.prefix), on_check=True)
 
     async def begin_anew(self) -> None:
         """After a wait the world is another: the gate is asked again, and every unit is planned on the present base.

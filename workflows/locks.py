@@ -1,4 +1,4 @@
-"""One table a live repository of which pull request holds which unit; asked, answered and released by signals."""
+"""One table a live repository of who holds which unit; asked, answered and released by signals."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -155,10 +155,14 @@ class LocksWorkflow:
         return [name for name, has_heard in zip(names, heard, strict=True) if not has_heard]
 
     async def _tell_holders(self, before: Mapping[str, Grant], message: LockMessage | None) -> None:
-        """Who holds other units than before is told; one that has given up everything is about to end."""
+        """Pull requests that hold other units than before are told; one that gave up everything is about to end.
+
+        A run without one knows what it was granted, and asks before each apply whether it still holds it.
+        """
         now = self._table.grants
         changed = [unit for unit in {**before, **now} if before.get(unit) != now.get(unit)]
-        holders = {grant.holder for unit in changed for grant in (before.get(unit), now.get(unit)) if grant}
+        grants = [grant for unit in changed for grant in (before.get(unit), now.get(unit)) if grant]
+        holders = {grant.holder for grant in grants if grant.pull_request is not None}
         released = message if isinstance(message, ReleaseLocks) else None
         if released is not None and released.units is None and not released.but_not:
             holders.discard(released.holder)
@@ -172,11 +176,11 @@ class LocksWorkflow:
     def _show(self) -> None:
         held = sorted(self._table.grants.values(), key=lambda grant: grant.unit)
         lines = [
-            f"- `{grant.unit}`: #{grant.pull_request} ({grant.actor}) since {grant.since:%Y-%m-%d %H:%M} UTC"
+            f"- `{grant.unit}`: {grant.holder_name} ({grant.actor}) since {grant.since:%Y-%m-%d %H:%M} UTC"
             for grant in held
         ]
         waiting = [
-            f"{place}. #{request.pull_request} ({request.actor}) waits for {len(request.units)} units"
+            f"{place}. {request.holder_name} ({request.actor}) waits for {len(request.units)} units"
             for place, request in enumerate(self._table.queue, 1)
         ]
         unknown = [f"There is no signal {name!r}: nothing followed from it." for name in self._unknown]

@@ -94,12 +94,12 @@ def still_owed(run: Run) -> tuple[str, ...] | None:
 def tell_what_is_owed(run: Run, report: Report) -> None:
     """At the end of the run that the merge has started: the branch promises what isn't there, in the open."""
     left = still_owed(run)
-    if not run.start.applies_itself or not left:
+    if not run.start.applies_itself or run.start.number is None or not left:
         return
-    prefix, base_ref = run.configuration.comment_prefixes[0], run.start.pull_request.base_ref
+    prefix, base_ref = run.configuration.comment_prefixes[0], run.base_ref
     merge_commit, now = run.start.merge_commit, workflow.now()
     report.say("owed", owed_comment(left, run.state.held_by_others, base_ref, merge_commit, prefix, now))
-    report.slack(owed_message(left, base_ref, run.start.pull_request.number))
+    report.slack(owed_message(left, base_ref, run.start.number))
 
 
 def _applies_itself(run: Run, units: Sequence[str]) -> str:

@@ -38,16 +38,17 @@ class Patience:
         if not await self._is_quiet(seen, gives_up):
             return
         self._report.slack(approval_expired(self._units, settings.approval_expires_days))
+        is_order = self._run.start.manual is not None
+        run_again = "Give the order again to ask again." if is_order else "Comment `terrateam apply` to ask again."
         raise Refused(
-            f"Nobody approved within {settings.approval_expires_days} days. {message}\n\n"
-            "Comment `terrateam apply` to ask again.",
+            f"Nobody approved within {settings.approval_expires_days} days. {message}\n\n{run_again}",
             on_check=True,
         )
 
     def _remind(self, message: str, gives_up: datetime) -> None:
         self._has_reminded = True
         now = workflow.now()
-        self._report.say(f"reminder:{workflow.uuid4()}", reminder_comment(message, self.asked, gives_up, now))
+        self._report.say_why(f"reminder:{workflow.uuid4()}", reminder_comment(message, self.asked, gives_up, now))
         self._report.slack(approval_reminder(self._units, self.asked, gives_up))
 
     async def _is_quiet(self, seen: int, until: datetime) -> bool:

@@ -11,8 +11,19 @@ with workflow.unsafe.imports_passed_through():
     from activities.discovery import Units
     from activities.git import Git
     from activities.installation import Surroundings
-    from activities.messages import CheckOut, Discover, LoadConfiguration, LoadedConfiguration, Nothing
+    from activities.messages import (
+        CheckOut,
+        CheckOutRef,
+        Discover,
+        ListUnits,
+        LoadConfiguration,
+        LoadedConfiguration,
+        Nothing,
+    )
+    from docustack.configuration import Configuration
+    from docustack.manual_runs import branch_of
     from docustack.run_comments import configuration_problem_comment
+    from docustack.runs import ManualOrder, Operation
 
 
 async def read_rules(run: Run) -> None:
@@ -25,38 +36,43 @@ async def read_rules(run: Run) -> None:
 
 
 async def load_rules(run: Run) -> LoadedConfiguration:
-    """As they are at the tip of the base branch.
+    """As they are at the tip of the base branch; of an order, of the branch of the environments that it names.
 
     Raises:
         Refused: they can't be read.
     """
-    loaded = await call(
-        Git.load_configuration,
-        LoadConfiguration(repository=run.start.repository, ref=run.start.pull_request.base_ref),
-        summary=f"docustack.yaml of {run.start.pull_request.base_ref}",
-        policy=policies.GIT,
-    )
+    loaded, configuration = await _load(run, run.base_ref)
+    if not run.base_ref and (branch := branch_of(configuration, run.start.directories)) not in ("", loaded.ref):
+        loaded, _ = await _load(run, branch)
+    return loaded
+
+
+async def _load(run: Run, ref: str) -> tuple[LoadedConfiguration, Configuration]:
+    question = LoadConfiguration(repository=run.start.repository, ref=ref)
+    summary = f"docustack.yaml of {ref or 'the default branch'}"
+    loaded = await call(Git.load_configuration, question, summary=summary, policy=policies.GIT)
     if loaded.configuration is None:
         raise Refused(configuration_problem_comment(loaded.problems), on_check=True)
-    return loaded
+    return loaded, loaded.configuration
 
 
 async def find_units(run: Run) -> None:
     """Check out the merge of head into base, or what a merge has made of it; and find what the pull request changes."""
-    start, state = run.start, run.state
+    start, state, pull_request = run.start, run.state, run.start.pull_request
     assert state.loaded is not None
+    assert pull_request is not None
     checked_out = await near_tree(
         run,
         Git.check_out,
         CheckOut(
             repository=start.repository,
             run_id=start.run_id,
-            base_ref=start.pull_request.base_ref,
-            head_commit=start.pull_request.head_commit,
-            pull_request=start.pull_request.number,
+            base_ref=pull_request.base_ref,
+            head_commit=pull_request.head_commit,
+            pull_request=pull_request.number,
             merge_commit=start.merge_commit,
         ),
-        summary=f"{start.pull_request.head_commit[:7]} into {start.pull_request.base_ref}",
+        summary=f"{pull_request.head_commit[:7]} into {pull_request.base_ref}",
         policy=policies.GIT,
     )
     state.tree, state.new_rules = checked_out.tree, checked_out.new_rules
@@ -71,6 +87,35 @@ async def find_units(run: Run) -> None:
             terrateam=state.loaded.terrateam,
         ),
         summary=f"{len(checked_out.changed_files)} changed files",
+        policy=policies.GIT,
+    )
+
+
+async def find_ordered_units(run: Run, order: ManualOrder) -> None:
+    """Check out what the order names, and find the units in its directories."""
+    start, state = run.start, run.state
+    assert state.loaded is not None
+    checked_out = await near_tree(
+        run,
+        Git.check_out_ref,
+        CheckOutRef(repository=start.repository, run_id=start.run_id, base_ref=run.base_ref, ref=order.ref),
+        summary=order.ref or run.base_ref,
+        policy=policies.GIT,
+    )
+    state.tree = checked_out.tree
+    remember_hosts(run, checked_out)
+    state.discovery = await near_tree(
+        run,
+        Units.list_units,
+        ListUnits(
+            tree=checked_out.tree,
+            directories=start.directories,
+            without=order.without,
+            destroy=start.operation is Operation.DESTROY,
+            configuration=run.configuration,
+            terrateam=state.loaded.terrateam,
+        ),
+        summary=" ".join(start.directories) or "all units",
         policy=policies.GIT,
     )
 

@@ -33,9 +33,10 @@ with workflow.unsafe.imports_passed_through():
 def outdated(run: Run) -> list[PlanRecord]:
     """The plans of this run's units that were made from other files than there are with the present base.
 
-    None after a merge: there every unit is planned again right before its apply, and that plan has to be covered.
+    None after a merge: there every unit is planned again right before its apply, and that plan has to be covered. And
+    none of an order, whose commit stays.
     """
-    if run.start.merge_commit:
+    if run.stays_at_commit:
         return []
     return outdated_plans(run.start.plans, run.state.selected, run.discovery.inputs, run.tree.tree_commit)
 

@@ -18,7 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.slack import Slack
     from docustack.checks import Check
     from docustack.comments import Links, apply_comment, plan_comment
-    from docustack.runs import Operation, UnitOutcome, UnitPhase
+    from docustack.runs import Operation, PullRequestRef, UnitOutcome, UnitPhase
     from docustack.slack_messages import thread_head
     from docustack.summary_comments import applies_summary_comment, plans_summary_comment
     from workflows.run_models import SlackMessage
@@ -38,7 +38,10 @@ MESSAGE_LIMIT = 300
 
 
 class Report:
-    """The voice of one run. Slack goes its own way in the background; comments are awaited only at the end."""
+    """The voice of one run. Slack goes its own way in the background; comments are awaited only at the end.
+
+    Without a pull request there is nobody to comment to: then everything stands in the run's own state.
+    """
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -46,6 +49,11 @@ class Report:
         self._standing: dict[str, asyncio.Task[None]] = {}
         self._checking: asyncio.Task[None] | None = None
         self._slack: asyncio.Task[None] | None = None
+
+    @property
+    def _pull_request(self) -> PullRequestRef | None:
+        """Where comments and checks go; a run without one is looked at while it works, and in the record."""
+        return self._run.start.pull_request
 
     @staticmethod
     def text_limit(run: Run) -> int:
@@ -66,7 +74,7 @@ class Report:
             )
         public = installation.public_url.rstrip("/")
         return Links(
-            pull_request=self._run.start.pull_request.url,
+            pull_request=self._pull_request.url if self._pull_request else "",
             run=run_url,
             log=lambda reference: f"{public}/logs/{quote(reference)}" if public else None,
         )
@@ -85,7 +93,9 @@ class Report:
 
     def planned(self, outcome: UnitOutcome) -> None:
         self._keep(outcome)
-        if len(self._run.state.selected) <= ONE_COMMENT_EACH:
+        if self._pull_request is None:
+            self._shown([outcome.unit], workflow.now().isoformat())
+        elif len(self._run.state.selected) <= ONE_COMMENT_EACH:
             reason = self._run.state.reasons.get(outcome.unit)
             body = plan_comment(outcome, links=self.links, next_steps=(reason,) if reason else (), prefix=self._prefix)
             self._later(self._comment_of_plan(f"{outcome.unit}:plan", body, [outcome.unit]))
@@ -106,6 +116,8 @@ class Report:
 
     def applied(self, outcome: UnitOutcome, *, planned_again: bool) -> None:
         self._keep(outcome)
+        if self._pull_request is None:
+            return
         if len(self._run.state.selected) <= ONE_COMMENT_EACH:
             body = apply_comment(outcome, links=self.links, planned_again=planned_again, prefix=self._prefix)
             self._later(self._post(f"{outcome.unit}:apply", body))
@@ -132,8 +144,16 @@ class Report:
     # ---- comments --------------------------------------------------------------------------------------------------
 
     def say(self, key: str, body: str) -> None:
-        """A comment of the run itself; it is in the pull request before the run ends."""
+        """A comment of the run itself; it is in the pull request before the run ends, or among the run's own notes."""
+        if self._pull_request is None:
+            self._run.state.notes.append(body)
+            return
         self._later(self._post(key, body))
+
+    def say_why(self, key: str, body: str) -> None:
+        """Why it ended: a run without a pull request shows its message itself."""
+        if self._pull_request is not None:
+            self.say(key, body)
 
     def say_with_plans(self, key: str, body: str) -> None:
         """A comment that is folded away with the plans beside which it stands."""
@@ -141,6 +161,8 @@ class Report:
 
     def say_again(self, key: str, text: Callable[[], str]) -> None:
         """A comment that stands once and is rewritten in place; `text` is asked for what it says by then."""
+        if self._pull_request is None:
+            return
         self._standing[key] = asyncio.ensure_future(self._rewrite(self._standing.get(key), key, text))
         self._later(self._standing[key])
 
@@ -156,6 +178,8 @@ class Report:
     async def _comment_of_plan(self, key: str, body: str, units: Sequence[str]) -> str:
         """Post it, and note since when its plans can be read: where GitHub takes it from nobody, since now."""
         shown_at = workflow.now().isoformat()
+        if self._pull_request is None:
+            return shown_at
         try:
             posted = await self._post(key, body)
             self._run.state.comments.append(posted.comment_id)
@@ -163,21 +187,26 @@ class Report:
             shown_at = posted.updated_at or shown_at
         except ActivityError as error:
             workflow.logger.error("a plan could not be shown: %s", error.cause)
+        self._shown(units, shown_at)
+        return shown_at
+
+    def _shown(self, units: Sequence[str], shown_at: str) -> None:
+        """Since when people can read these plans."""
         outcomes = self._run.state.outcomes
         for unit in units:
             outcome = outcomes.get(unit)
             if outcome is not None and outcome.plan is not None:
                 shown = outcome.plan.model_copy(update={"shown_at": shown_at})
                 outcomes[unit] = outcome.model_copy(update={"plan": shown})
-        return shown_at
 
     async def _post(self, key: str, body: str, comment_id: int | None = None) -> PostedComment:
-        start = self._run.start
+        start, pull_request = self._run.start, self._pull_request
+        assert pull_request is not None
         return await call(
             GitHub.post_comment,
             PostComment(
                 repository=start.repository,
-                pull_request=start.pull_request.number,
+                pull_request=pull_request.number,
                 key=f"{start.run_id}:{key}",
                 body=body,
                 comment_id=comment_id,
@@ -242,7 +271,7 @@ class Report:
 
         An unlock has none: nobody could ever turn it green again.
         """
-        if self._run.start.operation is Operation.UNLOCK:
+        if self._run.start.operation is Operation.UNLOCK or self._pull_request is None:
             return
         self._checking = asyncio.ensure_future(self._check_after(self._checking, check))
         self._later(self._checking)
@@ -256,7 +285,8 @@ class Report:
 
     def check_of_apply(self, check: Check) -> None:
         """A plan that leaves nothing to apply says so in the other check too, which branch protection may wait for."""
-        self._later(self._set_check(Operation.APPLY, check, None))
+        if self._pull_request is not None:
+            self._later(self._set_check(Operation.APPLY, check, None))
 
     async def _set_check(self, operation: Operation, check: Check, check_run_id: int | None) -> int | None:
         """Where GitHub refuses it for good the run goes on without."""
@@ -264,7 +294,7 @@ class Report:
         try:
             answer = await set_check(
                 start.repository,
-                start.pull_request.head_commit,
+                self._run.head_commit,
                 operation,
                 check,
                 external_id=start.run_id,
@@ -310,9 +340,10 @@ class Report:
         if thread is None:
             text = thread_head(
                 text,
-                pull_request=start.pull_request.number,
-                pull_request_url=start.pull_request.url,
+                pull_request=start.number,
+                pull_request_url=self.links.pull_request,
                 run_url=self.links.run,
+                run_id=start.run_id,
                 actor=start.actor,
             )
         return PostMessage(channel=self._run.configuration.slack.channel, text=text, key=message.key, thread=thread)
@@ -349,7 +380,7 @@ class Report:
 
     @property
     def _prefix(self) -> str:
-        return self._run.configuration.comment_prefixes[0]
+        return self._run.prefix
 
 
 def with_text(outcome: UnitOutcome, text: str) -> UnitOutcome:

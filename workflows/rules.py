@@ -19,7 +19,7 @@ def mark_new_rules(run: Run, report: Report) -> None:
     """Beside the plans: what the pull request changes of the rules, and whose approval that needs."""
     new = run.state.new_rules
     if new is not None and not run.start.directories and not run.start.only_outdated:
-        owners, base_ref = run.configuration.rules_owners, run.start.pull_request.base_ref
+        owners, base_ref = run.configuration.rules_owners, run.base_ref
         report.say_with_plans("rules", rules_comment(new, base_ref=base_ref, owners=owners))
 
 
@@ -53,7 +53,7 @@ def rules_guard(run: Run) -> RulesGuard | None:
         unapplied |= set(not_planned_yet(run))
     ended = state.status in (RunStatus.SUCCEEDED, RunStatus.FAILED)
     return RulesGuard(
-        head_commit=start.pull_request.head_commit,
+        head_commit=run.head_commit,
         owners=owners,
         slug=run.configuration.known_teams()[owners],
         unapplied=tuple(sorted(unit for unit in unapplied if run.is_applied_from_here(unit))),

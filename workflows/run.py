@@ -19,6 +19,13 @@ from workflows.deletions import look_at_deletions, what_was_seen_of_deletions
 from workflows.failures import message_of
 from workflows.hosts import remove_work_trees
 from workflows.locking import LockAnswers, take_locks, take_over
+from workflows.manual import (
+    choose_ordered_units,
+    conclude_order,
+    let_go,
+    refuse_what_is_never_applied,
+    settle_plans,
+)
 from workflows.merging import (
     choose_what_is_owed,
     leave_out_what_others_applied_meanwhile,
@@ -26,7 +33,7 @@ from workflows.merging import (
     tell_what_is_owed,
 )
 from workflows.planning import drop_what_may_not_be_planned, plan_units
-from workflows.preparing import base_tree_id, find_units, read_rules
+from workflows.preparing import base_tree_id, find_ordered_units, find_units, read_rules
 from workflows.renewing import choose_outdated, end_quietly
 from workflows.reporting import ONE_COMMENT_EACH, Report
 from workflows.rules import mark_new_rules, rules_guard
@@ -153,6 +160,9 @@ class RunWorkflow:
             shown=tuple(state.shown.values()),
             decisions=tuple(state.decisions),
             waves=self._waves(),
+            commit=self._run.head_commit,
+            base_ref=self._run.base_ref,
+            notes=tuple(state.notes),
         )
 
     def _waves(self) -> tuple[tuple[str, ...], ...]:
@@ -171,19 +181,28 @@ class RunWorkflow:
         report.speak()
         if run.state.tree is None:
             await read_rules(run)
-            if run.is_unwanted_draft:
-                raise Refused("This pull request is a draft; it is planned once it is ready for review.", on_check=True)
-            await find_units(run)
-            if run.start.operation is not Operation.UNLOCK:
-                await look_at_deletions(run)
-            choose_units(run)
+            await self._find_units()
         match run.start.operation:
             case Operation.PLAN:
                 await self._plan()
-            case Operation.APPLY:
-                await self._apply()
             case Operation.UNLOCK:
                 await unlock(run, report)
+            case _:
+                if run.start.manual is None or await self._plan_order():
+                    await self._apply()
+
+    async def _find_units(self) -> None:
+        run = self._run
+        if run.start.manual is not None:
+            await find_ordered_units(run, run.start.manual)
+            await choose_ordered_units(run, run.start.manual)
+            return
+        if run.is_unwanted_draft:
+            raise Refused("This pull request is a draft; it is planned once it is ready for review.", on_check=True)
+        await find_units(run)
+        if run.start.operation is not Operation.UNLOCK:
+            await look_at_deletions(run)
+        choose_units(run)
 
     async def _plan(self) -> None:
         run, report = self._run, self._report
@@ -194,18 +213,39 @@ class RunWorkflow:
             await take_turn(run)
             await refuse_wrong_accounts(run)
             report.check(running_check(Operation.PLAN, len(run.state.selected)))
-            if run.state.selected:
+            if run.state.selected and run.start.manual is None:
                 report.slack(plan_started(run.state.selected))
             body = remarks_comment(run.discovery, run.state.remarks)
-            if body and not run.start.only_outdated:  # else it has been said with the plans before
+            if (
+                body and run.start.manual is None and not run.start.only_outdated
+            ):  # else it has been said with the plans before
                 report.say("remarks", body)
             mark_new_rules(run, report)
         report.status()
+        await self._plan_selected()
+        report.summarize()
+
+    async def _plan_selected(self) -> None:
+        run = self._run
         while left := [unit for unit in run.state.selected if unit not in run.state.outcomes]:
             run.stop_if_cancelled()
-            await plan_units(run, report, left[:BATCH])
+            await plan_units(run, self._report, left[:BATCH])
             await self._maybe_continue_as_new()
-        report.summarize()
+
+    async def _plan_order(self) -> bool:
+        """What an order would change, before anybody is asked for a yes; is there anything to go on with?"""
+        run = self._run
+        if run.state.planned:
+            return True
+        if not run.state.outcomes:
+            refuse_what_is_never_applied(run)
+            await gate.refuse_at_once(run, run.environments())
+            await refuse_wrong_accounts(run)
+            self._report.status()
+        await self._plan_selected()
+        go_on = settle_plans(run)
+        self._report.status()
+        return go_on
 
     async def _apply(self) -> None:
         run, report = self._run, self._report
@@ -214,7 +254,8 @@ class RunWorkflow:
                 if not await choose_what_is_owed(run, report, self._locks):
                     return
             else:
-                choose_what_to_apply(run, report)
+                if run.start.manual is None:
+                    choose_what_to_apply(run, report)
                 await refuse_what_is_behind(run)
             if run.start.challenges:
                 await gate.refuse_at_once(run, run.environments())
@@ -228,7 +269,7 @@ class RunWorkflow:
                 await refuse_what_others_applied_meanwhile(run)
             run.state.gate_passed = True
             report.check(running_check(Operation.APPLY, len(run.state.selected)))
-            report.slack(apply_started(run.state.selected))
+            report.slack(apply_started(run.state.selected, run.start.operation))
             report.status()
         first = not run.state.outcomes
         while remaining := remaining_waves(run):
@@ -268,7 +309,7 @@ class RunWorkflow:
         self._report.react("-1")
         quiet = self._run.start.draft and self._run.start.automatic
         if not quiet:
-            self._report.say("refused", refusal_comment(refused.message))
+            self._report.say_why("refused", refusal_comment(refused.message))
         if refused.check or refused.on_check or self._report.has_check:
             cancelled = refused.status is RunStatus.CANCELLED
             self._report.check(refused.check or refused_check(refused.message, cancelled=cancelled))
@@ -286,14 +327,15 @@ class RunWorkflow:
                 self._unfinished(unit, state.message)
         self._report.summarize()
         told_of = self._report.has_check or not cancelled
-        if self._run.start.operation is Operation.APPLY and state.gate_passed:
+        changes = self._run.start.operation.changes
+        if changes and state.gate_passed:
             self._report.slack(apply_failed(state.message))
-        elif self._run.start.operation is Operation.PLAN and state.selected and told_of:
+        elif not changes and self._run.start.manual is None and state.selected and told_of:
             self._report.slack(PLAN_CANCELLED if cancelled else plan_failed(state.message))
-        harmless = cancelled and not (self._run.start.operation is Operation.APPLY and state.gate_passed)
+        harmless = cancelled and not (changes and state.gate_passed)
         self._report.react("-1" if harmless else "confused")
         if not cancelled:
-            self._report.say("failed", refusal_comment(state.message))
+            self._report.say_why("failed", refusal_comment(state.message))
         if self._report.has_check or not cancelled:
             self._report.check(refused_check(state.message, cancelled=cancelled, failed=not cancelled))
 
@@ -302,7 +344,7 @@ class RunWorkflow:
         outcome = UnitOutcome(
             unit=unit, environment=self._run.environment_of(unit), phase=UnitPhase.SKIPPED, message=message
         )
-        if self._run.start.operation is Operation.APPLY and self._run.state.gate_passed:
+        if self._run.start.operation.changes and self._run.state.gate_passed:
             self._report.applied(outcome, planned_again=False)
         else:
             self._run.state.outcomes[unit] = outcome
@@ -314,7 +356,7 @@ class RunWorkflow:
             self._say_how_it_ended(problem)
         except Exception as error:
             state.status, state.message = RunStatus.FAILED, message_of(problem or error)
-            report.say("failed", refusal_comment(state.message))
+            report.say_why("failed", refusal_comment(state.message))
             report.check(refused_check(state.message, failed=True))
         tell_what_is_owed(run, report)
         await report.flush()
@@ -324,7 +366,7 @@ class RunWorkflow:
             run_id=start.run_id,
             operation=start.operation,
             status=state.status,
-            head_commit=start.pull_request.head_commit,
+            head_commit=run.head_commit,
             outcomes=outcomes,
             message=state.message,
             comments=tuple(state.comments),
@@ -341,6 +383,7 @@ class RunWorkflow:
             slack_channel=run.configuration.slack.channel if state.loaded and state.loaded.configuration else "",
         )
         await tell_pull_request(start, "run_ended", result)
+        await let_go(run)
         await self._remove_work_trees()
         return result
 
@@ -353,7 +396,10 @@ class RunWorkflow:
             self._broken(problem)
         else:
             self._run.state.status = self._end_status()
-            conclude(self._run, self._report)
+            if self._run.start.manual is not None:
+                conclude_order(self._run, self._report)
+            else:
+                conclude(self._run, self._report)
 
     async def _remove_work_trees(self) -> None:
         if self._run.state.tree is None:

@@ -61,6 +61,8 @@ class RunState(State):
     owed: Packed[list[str] | None] = None  # after a merge: what was not applied before; None: nobody has looked
     held_by_others: list[Grant] = []  # what of it this pull request can't keep
     hosts: dict[str, str] = {}  # by task queue: the host that has the run's work tree, as long as it answers
+    notes: list[str] = []  # what a run without a pull request has to say
+    planned: bool = False  # of an order: its plans are there, and it is at its gate or beyond
     quiet: bool = False  # nothing is said of this run as long as it has found nothing to do
 
 
@@ -84,6 +86,9 @@ class RunView(Model):
     shown: Packed[tuple[ShownPlan, ...]] = ()  # each of them
     decisions: tuple[GivenDecision, ...] = ()
     waves: tuple[tuple[str, ...], ...] = ()  # the same units, in the order in which they are applied
+    commit: str = ""  # what is planned and applied; empty before a run without a pull request has found it
+    base_ref: str = ""
+    notes: tuple[str, ...] = ()  # what a run without a pull request has to say, beside its message
 
 
 class LookAgain(Model):

@@ -12,6 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from docustack.configuration import Configuration
     from docustack.deleted_units import DeletedUnit, Fate
     from docustack.destroy_order import order_of
+    from docustack.events import pull_request_workflow_id
     from docustack.modes import PlanOnly, elsewhere_remarks, is_applied_from, plan_only, plan_only_remark
     from docustack.plans import PlanRecord
     from docustack.repository import Discovery, WorkTree
@@ -61,6 +62,42 @@ class Run:
             raise asyncio.CancelledError
 
     @property
+    def base_ref(self) -> str:
+        """The branch whose rules count, and with which it is compared what is applied."""
+        if self.start.pull_request is not None:
+            return self.start.pull_request.base_ref
+        return self.state.loaded.ref if self.state.loaded is not None else ""
+
+    @property
+    def head_commit(self) -> str:
+        """The commit that people approve; of a run without a pull request it is known once it is checked out."""
+        if self.start.pull_request is not None:
+            return self.start.pull_request.head_commit
+        return self.state.tree.head_commit if self.state.tree is not None else ""
+
+    @property
+    def author(self) -> str:
+        """Whose own approval doesn't count."""
+        return self.start.pull_request.author if self.start.pull_request is not None else self.start.actor
+
+    @property
+    def holder(self) -> str:
+        """The workflow id under which it holds units: its pull request keeps them, else they end with the run."""
+        if self.start.pull_request is not None:
+            return pull_request_workflow_id(self.start.repository, self.start.pull_request.number)
+        return workflow.info().workflow_id
+
+    @property
+    def stays_at_commit(self) -> bool:
+        """What was merged, or was ordered at a commit, is applied as it is there, wherever the branch moves."""
+        return bool(self.start.merge_commit) or self.start.manual is not None
+
+    @property
+    def prefix(self) -> str:
+        """With which a command begins that this run's people would give next."""
+        return self.configuration.comment_prefixes[0] if self.start.pull_request is not None else "docustack"
+
+    @property
     def is_unwanted_draft(self) -> bool:
         """A draft that nobody asked to plan; one that has plans, since somebody did ask, keeps them up to date."""
         start = self.start
@@ -88,12 +125,12 @@ class Run:
         return plan_only(self.configuration, units, self.state.loaded.lines if self.state.loaded else {})
 
     def is_applied_from_here(self, unit: str) -> bool:
-        return is_applied_from(self.configuration, unit, self.start.pull_request.base_ref)
+        return is_applied_from(self.configuration, unit, self.base_ref)
 
     def for_information(self, units: Iterable[str]) -> list[str]:
         """Why plans among these are only for information, one remark a reason."""
         units = sorted(units)
-        elsewhere = elsewhere_remarks(self.configuration, units, self.start.pull_request.base_ref)
+        elsewhere = elsewhere_remarks(self.configuration, units, self.base_ref)
         return [*(plan_only_remark(found) for found in self.plan_only(units)), *elsewhere]
 
     def renew(self, unit: str, plan: PlanRecord | None, shown_at: str, asked: datetime) -> None:

@@ -23,12 +23,14 @@ async def ask_to_hand_over(run: Run, blocked_by: Sequence[Grant]) -> bool:
 
     Whether they give them is theirs to say: one that applies at this moment does not.
     """
-    numbers = sorted({grant.pull_request for grant in blocked_by})
+    numbers = sorted({grant.pull_request for grant in blocked_by if grant.pull_request is not None})
+    if run.start.number is None or any(grant.pull_request is None for grant in blocked_by):
+        return False
     if not numbers or not all([await _is_contained(run, number) for number in numbers]):
         return False
     for number in numbers:
         units = tuple(grant.unit for grant in blocked_by if grant.pull_request == number)
-        message = HandOver(units=units, to=run.start.pull_request.number)
+        message = HandOver(units=units, to=run.start.number)
         await tell(pull_request_workflow_id(run.start.repository, number), "hand_over", message)
     return True
 

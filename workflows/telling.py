@@ -21,8 +21,9 @@ async def tell(workflow_id: str, signal: str, message: Model) -> bool:
 
 
 async def tell_pull_request(start: RunInput, signal: str, message: Model) -> None:
-    """From a run to the workflow of its pull request."""
-    await tell(pull_request_workflow_id(start.repository, start.pull_request.number), signal, message)
+    """From a run to the workflow of its pull request, if it has one."""
+    if start.pull_request is not None:
+        await tell(pull_request_workflow_id(start.repository, start.pull_request.number), signal, message)
 
 
 async def tell_locks(repository: Repository, signal: str, message: LockMessage) -> None:

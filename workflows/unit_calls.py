@@ -10,11 +10,11 @@ from workflows.reporting import Report
 from workflows.run_state import Run
 
 with workflow.unsafe.imports_passed_through():
-    from activities.messages import FreeStateLock, PlanAnswer, PlanRequest, StateLockAnswer, UnitRequest
+    from activities.messages import FreeStateLock, PlanAnswer, PlanRequest, PlanShape, StateLockAnswer, UnitRequest
     from activities.terragrunt import Terragrunt
     from docustack.deletion_texts import destroy_message, no_outputs_to_destroy_with
     from docustack.run_remarks import deferred_message
-    from docustack.runs import UnitOutcome, UnitPhase
+    from docustack.runs import Operation, UnitOutcome, UnitPhase
 
 
 def unit_policy(run: Run, environment: str) -> ActivityConfig:
@@ -23,7 +23,7 @@ def unit_policy(run: Run, environment: str) -> ActivityConfig:
 
 
 def unit_request(run: Run, unit: str) -> UnitRequest:
-    """A deleted unit is worked on in the base branch's tree, which still has it."""
+    """A unit that is deleted is worked on in the base branch's tree, which still has it."""
     environment = run.environment_of(unit)
     return UnitRequest(
         tree=run.tree.of_base() if run.deletes(unit) else run.tree,
@@ -31,10 +31,23 @@ def unit_request(run: Run, unit: str) -> UnitRequest:
         environment_name=environment,
         environment=run.configuration.environments[environment],
         actor=run.start.actor,
-        pull_request=run.start.pull_request.number,
+        pull_request=run.start.number,
         timeout_minutes=run.configuration.plan.timeout_minutes,
         text_limit=Report.text_limit(run),
         destroy=run.destroys(unit),
+        shape=_shape(run),
+    )
+
+
+def _shape(run: Run) -> PlanShape:
+    order = run.start.manual
+    if order is None:
+        return PlanShape()
+    return PlanShape(
+        targets=order.targets,
+        refresh_only=run.start.operation is Operation.REFRESH,
+        address=order.address,
+        resource_id=order.resource_id,
     )
 
 
@@ -85,11 +98,17 @@ def _planned_outcome(run: Run, unit: str, answer: PlanAnswer) -> UnitOutcome:
         return UnitOutcome(unit=unit, environment=environment, phase=UnitPhase.FAILED, message=message)
     if record is None:
         message = deferred_message(answer.waits_for)
-        return UnitOutcome(unit=unit, environment=environment, phase=UnitPhase.DEFERRED, message=message)
+        return UnitOutcome(
+            unit=unit,
+            environment=environment,
+            phase=UnitPhase.DEFERRED,
+            message=message,
+            waits_for=answer.waits_for,
+        )
     nothing_to_do = record.summary.is_empty and not record.is_preview
     phase = UnitPhase.NO_CHANGES if nothing_to_do else UnitPhase.PLANNED
     message = ""
-    if record.destroy:
+    if record.destroy and run.start.pull_request is not None:
         rules, prefix = run.configuration.environments[environment], run.configuration.comment_prefixes[0]
         message = destroy_message(run.deleted[unit], rules, prefix)
     return UnitOutcome(unit=unit, environment=environment, phase=phase, plan=record, log=record.log, message=message)

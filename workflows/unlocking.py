@@ -19,7 +19,6 @@ with workflow.unsafe.imports_passed_through():
     from activities.messages import GiveUpLocks, StateLockAnswer
     from docustack.access import decide_access
     from docustack.comment_text import counted
-    from docustack.events import pull_request_workflow_id
     from docustack.lock_messages import ReleaseLocks
     from docustack.run_comments import unlock_comment
     from docustack.runs import Operation
@@ -31,8 +30,7 @@ async def unlock(run: Run, report: Report) -> None:
     await take_turn(run)
     units = run.state.selected
     answers = await asyncio.gather(*(_free(run, unit) for unit in units))
-    holder = pull_request_workflow_id(run.start.repository, run.start.pull_request.number)
-    release = ReleaseLocks(holder=holder, units=tuple(units), actor=run.start.actor)
+    release = ReleaseLocks(holder=run.holder, units=tuple(units), actor=run.start.actor)
     order = GiveUpLocks(repository=run.start.repository, release=release)
     await call(Locks.give_up_locks, order, summary=f"{len(units)} units", policy=policies.LOCKS)
     if run.start.merge_commit:  # nobody waits any more for what the merge has left of them

@@ -500,9 +500,9 @@ async def test_locks_show_holder_and_who_waits_with_their_position(stage: Stage,
     await stage.client.get_workflow_handle(locks_workflow_id(stage.repository)).signal("request", request)
     answer = await docustack.until(lambda answer: bool(answer.json["waiting"]), "locks", "list", "--json")
     [held], [waiting] = answer.json["locks"], answer.json["waiting"]
-    assert (held["unit"], held["pull_request"], held["actor"], held["waiting"]) == (VPC, 51, "infra-member", [52])
+    assert (held["unit"], held["pull_request"], held["actor"], held["waiting"]) == (VPC, 51, "infra-member", ["#52"])
     assert (waiting["position"], waiting["pull_request"], waiting["units"]) == (1, 52, [VPC])
-    assert waiting["blocked_by"] == [51]
+    assert waiting["blocked_by"] == ["#51"]
     text = (await docustack("locks", "list")).out
     assert re.search(rf"{re.escape(VPC)} +#51 +infra-member .*1\. #52", text)
     assert re.search(rf"1 +#52 +lead +{re.escape(VPC)} .*#51", text)

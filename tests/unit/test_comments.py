@@ -546,7 +546,7 @@ def _deletion(name: str, fate: Fate) -> DeletedUnit:
 
 
 def _in_line(name: str) -> LockAnswer:
-    return LockAnswer(request_id=name, granted=False, ahead=(8, 9), blocked_by=(_grant(name),))
+    return LockAnswer(request_id=name, granted=False, ahead=("pull request 8", "run 3f2a"), blocked_by=(_grant(name),))
 
 
 def _grant(name: str) -> Grant:
@@ -653,17 +653,22 @@ def test_who_waits_in_line_is_told_holder_since_when_and_place() -> None:
     assert "number 3" in body.splitlines()[0]
     assert "- `dev/x`: held by pull request 7 (" in body
     assert ") since 2026-03-01 14:05 UTC\n" in body
-    assert "- before it in line: 2 pull requests (8, 9)" in body
+    assert "- before it in line: 2 others (pull request 8, run 3f2a)" in body
     assert "`terrateam unlock` here leaves the line" in body
 
 
 def test_a_long_line_still_fits_into_a_comment() -> None:
     grants = tuple(_grant(f"dev/unit-{number:04}") for number in range(2_000))
-    answer = LockAnswer(request_id="", granted=False, ahead=tuple(range(1, 2_000)), blocked_by=grants)
+    answer = LockAnswer(
+        request_id="",
+        granted=False,
+        ahead=tuple(f"pull request {number}" for number in range(1, 2_000)),
+        blocked_by=grants,
+    )
     body = in_line_comment(answer)
     assert len(body) < 10_000
     assert "- and 1,970 more units" in body
-    assert "1,999 pull requests" in body
+    assert "1,999 others" in body
 
 
 def test_an_unknown_directory_is_answered_with_those_that_changed() -> None:

@@ -131,11 +131,11 @@ class Tables(RuleBasedStateMachine):
         assert list(line) == [waiting.request_id for waiting in self.table.queue]
         for place, waiting in enumerate(self.table.queue):
             wanted = set(waiting.units)
-            ahead: list[int] = []
+            ahead: list[str] = []
             for earlier in reversed(self.table.queue[:place]):
                 if wanted & set(earlier.units):
                     wanted |= set(earlier.units)
-                    ahead.insert(0, earlier.pull_request)
+                    ahead.insert(0, earlier.holder_name)
             assert line[waiting.request_id].ahead == tuple(ahead)
             assert line[waiting.request_id].position == len(ahead) + 1
 
@@ -205,7 +205,7 @@ def test_a_place_in_line_is_not_that_of_those_who_want_something_else() -> None:
     first_for_rds = table.request(request(2, RDS), NOW)
     both = table.request(request(3, VPC, RDS), NOW)
     assert (first_for_rds.position, first_for_rds.ahead) == (1, ())
-    assert (both.position, both.ahead) == (3, (2, 3))
+    assert (both.position, both.ahead) == (3, ("pull request 2", "pull request 3"))
 
 
 def test_a_holder_gets_more_units_and_keeps_the_tokens_it_has() -> None:

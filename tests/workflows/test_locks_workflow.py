@@ -293,6 +293,7 @@ async def test_nothing_is_lost_when_the_table_continues_as_new_amid_many_request
     for _ in range(count):
         while (holder := (await office.table()).grants.get(VPC)) is None or holder.pull_request in served:
             await asyncio.sleep(0.02)
+        assert holder.pull_request is not None
         served.append(holder.pull_request)
         await office.release(holder.pull_request)
     assert served == expected, "first come, first served"
