@@ -57,11 +57,16 @@ def is_alive(process: Process) -> bool:
     return process.boot == _boot() and _start_of(process.pid) == process.started
 
 
+def this_process(log: Path) -> Process:
+    """The one that asks."""
+    return Process(pid=os.getpid(), started=_start_of(os.getpid()) or 0, boot=_boot(), log=log)
+
+
 def stop(process: Process, seconds: float = KILL_AFTER) -> bool:
     """End a process, gracefully while that is possible. False where it had to be killed."""
     if not is_alive(process):
         return True
-    _signal(process, signal.SIGTERM)
+    tell(process, signal.SIGTERM)
     try:
         wait_for(lambda: not is_alive(process), f"end of process {process.pid}", seconds)
     except NotThere:
@@ -72,7 +77,7 @@ def stop(process: Process, seconds: float = KILL_AFTER) -> bool:
 
 def kill(process: Process) -> None:
     """End a process at once, as a crash would."""
-    _signal(process, signal.SIGKILL)
+    tell(process, signal.SIGKILL)
     wait_for(lambda: not is_alive(process), f"end of the killed process {process.pid}", 10)
 
 
@@ -122,7 +127,8 @@ def tail(log: Path, lines: int = 20) -> str:
         return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
 
 
-def _signal(process: Process, number: signal.Signals) -> None:
+def tell(process: Process, number: signal.Signals) -> None:
+    """Send it a signal, and never to another one that has got its id."""
     with contextlib.suppress(ProcessLookupError):
         if is_alive(process):
             os.kill(process.pid, number)

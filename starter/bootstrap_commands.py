@@ -26,6 +26,7 @@ from starter.console import errors, output, print_json
 from starter.exit_codes import CommandFailed, ExitCode
 from starter.options import JsonOption, RepositoryOption
 from starter.server_client import connect_server
+from starter.standalone.surrounding import standalone
 from starter.surroundings import repository_wanted
 
 _EVERY = 0.5
@@ -72,7 +73,7 @@ def bootstrap(
     try:
         outcome = with_temporal(lambda connection: _watch(connection, started, quiet=as_json))
     except KeyboardInterrupt:
-        errors().print(f"It goes on. To watch it again: docustack bootstrap {environment}")
+        errors().print(standalone.detached(f"docustack bootstrap {environment}"))
         raise
     _tell(outcome, as_json=as_json)
     if outcome.end not in _ENDED_WELL:

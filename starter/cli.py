@@ -28,8 +28,10 @@ from starter import (
 from starter.console import print_failure
 from starter.ending import finish
 from starter.exit_codes import CommandFailed, ExitCode
+from starter.standalone.surrounding import standalone
 
 DEBUG = "DOCUSTACK_DEBUG"
+_NOT_STANDALONE = ("worker", "serve", "local", "doctor")
 
 app = typer.Typer(
     name="docustack",
@@ -64,12 +66,29 @@ app.command()(tool_commands.version)
 
 @app.callback()
 def _options(
+    context: typer.Context,
+    alone: Annotated[
+        bool,
+        typer.Option(
+            "--standalone",
+            help="Without an installation: Temporal, a worker and the server on this machine, while the command needs "
+            "them; what it began goes on with the next one.",
+        ),
+    ] = False,
     debug: Annotated[
         bool, typer.Option("--debug", help=f"Show where in the code it failed (or set {DEBUG}=1).")
     ] = False,
 ) -> None:
     if debug:
         os.environ[DEBUG] = "1"
+    if alone and context.invoked_subcommand in _NOT_STANDALONE:
+        raise CommandFailed(
+            f"`docustack {context.invoked_subcommand}` has no standalone form.",
+            "Standalone, the commands that need a worker and a server start them by themselves.",
+            code=ExitCode.USAGE,
+        )
+    if alone:
+        standalone.ask()
 
 
 def main() -> NoReturn:
@@ -94,6 +113,8 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:
         message = f"{type(error).__name__}: {error}"
         return _failed(message, ExitCode.FAILED, ("That was not foreseen; --debug shows where it happened.",))
+    finally:
+        standalone.leave()
     return ExitCode.OK
 
 

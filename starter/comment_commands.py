@@ -14,7 +14,8 @@ from docustack.pull_request_state import PullRequestState
 from docustack.repository import Repository
 from starter.console import errors
 from starter.exit_codes import CommandFailed, ExitCode
-from starter.server_client import own_token, world_token_missing
+from starter.github_token import own_token
+from starter.server_client import world_token_missing
 from starter.surroundings import living_world
 from worker.settings import Process, Settings, variable
 

@@ -15,7 +15,7 @@ from docustack.prerequisites import Area, Expected, Prerequisite
 from docustack.repository import Repository
 from starter.doctor_surroundings import Around
 from starter.exit_codes import CommandFailed
-from starter.server_client import own_token
+from starter.github_token import own_token
 from starter.temporal_prerequisites import check_temporal
 from starter.tool_checks import CheckedTool, check_tools
 from starter.tool_paths import executable

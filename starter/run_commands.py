@@ -15,6 +15,7 @@ from starter.found_runs import REMEMBERED, RunFilter, find_run, list_runs, neare
 from starter.options import JsonOption, RepositoryOption
 from starter.run_display import run_page, runs_table
 from starter.run_watching import Display, JsonDisplay, LineDisplay, LiveDisplay, watch
+from starter.standalone.surrounding import standalone
 from starter.surroundings import repository_named
 
 app = typer.Typer(
@@ -110,6 +111,7 @@ def watch_(run_id: RunId, as_json: JsonOption = False) -> None:
             display: Display = LiveDisplay(live)
             return await watch(connection, described, display)
 
+    standalone.surround(engine=True)  # what is watched has to go on
     detail = with_temporal(follow)
     if detail.run.status != RunStatus.SUCCEEDED:
         raise typer.Exit(ExitCode.FAILED)

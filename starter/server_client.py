@@ -1,8 +1,6 @@
 """The command line's way to the server: its address, who is asking, and in words what went wrong."""
 
 import os
-import shutil
-import subprocess
 from ipaddress import ip_address
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -13,13 +11,14 @@ from pydantic import BaseModel, ValidationError
 from docustack.model import Model
 from starter.api_messages import RefusalAnswer
 from starter.exit_codes import CommandFailed, ExitCode
+from starter.github_token import own_token
+from starter.standalone.surrounding import standalone
 from starter.surroundings import living_world
 from worker.settings import Process, Settings, variable
 
 ANSWER_WITHIN = 60.0
 """Longer than the server itself waits for a run to answer."""
 
-_GH_WITHIN = 10
 _CODES = {404: ExitCode.NOT_FOUND, 422: ExitCode.USAGE, 503: ExitCode.UNREACHABLE}
 
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -74,11 +73,12 @@ class Server:
 
 
 def connect_server() -> Server:
-    """The server that is configured, else that of the local world; as the person whose token is at hand.
+    """The server that is configured or standalone, else that of the local world; as the person whose token is at hand.
 
     Raises:
         CommandFailed: USAGE, no server or no token is known, or the token would travel in the clear.
     """
+    standalone.surround(engine=True)
     settings = Settings.load(Process.CLIENT)
     given = settings.github_user_token.get_secret_value() if settings.github_user_token else ""
     if settings.public_url:
@@ -101,30 +101,6 @@ def world_token_missing() -> CommandFailed:
     return CommandFailed(
         "Who are you? The people of the local world have tokens of their own.",
         f"{variable('github_user_token')}=$(docustack local token lead) docustack …",
-        code=ExitCode.USAGE,
-    )
-
-
-def own_token(settings: Settings) -> str:
-    """As `gh` finds it: GH_TOKEN, else the one that it keeps for this GitHub.
-
-    Raises:
-        CommandFailed: USAGE, there is none.
-    """
-    if token := os.environ.get("GH_TOKEN", "").strip():
-        return token
-    if gh := shutil.which("gh"):
-        host = urlsplit(settings.github_api_url).hostname or ""
-        command = [gh, "auth", "token", "--hostname", host.removeprefix("api.")]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=_GH_WITHIN, check=False)
-        except (OSError, subprocess.TimeoutExpired):
-            done = None
-        if done is not None and done.returncode == 0 and done.stdout.strip():
-            return done.stdout.strip()
-    raise CommandFailed(
-        "Who are you? No GitHub token of yours is at hand.",
-        f"Sign in with `gh auth login`, or set GH_TOKEN or {variable('github_user_token')}.",
         code=ExitCode.USAGE,
     )
 

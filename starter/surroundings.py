@@ -10,13 +10,15 @@ from local import processes, state
 from local.places import DEFAULT_DATA_DIR, Places
 from local.temporal_server import NAMESPACE
 from starter.exit_codes import CommandFailed, ExitCode
+from starter.standalone.surrounding import standalone
 from worker.settings import Process, Settings, variable
 
 _FOLDER = ".local"
 
 
 def client_settings() -> Settings:
-    """The settings of the command line: what the environment says, else where the local world's Temporal is."""
+    """The settings of the command line; what the environment doesn't say of Temporal is taken from the local world."""
+    standalone.surround()
     settings = Settings.load(Process.CLIENT)
     if os.environ.get(variable("temporal_address")):
         return settings

@@ -1,0 +1,79 @@
+"""A command's hold on the standalone installation of its person, from its first question to its end."""
+
+import contextlib
+import os
+from dataclasses import dataclass, field
+
+from starter.console import errors
+from starter.standalone.folder import Folder, folder_of_person, stop_using
+from starter.standalone.joining import Joined, await_end, join
+from starter.standalone.parts import server_address, temporal_address, temporal_executable
+from worker.settings import variable
+
+_OF_ANOTHER_TEMPORAL = (
+    "temporal_api_key", "temporal_tls", "temporal_tls_ca", "temporal_tls_certificate", "temporal_tls_key",
+)  # fmt: skip
+
+
+@dataclass
+class Standalone:
+    """Does nothing unless it was asked for, and nothing before the first question to Temporal or to the server."""
+
+    is_asked: bool = False
+    _folder: Folder | None = None
+    _joined: Joined | None = None
+    _environ: dict[str, str] = field(default_factory=dict)
+
+    def ask(self) -> None:
+        self.is_asked = True
+
+    def surround(self, *, engine: bool = False) -> None:
+        """Make Temporal be there, with `engine` a worker and the server too, and this process' settings name them.
+
+        Without `engine` nothing goes on: who only reads must not start again what rests.
+
+        Raises:
+            CommandFailed: something is missing, didn't come up, or works for something else.
+            ConfigurationError: a setting or `docustack.yaml` is wrong.
+        """
+        if not self.is_asked or (self._joined is not None and (self._joined.known.engine or not engine)):
+            return
+        self._let_go()
+        self._folder = folder_of_person()
+        self._folder.make()
+        temporal_executable()
+        parts = "Temporal, a worker and the server" if engine else "Temporal"
+        with errors().status(f"Starting {parts} in {self._folder.path}…"):
+            self._joined = join(self._folder, engine=engine)
+        self._environ = dict(os.environ)
+        for name in _OF_ANOTHER_TEMPORAL:
+            os.environ.pop(variable(name), None)
+        os.environ |= temporal_address(self._joined.known)
+        if self._joined.known.engine:
+            os.environ |= server_address(self._joined.known)
+
+    def leave(self) -> None:
+        """End what this command has begun, unless another uses it too."""
+        self.is_asked = False
+        with contextlib.suppress(KeyboardInterrupt):  # a second Ctrl-C: it ends without us
+            self._let_go()
+
+    def detached(self, command: str) -> str:
+        """What becomes of the work of a command that only stops watching it."""
+        if self.is_asked:
+            return "It rests, and goes on with the same command; an apply that works goes on alone meanwhile."
+        return f"It goes on. To watch it again: {command}"
+
+    def _let_go(self) -> None:
+        joined, self._joined = self._joined, None
+        if joined is None or self._folder is None:
+            return
+        os.environ.clear()
+        os.environ.update(self._environ)
+        if stop_using(joined.users):
+            with errors().status("Ending what was started for this command…"):
+                await_end(self._folder)
+
+
+standalone = Standalone()
+"""Of this process."""

@@ -1,0 +1,140 @@
+"""`--standalone` with a real Temporal: it begins with the first command that needs it, and ends with the last one."""
+
+import contextlib
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from temporalio.client import Client, WorkflowExecutionStatus
+
+from local import processes
+from local.state import HOST
+from local.waiting import wait_for
+from starter import cli
+from starter.exit_codes import CommandFailed, ExitCode
+from starter.standalone.folder import Folder, Remembered, folder_of_person
+from starter.standalone.joining import await_end
+from starter.standalone.surrounding import Standalone
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Folder]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    folder = folder_of_person()
+    yield folder
+    await_end(folder)
+    assert living(folder) == []
+
+
+@contextlib.contextmanager
+def used() -> Iterator[Standalone]:
+    """As by one command that only reads."""
+    command = Standalone(is_asked=True)
+    try:
+        command.surround()
+        yield command
+    finally:
+        command.leave()
+
+
+def known(folder: Folder) -> Remembered:
+    return folder.read() or Remembered()
+
+
+def living(folder: Folder) -> list[str]:
+    return [name for name, process in known(folder).parts.items() if processes.is_alive(process)]
+
+
+def keeper(folder: Folder) -> processes.Process:
+    found = known(folder).keeper
+    assert found is not None
+    return found
+
+
+async def connect() -> Client:
+    return await Client.connect(os.environ["DOCUSTACK_TEMPORAL_ADDRESS"])
+
+
+async def test_what_was_begun_is_there_for_the_next_command_and_nothing_runs_between(folder: Folder) -> None:
+    before = dict(os.environ)
+    with used():
+        assert living(folder) == ["temporal"]
+        await (await connect()).start_workflow("BootstrapWorkflow", id="bootstrap:1", task_queue="docustack")
+    assert (living(folder), processes.is_alive(keeper(folder))) == ([], False)
+    assert dict(os.environ) == before
+    ports = known(folder).ports
+    with used():
+        found = await (await connect()).get_workflow_handle("bootstrap:1").describe()
+        assert found.status is WorkflowExecutionStatus.RUNNING
+        assert known(folder).ports == ports
+
+
+def test_a_second_command_uses_what_the_first_has_begun_and_the_last_one_ends_it(folder: Folder) -> None:
+    with contextlib.ExitStack() as first, contextlib.ExitStack() as second:
+        first.enter_context(used())
+        began = keeper(folder)
+        second.enter_context(used())
+        first.close()
+        assert keeper(folder) == began
+        assert living(folder) == ["temporal"]
+        second.close()
+        assert not processes.is_alive(began)
+
+
+def test_who_changes_something_waits_for_who_only_reads_and_says_for_whom(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("starter.standalone.joining._READERS_END_WITHIN", 0.1)
+    with used(), pytest.raises(CommandFailed, match=r"docustack .*\(since .*, process \d+\) has the database"):
+        Standalone(is_asked=True).surround(engine=True)
+
+
+def test_after_a_killed_keeper_the_next_command_takes_the_database_over(folder: Folder) -> None:
+    with used():
+        processes.kill(keeper(folder))
+        left = known(folder).parts["temporal"]
+        assert processes.is_alive(left)
+        with used():
+            assert not processes.is_alive(left)
+            assert living(folder) == ["temporal"]
+
+
+def test_a_temporal_that_crashes_is_started_again(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    with used():
+        crashed = known(folder).parts["temporal"]
+        processes.kill(crashed)
+        wait_for(lambda: known(folder).parts["temporal"] != crashed, "another Temporal", 60)
+
+
+def test_a_port_that_somebody_else_has_is_exchanged(folder: Folder) -> None:
+    with used():
+        pass
+    taken = known(folder).ports
+    with socket.create_server((HOST, taken["temporal"])), used():
+        assert known(folder).ports["temporal"] != taken["temporal"]
+        assert known(folder).ports["temporal-ui"] == taken["temporal-ui"]
+
+
+def test_a_damaged_database_ends_the_command_with_what_to_do(
+    folder: Folder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder.temporal.mkdir(parents=True)
+    folder.database.write_bytes(b"no database" * 1000)
+    assert cli.run(["--standalone", "runs", "list"]) == ExitCode.FAILED
+    told = capsys.readouterr().err
+    assert "is damaged: file is not a database" in told
+    assert "bring it back from a backup" in told
+
+
+def test_a_temporal_of_somebody_else_on_the_database_is_named(
+    folder: Folder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with used():
+        pass
+    with folder.database.open("rb"):
+        assert cli.run(["--standalone", "runs", "list"]) == ExitCode.FAILED
+    assert f"is in use by process {os.getpid()}" in capsys.readouterr().err
+    assert cli.run(["--standalone", "runs", "list"]) == ExitCode.OK
