@@ -21,6 +21,7 @@ from docustack.plan_document import (
     changes,
     destroyed_types,
     digest_plan,
+    is_from_nothing,
     of_refresh,
     parse_document,
     summarize,
@@ -166,6 +167,7 @@ class Planning:
             text_preview=cut_middle(text, request.text_limit),
             destroy=request.destroy,
             destroys=destroyed_types(made.document),
+            from_nothing=is_from_nothing(made.document),
         )
 
     async def _changes(self, record: PlanRecord) -> list[Change]:

@@ -74,6 +74,18 @@ def changes(document: dict[str, Json]) -> tuple[Change, ...]:
     return tuple(sorted(found, key=lambda each: (each.address, each.action, each.attribute)))
 
 
+def is_from_nothing(document: dict[str, Json]) -> bool:
+    """Did the state hold no resource, but for what the plan itself has read, when it was made?"""
+    values = _object(_object(document.get("prior_state")).get("values"))
+    modules = [_object(values.get("root_module"))]
+    while modules:
+        module = modules.pop()
+        if any(each.get("mode") != "data" for each in _objects(module.get("resources"))):
+            return False
+        modules += _objects(module.get("child_modules"))
+    return True
+
+
 def digest_plan(document: dict[str, Json], key: bytes = b"") -> Digest:
     """Over all that changes, values included: two plans with the same digest do the same."""
     changing: list[Json] = [

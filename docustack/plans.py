@@ -73,6 +73,7 @@ class PlanRecord(Model):
     destroys: tuple[TypeCount, ...] = ()  # what goes away, by type (at most 20 of them)
     spent: bool = False  # an apply of it has begun: it is never applied again, only compared with
     shown_at: str = ""  # since when people can read it, by GitHub's clock: approvals before that don't count for it
+    from_nothing: bool = False  # the state held no resource when it was made
 
     @property
     def is_preview(self) -> bool:

@@ -59,6 +59,8 @@ class UnitOutcome(Model):
     text: str = ""  # redacted output for the comment: from `Apply complete!` on, or the last useful lines
     log: ArtifactRef | None = None
     waits_for: tuple[str, ...] = ()  # of a deferred unit: dependencies without outputs
+    created: bool = False  # by an apply: its state held nothing before
+    seconds: float = 0.0  # that its apply took, plans made again included
 
 
 class RunStatus(StrEnum):
@@ -155,3 +157,4 @@ class RunResult(Model):
     owed: Packed[tuple[str, ...] | None] = (
         None  # after a merge: what of it is still not applied; None: nobody has looked
     )
+    dependencies: Packed[dict[str, tuple[str, ...]]] = {}  # without a pull request: direct ones, of every unit

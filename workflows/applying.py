@@ -134,6 +134,8 @@ class UnitApply:
         self._is_new = False  # the plan was made a moment ago
         self._tree = run.tree  # in which it is applied
         self._begun = False  # an apply has begun, so state may be half written
+        self._created = False  # one has begun whose plan was made from an empty state
+        self._since = workflow.now()
 
     async def carry_out(self) -> None:
         try:
@@ -159,6 +161,8 @@ class UnitApply:
         await to_its_end(self._ended(outcome))
 
     async def _ended(self, outcome: UnitOutcome) -> None:
+        seconds = (workflow.now() - self._since).total_seconds()
+        outcome = outcome.model_copy(update={"created": self._created, "seconds": seconds})
         outcome = await record_apply(self._run, outcome, self._tree)
         self._report.applied(outcome, planned_again=self._planned_again)
 
@@ -276,6 +280,7 @@ class UnitApply:
         host = await living_host(self._run, self._environment)
         await workflow.wait_condition(lambda: self._run.asking == 0)
         self._run.applying += 1
+        self._created = self._created or (plan.from_nothing and not plan.destroy)
         try:
             queue = policies.host_queue(policies.environment_queue(self._environment), host)
             lease = self._run.state.installation.apply_lease_seconds

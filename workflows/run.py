@@ -381,6 +381,7 @@ class RunWorkflow:
             changed=tuple(applied_from_here(run)) if state.discovery else None,
             owed=still_owed(run),
             slack_channel=run.configuration.slack.channel if state.loaded and state.loaded.configuration else "",
+            dependencies=run.discovery.dependencies if start.manual is not None and state.discovery else {},
         )
         await tell_pull_request(start, "run_ended", result)
         await let_go(run)
