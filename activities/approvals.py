@@ -1,13 +1,35 @@
 """Checks the signatures of approvals and orders, with the keys that only the server and the control worker have."""
 
+import secrets
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 from pydantic import SecretStr
 from temporalio import activity
 
-from docustack.bootstrap import SignedBootstrapOrder, is_genuine_order
+from docustack.bootstrap import BootstrapOrder, SignedBootstrapOrder, is_genuine_order, sign_order
+from docustack.deployment_decisions import SignedDecision, is_genuine_decision
+from docustack.initial_deployment import SignedDeploymentOrder, deployment_workflow_id, is_genuine_deployment
 from docustack.model import Model
 from docustack.signed_approvals import SignedApproval, is_genuine
+
+BOOTSTRAPPED_WITHIN = timedelta(hours=1)
+"""How long after a person's last word a deployment may still begin a bootstrap in their name."""
+
+
+class OrderBootstrap(Model):
+    """A bootstrap as a step of a deployment, in the name of who ordered that, or has last decided in it."""
+
+    deployment: SignedDeploymentOrder
+    decision: SignedDecision | None = None
+    environment: str
+    account_id: str
+
+
+class OrderedBootstrap(Model):
+    """`signed` is None where nobody's word stands for it."""
+
+    signed: SignedBootstrapOrder | None = None
 
 
 class SignatureAnswer(Model):
@@ -30,3 +52,36 @@ class Approvals:
     @activity.defn
     async def check_order(self, signed: SignedBootstrapOrder) -> SignatureAnswer:
         return SignatureAnswer(genuine=is_genuine_order(signed, self._keys), has_key=bool(self._keys))
+
+    @activity.defn
+    async def check_deployment(self, signed: SignedDeploymentOrder) -> SignatureAnswer:
+        return SignatureAnswer(genuine=is_genuine_deployment(signed, self._keys), has_key=bool(self._keys))
+
+    @activity.defn
+    async def check_decision(self, signed: SignedDecision) -> SignatureAnswer:
+        return SignatureAnswer(genuine=is_genuine_decision(signed, self._keys), has_key=bool(self._keys))
+
+    @activity.defn
+    async def order_bootstrap(self, question: OrderBootstrap) -> OrderedBootstrap:
+        """Only for a word that our server has signed, and not long ago: it must not become one for good."""
+        order, login = question.deployment.order, question.deployment.order.login
+        given_at = order.given_at
+        if not self._keys or not is_genuine_deployment(question.deployment, self._keys):
+            return OrderedBootstrap()
+        if question.decision is not None:
+            about = question.decision.decision.deployment == deployment_workflow_id(order.repository)
+            if not about or not is_genuine_decision(question.decision, self._keys):
+                return OrderedBootstrap()
+            login, given_at = question.decision.decision.login, question.decision.decision.given_at
+        now = datetime.now(UTC)
+        if now - given_at > BOOTSTRAPPED_WITHIN:
+            return OrderedBootstrap()
+        bootstrap = BootstrapOrder(
+            login=login,
+            repository=order.repository,
+            environment=question.environment,
+            account_id=question.account_id,
+            given_at=now,
+            nonce=secrets.token_hex(16),
+        )
+        return OrderedBootstrap(signed=sign_order(bootstrap, self._keys[0]))

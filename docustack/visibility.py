@@ -77,3 +77,11 @@ def runs_since(repository: Repository, pull_request: int, since: datetime) -> st
         f"WorkflowType = 'RunWorkflow' AND {REPOSITORY} = {quoted(repository.full_name)} AND {PULL_REQUEST} = "
         f"{pull_request} AND (ExecutionStatus = 'Running' OR CloseTime > '{since:%Y-%m-%dT%H:%M:%SZ}')"
     )
+
+
+def finished_runs(repository: Repository, environment: str) -> str:
+    """Runs of an environment that came to an end of their own, the newest first."""
+    return (
+        f"WorkflowType = 'RunWorkflow' AND ExecutionStatus = 'Completed' AND {REPOSITORY} = "
+        f"{quoted(repository.full_name)} AND {ENVIRONMENT} = {quoted(environment)}"
+    )

@@ -17,6 +17,7 @@ from activities.apply_order import ApplyOrder
 from activities.approvals import Approvals
 from activities.artifacts import ArtifactStore, open_store
 from activities.bootstrap import Bootstrap
+from activities.deployments import Deployments
 from activities.discovery import Units
 from activities.git import Git
 from activities.github import GitHub
@@ -37,12 +38,13 @@ from worker.namespace import register_search_attributes
 from worker.sandbox import LoadedSandbox
 from worker.settings import Settings, process_environment
 from workflows.bootstrap import BootstrapWorkflow
+from workflows.initial_deployment import InitialDeploymentWorkflow
 from workflows.locks import LocksWorkflow
 from workflows.policies import CONTROL_QUEUE, environment_queue, host_queue
 from workflows.pull_request import PullRequestWorkflow
 from workflows.run import RunWorkflow
 
-WORKFLOWS = (PullRequestWorkflow, RunWorkflow, LocksWorkflow, BootstrapWorkflow)
+WORKFLOWS = (PullRequestWorkflow, RunWorkflow, LocksWorkflow, BootstrapWorkflow, InitialDeploymentWorkflow)
 
 TERRAFORM_SLOTS = 8
 """Activities of one environment at once on this worker: each is a Terragrunt and a Terraform process."""
@@ -154,6 +156,7 @@ def _control_activities(
     units = Units(work_trees=git, command=command)
     locks = Locks(client)
     approvals = Approvals(settings.approval_keys)
+    deployments = Deployments(client)
     return [
         surroundings.read_installation,
         git.load_configuration,
@@ -176,6 +179,11 @@ def _control_activities(
         github.offer_pull_request,
         approvals.check_signature,
         approvals.check_order,
+        approvals.check_deployment,
+        approvals.check_decision,
+        approvals.order_bootstrap,
+        deployments.read_earlier_runs,
+        deployments.find_bootstrap,
         ProposedChange(git).push_change,
         OpenPullRequestWorkflows(client).tell_freed,
         locks.request_locks,

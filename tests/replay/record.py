@@ -19,6 +19,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 
 from docustack.base_moves import BaseMoved
+from docustack.deployment_decisions import DecisionKind
 from docustack.errors import ErrorType
 from docustack.lock_messages import locks_workflow_id
 from docustack.locks import LockRequest
@@ -30,6 +31,9 @@ from tests.workflows import test_decisions as decisions
 from tests.workflows.account import GOOD, FakeAccount
 from tests.workflows.conftest import ROOT, Stage, workers
 from tests.workflows.fakes import CONFIGURATION, Unit, World
+from tests.workflows.organisation import Deployment, Organisation
+from tests.workflows.organisation import start as start_deployment
+from tests.workflows.organisation import workers as deployment_workers
 from tests.workflows.test_bootstrap import start as start_bootstrap
 from tests.workflows.test_bootstrap import workers as bootstrap_workers
 from worker.namespace import register_search_attributes
@@ -304,6 +308,7 @@ async def continued_as_new(stage: Stage) -> None:
 
 
 BOOTSTRAPS = "bootstraps"
+DEPLOYMENTS = "deployments"
 
 SCENARIOS: tuple[Scenario, ...] = (
     planned_applied_merged,
@@ -350,6 +355,8 @@ async def record(names: list[str]) -> None:
                 await _save(environment.client, stage, scenario.__name__)
         if not names or BOOTSTRAPS in names:
             await record_bootstraps(environment.client)
+        if not names or DEPLOYMENTS in names:
+            await record_deployments(environment.client)
 
 
 async def record_bootstraps(client: Client) -> None:
@@ -363,6 +370,42 @@ async def record_bootstraps(client: Client) -> None:
             handle = await start_bootstrap(client)
             await handle.result()
             _write(name, 0, "bootstrap", await _histories(client, handle.id))
+
+
+async def record_deployments(client: Client) -> None:
+    """One of each way that they end, past bootstraps and decisions of every kind."""
+    retried = Organisation(without_backend={"dev", "prod"}, fails={RDS, CLUSTER}, took={VPC: 10.0})
+    async with deployment_workers(client, retried):
+        deployment = await start_deployment(client)
+        await deployment.question()
+        await deployment.handle.signal("stop", {"actor": "lead"})
+        await deployment.decide(DecisionKind.RETRY, "developer")
+        await deployment.decide(DecisionKind.SKIP, unit=CLUSTER)
+        await deployment.question(2)
+        retried.fails = set()
+        await deployment.decide(DecisionKind.RETRY, latest=True)
+        await _write_deployment(client, "deployed", deployment)
+    rolled_back = Organisation(fails={RDS}, keeps={VPC})
+    async with deployment_workers(client, rolled_back):
+        deployment = await start_deployment(client, only="dev", bootstrap=False)
+        await deployment.question()
+        await deployment.decide(DecisionKind.ROLL_BACK, environment="dev")
+        await deployment.question(2)
+        rolled_back.keeps = set()
+        await deployment.decide(DecisionKind.ROLL_BACK, environment="dev")
+        await _write_deployment(client, "deployment_rolled_back", deployment)
+    async with deployment_workers(client, Organisation(broken={"dev": "account 999999999999"})):
+        await _write_deployment(client, "deployment_refused", await start_deployment(client))
+    async with deployment_workers(client, Organisation(fails={RDS})):
+        deployment = await start_deployment(client, last="dev")
+        await deployment.question()
+        await deployment.handle.cancel()
+        await _write_deployment(client, "deployment_cancelled", deployment)
+
+
+async def _write_deployment(client: Client, name: str, deployment: Deployment) -> None:
+    await deployment.outcome()
+    _write(name, 0, "deployment", await _histories(client, deployment.handle.id))
 
 
 async def _save(client: Client, stage: Stage, name: str) -> None:

@@ -24,6 +24,11 @@ def test_bootstraps_have_histories_of_each_way_that_they_end() -> None:
     assert found == {"bootstrapped", "bootstrap_undone", "bootstrap_not_migrated"}
 
 
+def test_deployments_have_histories_of_each_way_that_they_end() -> None:
+    found = {path.name.partition(".")[0] for path in SAVED if "-deployment." in path.name}
+    assert found == {"deployed", "deployment_rolled_back", "deployment_refused", "deployment_cancelled"}
+
+
 def test_each_kind_of_workflow_has_histories_from_before_and_after_a_continue_as_new() -> None:
     parts = {path.name.split(".")[1].partition("-")[2] for path in SAVED if path.name.split(".")[2].isdigit()}
     assert parts == {"pr", "run", "locks"}

@@ -1,0 +1,36 @@
+"""A run and a bootstrap that do what one activity of the test says, under the names of the real ones."""
+
+from datetime import timedelta
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from docustack.bootstrap import BootstrapOutcome, SignedBootstrapOrder
+    from docustack.runs import RunResult
+    from workflows.run_models import RunStart
+
+
+@workflow.defn(name="RunWorkflow")
+class StandInRun:
+    @workflow.run
+    async def run(self, start: RunStart) -> RunResult:
+        """A cancelled one tells how it ended, as the real one does."""
+        result: RunResult = await workflow.execute_activity(
+            "carry_out_run",
+            start.input,
+            result_type=RunResult,
+            start_to_close_timeout=timedelta(minutes=5),
+            heartbeat_timeout=timedelta(seconds=2),
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        )
+        return result
+
+
+@workflow.defn(name="BootstrapWorkflow")
+class StandInBootstrap:
+    @workflow.run
+    async def run(self, signed: SignedBootstrapOrder) -> BootstrapOutcome:
+        outcome: BootstrapOutcome = await workflow.execute_activity(
+            "carry_out_bootstrap", signed, result_type=BootstrapOutcome, start_to_close_timeout=timedelta(minutes=5)
+        )
+        return outcome

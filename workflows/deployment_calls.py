@@ -1,0 +1,226 @@
+"""What an initial deployment asks of the outside, each call by name, and the child workflows that it is made of."""
+
+import asyncio
+from urllib.parse import quote
+
+from temporalio import workflow
+from temporalio.common import SearchAttributePair, TypedSearchAttributes
+from temporalio.exceptions import (
+    ActivityError,
+    FailureError,
+    TerminatedError,
+    WorkflowAlreadyStartedError,
+    is_cancelled_exception,
+)
+
+from workflows import policies, search_attributes
+from workflows.bootstrap import BootstrapWorkflow
+from workflows.calls import call
+from workflows.failures import message_of
+from workflows.hosts import was_not_taken_up
+from workflows.run import RunWorkflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.approvals import Approvals, OrderBootstrap, SignatureAnswer
+    from activities.deployments import AskBootstrap, AskEarlierRuns, Deployments, EarlierRuns, FoundBootstrap
+    from activities.git import Git
+    from activities.github import GitHub
+    from activities.installation import Surroundings
+    from activities.messages import CheckEnvironment, LoadConfiguration, LoadedConfiguration, Nothing, ReadPerson
+    from activities.prerequisites import EnvironmentPrerequisites
+    from docustack import deployment_texts as texts
+    from docustack.access import Person
+    from docustack.bootstrap import BootstrapEnd, BootstrapOutcome, bootstrap_workflow_id
+    from docustack.configuration import Configuration
+    from docustack.deployment_decisions import SignedDecision
+    from docustack.initial_deployment import DeploymentOrder, EnvironmentProgress, SignedDeploymentOrder
+    from docustack.prerequisites import unmet_summary
+    from docustack.runs import ManualOrder, Operation, RunInput, RunResult, RunStatus
+    from workflows.run_models import RunStart
+
+
+class DeploymentCalls:
+    """`configuration`, that of the default branch, is known once it was loaded."""
+
+    def __init__(self, signed: SignedDeploymentOrder) -> None:
+        self._signed = signed
+        self._order: DeploymentOrder = signed.order
+        self.configuration: Configuration
+
+    # ---- who, and by which rules -----------------------------------------------------------------------------------
+
+    async def check_order(self) -> SignatureAnswer:
+        return await call(
+            Approvals.check_deployment, self._signed, policy=policies.GITHUB, summary=f"by {self._order.login}"
+        )
+
+    async def check_decision(self, signed: SignedDecision) -> SignatureAnswer:
+        return await call(
+            Approvals.check_decision, signed, policy=policies.WHILE_SOMEBODY_WAITS, summary=signed.decision.login
+        )
+
+    async def load_configuration(self, branch: str = "") -> LoadedConfiguration:
+        question = LoadConfiguration(repository=self._order.repository, ref=branch)
+        return await call(Git.load_configuration, question, policy=policies.GIT, summary=branch or "default branch")
+
+    async def read_person(self, login: str, *, somebody_waits: bool = False) -> Person:
+        question = ReadPerson(repository=self._order.repository, login=login, teams=self.configuration.known_teams())
+        policy = policies.WHILE_SOMEBODY_WAITS if somebody_waits else policies.GITHUB
+        return await call(GitHub.read_person, question, policy=policy, summary=login)
+
+    async def page_of(self, workflow_id: str, run_id: str) -> str:
+        """The address of a workflow in Temporal's own UI; empty where there is none."""
+        installation = await call(
+            Surroundings.read_installation, Nothing(), policy=policies.on(policies.CONTROL_QUEUE), summary="settings"
+        )
+        ui = installation.temporal_ui_url.rstrip("/")
+        name = quote(workflow_id, safe="")
+        return f"{ui}/namespaces/{workflow.info().namespace}/workflows/{name}/{run_id}/history" if ui else ""
+
+    # ---- what is there ---------------------------------------------------------------------------------------------
+
+    async def unmet(self, environment: str, *, backend: bool) -> str:
+        """What the environment lacks, by the checks of `docustack doctor`; empty where it has all."""
+        question = CheckEnvironment(
+            name=environment,
+            environment=self.configuration.environments[environment],
+            state=self.configuration.state,
+            backend=backend,
+        )
+        policy = policies.account_config(policies.environment_queue(environment))
+        what = "account, bucket and table" if backend else "account"
+        try:
+            found = await call(
+                EnvironmentPrerequisites.check_environment, question, policy=policy, summary=f"{environment}: {what}"
+            )
+        except ActivityError as error:
+            if not was_not_taken_up(error):
+                raise
+            return texts.no_worker(environment)
+        return unmet_summary(found.checks)
+
+    async def find_bootstrap(self, account_id: str) -> FoundBootstrap:
+        question = AskBootstrap(account_id=account_id)
+        return await call(Deployments.find_bootstrap, question, policy=policies.LOCKS, summary=account_id)
+
+    async def read_earlier_runs(self, environments: tuple[str, ...]) -> EarlierRuns:
+        """Only for an estimate: what can't be read isn't known."""
+        question = AskEarlierRuns(repository=self._order.repository, environments=environments)
+        try:
+            return await call(
+                Deployments.read_earlier_runs,
+                question,
+                policy=policies.WHILE_SOMEBODY_WAITS,
+                summary="for the estimate",
+            )
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            workflow.logger.warning("earlier runs can't be read: %s", error.cause)
+            return EarlierRuns()
+
+    # ---- the steps -------------------------------------------------------------------------------------------------
+
+    async def bootstrap(self, environment: str, decision: SignedDecision | None) -> BootstrapOutcome:
+        """A bootstrap of its own, in the name of who spoke last."""
+        account_id = self.configuration.environments[environment].account_id
+        question = OrderBootstrap(
+            deployment=self._signed, decision=decision, environment=environment, account_id=account_id
+        )
+        ordered = await call(Approvals.order_bootstrap, question, policy=policies.GITHUB, summary=environment)
+        if ordered.signed is None:
+            return BootstrapOutcome(end=BootstrapEnd.REFUSED, message=texts.word_is_old(environment))
+        try:
+            child = await workflow.start_child_workflow(
+                BootstrapWorkflow.run,
+                ordered.signed,
+                id=bootstrap_workflow_id(account_id),
+                parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+                static_summary=f"bootstrap {environment} ({account_id}), by {ordered.signed.order.login}",
+            )
+            outcome = await child
+        except WorkflowAlreadyStartedError:
+            return BootstrapOutcome(end=BootstrapEnd.REFUSED, message=texts.bootstrap_works(account_id))
+        except FailureError as error:
+            if is_cancelled_exception(error):
+                raise
+            outcome = BootstrapOutcome(
+                end=BootstrapEnd.FAILED, message=_of_child(f"The bootstrap of account {account_id}", error)
+            )
+        stop_if_cancelled()
+        return outcome
+
+    async def run(
+        self,
+        environment: EnvironmentProgress,
+        operation: Operation,
+        paths: tuple[str, ...],
+        *,
+        actor: str,
+        without: tuple[str, ...] = (),
+    ) -> RunResult:
+        """A run over units of one environment, to its end: it asks for the environment's approvals itself.
+
+        It is abandoned, so that it never ends with us alone; a cancellation of ours is passed on to it, and its end
+        waited for: it lets Terraform finish the resource in hand.
+        """
+        run_id = workflow.uuid4().hex[:10]
+        environment.runs.append(run_id)
+        environment.run_id = run_id
+        start = RunInput(
+            run_id=run_id,
+            repository=self._order.repository,
+            operation=operation,
+            actor=actor,
+            manual=ManualOrder(ref=environment.commit, confirmed=True, without=without),
+            directories=paths,
+        )
+        try:
+            child = await workflow.start_child_workflow(
+                RunWorkflow.run,
+                RunStart(input=start),
+                id=f"run:{run_id}",
+                parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+                search_attributes=self._search_attributes(environment.name, actor),
+                static_summary=f"{operation.value} of {environment.name} by {actor}",
+            )
+            result = await child
+        except FailureError as error:
+            if is_cancelled_exception(error):
+                raise
+            message = _of_child(f"Run {run_id}", error)
+            result = RunResult(
+                run_id=run_id,
+                operation=operation,
+                status=RunStatus.FAILED,
+                head_commit=environment.commit,
+                message=message,
+            )
+        return result
+
+    def _search_attributes(self, environment: str, actor: str) -> TypedSearchAttributes:
+        return TypedSearchAttributes(
+            [
+                SearchAttributePair(search_attributes.REPOSITORY, self._order.repository.full_name),
+                SearchAttributePair(search_attributes.ENVIRONMENT, [environment]),
+                SearchAttributePair(search_attributes.ACTOR, actor),
+            ]
+        )
+
+
+def stop_if_cancelled() -> None:
+    """A child that has ended well in spite of our cancellation is no reason to go on.
+
+    Raises:
+        CancelledError: somebody has cancelled the deployment.
+    """
+    if workflow.cancellation_reason() is not None:
+        raise asyncio.CancelledError
+
+
+def _of_child(what: str, error: FailureError) -> str:
+    """A child that did not come to an end of its own says nothing of its units."""
+    cause = error.cause if isinstance(error.cause, FailureError) else error
+    if isinstance(cause, TerminatedError):
+        return f"{what} was terminated by an operator: how far it came is not known before it is tried again."
+    return f"{what} broke: {message_of(cause)}"

@@ -1,0 +1,190 @@
+"""The doors of a deployment that waits for a decision: signed through our server, or a bare signal from Temporal."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import RawValue
+from temporalio.exceptions import ActivityError, ApplicationError
+
+from workflows.deployment_calls import DeploymentCalls
+
+with workflow.unsafe.imports_passed_through():
+    from docustack import deployment_texts as texts
+    from docustack.access import Door, decide_access
+    from docustack.deployment_decisions import (
+        DecisionKind,
+        DecisionRefusal,
+        DeploymentAnswer,
+        Question,
+        SignedDecision,
+        TakenDecision,
+        read_decision_signal,
+        refuse_answer,
+        refuse_decision,
+    )
+    from docustack.initial_deployment import DeploymentState, EnvironmentProgress, with_dependants
+    from docustack.runs import Operation
+
+KEPT = 200
+"""Decisions and nonces that are remembered: more are not given to one deployment by people."""
+
+_AWAY = "GitHub or a worker doesn't answer now, so it can't be told whether this counts. Decide again."
+
+Refused = tuple[DecisionRefusal, str]
+
+
+class DeploymentDecisions:
+    """Asks one question at a time; the first answer that counts closes it."""
+
+    def __init__(self, state: DeploymentState, calls: DeploymentCalls) -> None:
+        self._state = state
+        self._calls = calls
+        self._given: TakenDecision | None = None
+        self.last_signed: SignedDecision | None = None
+
+    def ask(self, environment: EnvironmentProgress) -> Question:
+        """What is to become of an environment that has stopped."""
+        self._state.questions += 1
+        self._given = None
+        self._state.question = question = Question(
+            number=self._state.questions,
+            environment=environment.name,
+            message=texts.question(environment),
+            done=tuple(environment.done),
+            failed=tuple(environment.failed),
+            not_begun=tuple(environment.not_begun),
+            made=tuple(environment.made),
+            asked_at=workflow.now(),
+        )
+        return question
+
+    async def answer(self) -> TakenDecision:
+        """The one that counts; it is waited for as long as it takes."""
+        try:
+            await workflow.wait_condition(lambda: self._given is not None)
+        finally:
+            self._state.question = None
+        assert self._given is not None
+        return self._given
+
+    # ---- signed, through the server --------------------------------------------------------------------------------
+
+    def validate(self, signed: SignedDecision) -> None:
+        """Refuse without a trace what can't be an answer to what is asked.
+
+        Raises:
+            ApplicationError: its type is a `DecisionRefusal`.
+        """
+        workflow_id = workflow.info().workflow_id
+        refused = refuse_decision(
+            signed.decision, workflow_id, self._state.question, workflow.now(), self._state.nonces
+        )
+        if refused is not None:
+            refusal, message = refused
+            raise ApplicationError(message, type=refusal.value, non_retryable=True)
+
+    async def take(self, signed: SignedDecision) -> DeploymentAnswer:
+        """Judge one and answer; what doesn't count is on record too."""
+        decision, asked = signed.decision, self._state.question
+        assert asked is not None  # the validator has seen it in this very workflow task
+        self._state.nonces = [*self._state.nonces[-KEPT + 1 :], decision.nonce]
+        given = TakenDecision(
+            kind=decision.kind.value,
+            login=decision.login,
+            question=asked.number,
+            unit=decision.unit,
+            environment=asked.environment,
+            latest=decision.latest,
+            received_at=workflow.now(),
+        )
+        try:
+            refused = await self._refusal_of_signed(signed, given, asked)
+        except ActivityError as error:
+            workflow.logger.warning("a decision could not be judged: %s", error.cause)
+            refused = (DecisionRefusal.UNAVAILABLE, _AWAY)
+        answer = self._answered(given, asked, refused)
+        if answer.accepted:
+            self.last_signed = signed
+        return answer
+
+    async def _refusal_of_signed(self, signed: SignedDecision, given: TakenDecision, asked: Question) -> Refused | None:
+        signature = await self._calls.check_decision(signed)
+        if not signature.has_key:
+            told = "The worker has no DOCUSTACK_APPROVAL_KEYS, so it can check no signature."
+            return DecisionRefusal.UNAVAILABLE, told
+        if not signature.genuine:
+            return DecisionRefusal.FORGED, "It was not signed by this installation's server."
+        return await self._refusal(given, asked)
+
+    # ---- bare signals ----------------------------------------------------------------------------------------------
+
+    async def hear(self, name: str, payloads: Sequence[RawValue]) -> None:
+        """A signal from Temporal's own UI or CLI; whatever it holds, it is recorded, and told in `show`."""
+        signal = read_decision_signal(name, [_decoded(payload) for payload in payloads])
+        asked = self._state.question
+        given = TakenDecision(
+            kind=signal.name,
+            login=signal.login,
+            door=Door.TEMPORAL,
+            question=asked.number if asked is not None else 0,
+            unit=signal.unit,
+            environment=asked.environment if asked is not None else "",
+            latest=signal.latest,
+            received_at=workflow.now(),
+        )
+        if signal.problem or signal.kind is None:
+            self._answered(given, asked, (DecisionRefusal.NOT_ALLOWED, f"{signal.problem}."))
+            return
+        if asked is None:
+            self._answered(given, None, (DecisionRefusal.NOT_WAITING, "The deployment waited for no decision."))
+            return
+        refused = refuse_answer(signal.kind, asked, signal.unit, signal.environment)
+        rules = self._calls.configuration.environments[asked.environment]
+        if refused is None and not rules.trust_temporal_operators:
+            told = f"@{given.login} is only claimed to have sent the signal, and nobody has verified who did."
+            refused = (DecisionRefusal.NOT_ALLOWED, told)
+        if refused is None:
+            try:
+                refused = await self._refusal(given, asked)
+            except ActivityError as error:
+                workflow.logger.warning("a signal could not be judged: %s", error.cause)
+                refused = (DecisionRefusal.UNAVAILABLE, _AWAY)
+        self._answered(given, asked, refused)
+
+    # ---- both ------------------------------------------------------------------------------------------------------
+
+    async def _refusal(self, given: TakenDecision, asked: Question) -> Refused | None:
+        """It takes the right to apply in that environment; to stop it, to have ordered the deployment is enough."""
+        if given.kind == DecisionKind.STOP and given.door is Door.SERVER and given.login == self._state.order.login:
+            return None
+        person = await self._calls.read_person(given.login, somebody_waits=True)
+        access = decide_access(self._calls.configuration, asked.environment, Operation.APPLY, person)
+        return None if access.allowed else (DecisionRefusal.NOT_ALLOWED, access.message)
+
+    def _answered(self, given: TakenDecision, asked: Question | None, refused: Refused | None) -> DeploymentAnswer:
+        """The first that counts closes the question: one that was judged meanwhile comes too late."""
+        open_now = self._state.question
+        if refused is None and (asked is None or open_now is None or open_now.number != asked.number):
+            refused = (DecisionRefusal.OTHER_QUESTION, "Somebody else has decided a moment before.")
+        message = refused[1] if refused else self._accepted(given, asked)
+        told = given.model_copy(update={"told": message, "counts": refused is None})
+        self._state.decisions = [*self._state.decisions[-KEPT + 1 :], told]
+        if refused is None:
+            self._state.question, self._given = None, told
+        return DeploymentAnswer(accepted=refused is None, refusal=refused[0].value if refused else "", message=message)
+
+    def _accepted(self, given: TakenDecision, asked: Question | None) -> str:
+        assert asked is not None
+        kind = DecisionKind(given.kind)
+        left_out = with_dependants([given.unit], self._state.dependencies) if kind is DecisionKind.SKIP else ()
+        return texts.accepted(kind, asked, left_out)
+
+
+def _decoded(payload: RawValue) -> object:
+    """As what it is; bytes that are no JSON are shown as such."""
+    try:
+        value: Any = workflow.payload_converter().from_payload(payload.payload)
+    except Exception:
+        return f"{len(payload.payload.data)} bytes that can't be read"
+    return value if not isinstance(value, bytes) else f"{len(value)} bytes"
