@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from docustack.deployment_decisions import DecisionKind
 from docustack.model import Model
 from docustack.plans import PlanSummary
 from docustack.runs import Operation
@@ -84,6 +85,36 @@ class BootstrapStarted(Model):
     run_id: str  # Temporal's own
     login: str
     attached: bool = False
+
+
+class DeploymentCommand(Model):
+    """Deploy environments in the guide's order; of none named all of them."""
+
+    repository: str = Field(pattern=r"^[\w.-]+/[\w.-]+$")
+    only: str = Field(default="", max_length=100)
+    first: str = Field(default="", max_length=100)
+    last: str = Field(default="", max_length=100)
+    bootstrap: bool = True  # False: bucket and table have to be there
+
+
+class DeploymentStarted(Model):
+    """`attached`: a deployment of the repository works already, and this one was not begun."""
+
+    workflow_id: str
+    run_id: str  # Temporal's own
+    login: str
+    attached: bool = False
+
+
+class DeploymentDecision(Model):
+    """An answer to the question that a deployment asks; `question` is its number, as it was shown."""
+
+    repository: str = Field(pattern=r"^[\w.-]+/[\w.-]+$")
+    kind: DecisionKind
+    question: int
+    unit: str = Field(default="", max_length=500)
+    environment: str = Field(default="", max_length=100)  # of a rollback, as the person has typed it
+    latest: bool = False
 
 
 class RefusalAnswer(Model):

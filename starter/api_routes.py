@@ -3,9 +3,18 @@
 from starlette.routing import BaseRoute, Route
 
 from starter.api import Call, Nothing, api_route, no_such_endpoint
-from starter.api_messages import ApproveOrder, BootstrapCommand, CancelOrder, PersonAnswer, RejectOrder
+from starter.api_messages import (
+    ApproveOrder,
+    BootstrapCommand,
+    CancelOrder,
+    DeploymentCommand,
+    DeploymentDecision,
+    PersonAnswer,
+    RejectOrder,
+)
 from starter.approval_endpoints import approve, cancel, reject, show_run
 from starter.bootstrap_endpoint import bootstrap
+from starter.deployment_endpoints import decide, deploy
 
 
 async def show_person(call: Call, _: Nothing) -> PersonAnswer:
@@ -22,5 +31,7 @@ def api_routes() -> list[BaseRoute]:
         api_route("POST", "/api/runs/{run_id}/reject", RejectOrder, reject),
         api_route("POST", "/api/runs/{run_id}/cancel", CancelOrder, cancel),
         api_route("POST", "/api/bootstrap", BootstrapCommand, bootstrap),
+        api_route("POST", "/api/deployments", DeploymentCommand, deploy),
+        api_route("POST", "/api/deployments/decision", DeploymentDecision, decide),
         Route("/api/{rest:path}", no_such_endpoint, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
     ]

@@ -25,7 +25,7 @@ from starter.run_lines import PREFIX, decision_line, shown_status
 from starter.times import now
 from workflows.run_models import RunView
 
-_JUDGED_WITHIN = timedelta(seconds=40)
+JUDGED_WITHIN = timedelta(seconds=40)
 """A run asks GitHub before it answers."""
 
 _FORBIDDEN = (Refusal.AUTHOR, Refusal.NOT_ALLOWED)
@@ -101,7 +101,7 @@ async def _decide(
             sign(approval, keys[0].get_secret_value()),
             id=approval.nonce,
             result_type=ApprovalAnswer,
-            rpc_timeout=_JUDGED_WITHIN,
+            rpc_timeout=JUDGED_WITHIN,
         )
     except WorkflowUpdateFailedError as error:
         raise _refused(run_id, *_said(error)) from None

@@ -14,6 +14,7 @@ from starter import (
     approval_commands,
     bootstrap_commands,
     config_commands,
+    deploy_commands,
     doctor_commands,
     local_commands,
     lock_commands,
@@ -44,6 +45,7 @@ app = typer.Typer(
 for commands in (
     pull_request_commands,
     run_commands,
+    deploy_commands,
     lock_commands,
     unit_commands,
     config_commands,

@@ -1,0 +1,281 @@
+"""`docustack deploy`: the guide's "Initial Deployment", watched, and what people decide where it has stopped."""
+
+import sys
+import time
+from typing import Annotated
+
+import typer
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from docustack.deployment_decisions import DecisionKind, Question
+from docustack.initial_deployment import DeploymentEnd, DeploymentState
+from docustack.repository import Repository
+from starter.api_messages import DecisionAnswer, DeploymentCommand, DeploymentDecision, DeploymentStarted
+from starter.client import Connection, with_temporal
+from starter.console import errors, output, print_json
+from starter.deployment_watching import Changes, Look, elapsed, estimate, follow, look_at
+from starter.exit_codes import CommandFailed, ExitCode
+from starter.options import JsonOption, RepositoryOption
+from starter.run_display import plain_table
+from starter.server_client import connect_server
+from starter.surroundings import repository_wanted
+
+app = typer.Typer(
+    name="deploy", help="Deploy environments whole, in the order of the guide, and decide where one stops.",
+    no_args_is_help=True,
+)  # fmt: skip
+
+_ENDED_WELL = (DeploymentEnd.DONE, DeploymentEnd.NOTHING_TO_DO)
+
+DetachOption = Annotated[bool, typer.Option("--detach", "-d", help="Begin it, and don't watch.")]
+AGAIN = "docustack deploy watch"
+
+
+@app.command()
+def initial(
+    until: Annotated[str, typer.Option("--until", help="The last environment, as `dev`.")] = "",
+    first: Annotated[str, typer.Option("--from", help="The first environment, as `staging`.")] = "",
+    only: Annotated[str, typer.Option("--environment", "-e", help="This environment alone.")] = "",
+    detach: DetachOption = False,
+    repository: RepositoryOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Bootstrap each account that isn't, then deploy management, dev, staging and prod, one after the other.
+
+    As the owner of your GitHub token, whom the `apply` of each environment has to name. Every environment asks for its
+    own approvals (`docustack approve`). Where one fails it waits for a decision. Called again it goes on: what is
+    applied has no changes.
+    Exit codes: 0 all is deployed, 1 it ended otherwise, 2 no server or token is known, 3 the server or Temporal
+    doesn't answer, 130 Ctrl-C: it goes on.
+    """
+    _begin(
+        DeploymentCommand(repository=_name(repository), only=only, first=first, last=until),
+        detach=detach,
+        as_json=as_json,
+    )
+
+
+@app.command()
+def environment(
+    name: Annotated[str, typer.Argument(metavar="ENVIRONMENT", help="One of `environments` in docustack.yaml.")],
+    detach: DetachOption = False,
+    repository: RepositoryOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Apply all units of one environment, by their dependencies: the guide's "all at once".
+
+    Its bucket and lock table have to be there. Exit codes as of `docustack deploy initial`.
+    """
+    command = DeploymentCommand(repository=_name(repository), only=name, bootstrap=False)
+    _begin(command, detach=detach, as_json=as_json)
+
+
+@app.command()
+def show(repository: RepositoryOption = None, as_json: JsonOption = False) -> None:
+    """Show how far the deployment is that works, or how the last one ended."""
+    look = _look(repository_wanted(repository))
+    if as_json:
+        print_json(look.state.model_dump(mode="json"))
+    else:
+        output().print(_page(look))
+
+
+@app.command()
+def watch(repository: RepositoryOption = None, as_json: JsonOption = False) -> None:
+    """Follow the deployment that works to its end. Ctrl-C stops watching, never the deployment."""
+    _watch(repository_wanted(repository), "", as_json=as_json)
+
+
+@app.command()
+def retry(
+    latest: Annotated[
+        bool, typer.Option("--latest", help="Go on with the commits that the environments' branches have now.")
+    ] = False,
+    repository: RepositoryOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Where it has stopped: apply once more what failed and what has not begun."""
+    _decide(repository, DecisionKind.RETRY, latest=latest, as_json=as_json)
+
+
+@app.command()
+def skip(
+    unit: Annotated[str, typer.Argument(help="By its path, as `dev/us-east-1/rds`.")],
+    repository: RepositoryOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Where it has stopped: leave a unit out, and all that depend on it, and go on."""
+    _decide(repository, DecisionKind.SKIP, unit=unit.strip("/"), as_json=as_json)
+
+
+@app.command("roll-back")
+def roll_back(
+    name: Annotated[
+        str, typer.Argument(metavar="ENVIRONMENT", help="The environment's name; asked for where it isn't given.")
+    ] = "",
+    repository: RepositoryOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Where it has stopped: destroy what this deployment has made in that environment, dependants first.
+
+    Only units whose state held nothing before; what was there stays.
+    """
+    _decide(repository, DecisionKind.ROLL_BACK, typed=name, as_json=as_json)
+
+
+@app.command()
+def stop(repository: RepositoryOption = None, as_json: JsonOption = False) -> None:
+    """Where it has stopped: end the deployment; what is done stays."""
+    _decide(repository, DecisionKind.STOP, as_json=as_json)
+
+
+# ---- to begin and to watch -------------------------------------------------------------------------------------------
+
+
+def _name(repository: str | None) -> str:
+    return repository_wanted(repository).full_name
+
+
+def _begin(command: DeploymentCommand, *, detach: bool, as_json: bool) -> None:
+    started = connect_server().post("/deployments", command, DeploymentStarted)
+    if started.attached and not as_json:
+        errors().print(f"A deployment of {command.repository} works already, and no other was begun; this is that one.")
+    if detach:
+        if as_json:
+            print_json(started.model_dump(mode="json"))
+        else:
+            output().print(f"{started.workflow_id} goes on. To watch it: {AGAIN}")
+        return
+    owner, _, name = command.repository.partition("/")
+    _watch(Repository(owner=owner, name=name), started.run_id, as_json=as_json)
+
+
+def _watch(repository: Repository, run_id: str, *, as_json: bool) -> None:
+    """Show each change as a line; at the end what has come of it."""
+
+    async def until_its_end(connection: Connection) -> DeploymentState:
+        began, changes, asked = time.monotonic(), Changes(), 0
+        last: Look | None = None
+        async for last in follow(connection, repository, run_id):
+            if as_json:
+                continue
+            for line in changes.since_last(last):
+                output().print(Text.assemble((f"[{time.monotonic() - began:4.0f}s] ", "dim"), line))
+            if (question := last.state.question) is not None and question.number != asked:
+                asked = question.number
+                output().print(_question(question))
+        assert last is not None
+        return last.state
+
+    try:
+        state = with_temporal(until_its_end)
+    except KeyboardInterrupt:
+        errors().print(f"It goes on. To watch it again: {AGAIN}")
+        raise
+    _tell(state, as_json=as_json)
+
+
+def _tell(state: DeploymentState, *, as_json: bool) -> None:
+    if as_json:
+        print_json(state.model_dump(mode="json"))
+    if state.outcome is None:
+        raise CommandFailed(
+            "The deployment was ended from outside; runs that it began go on by themselves.",
+            "docustack runs list shows them. The same command goes on from there.",
+        )
+    well = state.outcome.end in _ENDED_WELL
+    if not as_json:
+        output().print(Text(state.outcome.message, "green" if well else "red"))
+    if not well:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+# ---- to decide -------------------------------------------------------------------------------------------------------
+
+
+def _decide(
+    repository: str | None,
+    kind: DecisionKind,
+    *,
+    unit: str = "",
+    typed: str = "",
+    latest: bool = False,
+    as_json: bool,
+) -> None:
+    """Answer what it asks now, as the owner of the GitHub token."""
+    wanted = repository_wanted(repository)
+    question = _look(wanted).state.question
+    if question is None:
+        raise CommandFailed("The deployment waits for no decision at this moment.", "docustack deploy show")
+    if kind is DecisionKind.ROLL_BACK and not typed and question.made:
+        typed = _typed_name(question)
+    given = DeploymentDecision(
+        repository=wanted.full_name,
+        kind=kind,
+        question=question.number,
+        unit=unit,
+        environment=typed,
+        latest=latest,
+    )
+    answer = connect_server().post("/deployments/decision", given, DecisionAnswer)
+    if as_json:
+        print_json(answer.model_dump(mode="json"))
+    else:
+        output().print(Text(answer.message, "green"))
+
+
+def _typed_name(question: Question) -> str:
+    """From a person who has read what will be destroyed."""
+    if not sys.stdin.isatty():
+        raise CommandFailed(
+            f"A rollback destroys {len(question.made)} units of {question.environment}.",
+            f"Name it: docustack deploy roll-back {question.environment}",
+            code=ExitCode.USAGE,
+        )
+    errors().print(f"This will be destroyed in {question.environment}:", *question.made, sep="\n  ")
+    typed: str = typer.prompt("Type the environment's name to go on", default="", show_default=False, err=True)
+    return typed.strip()
+
+
+# ---- to show ---------------------------------------------------------------------------------------------------------
+
+
+def _look(repository: Repository) -> Look:
+    return with_temporal(lambda connection: look_at(connection, repository), waiting="Asking the worker…")
+
+
+def _page(look: Look) -> RenderableType:
+    state, order = look.state, look.state.order
+    table = plain_table("ENVIRONMENT", "STAGE", "UNITS", "COMMIT", "RUN", "TOOK")
+    for one in state.environments:
+        units = f"{len(one.done)} of {len(one.units)}" if one.units else ""
+        stage = one.stage.value + estimate(one)
+        table.add_row(one.name, stage, units, one.commit[:7], one.run_id, elapsed(one))
+    parts: list[RenderableType] = [Text(f"Deployment of {order.repository.full_name} by {order.login}", "bold")]
+    parts += [table] if state.environments else []
+    if look.waits_for_approval:
+        run_id = look.waits_for_approval
+        parts.append(Text(f"Run {run_id} waits for approval: docustack approve {run_id}", "yellow"))
+    if state.question is not None:
+        parts.append(_question(state.question))
+    decided = [f"{given.kind} by {given.login or 'nobody named'}: {given.told}" for given in state.decisions]
+    parts += [Text(line, "dim") for line in decided]
+    if state.outcome is not None:
+        parts.append(Text(state.outcome.message))
+    return Group(*parts)
+
+
+def _question(question: Question) -> Text:
+    answers = [f"  docustack deploy {_usage(kind, question)}" for kind in question.answers]
+    return Text("\n".join([f"{question.environment} has stopped.", question.message, "Decide:", *answers]), "yellow")
+
+
+def _usage(kind: DecisionKind, question: Question) -> str:
+    match kind:
+        case DecisionKind.SKIP:
+            return f"skip {(*question.failed, *question.not_begun)[0]}"
+        case DecisionKind.ROLL_BACK:
+            return f"roll-back {question.environment}"
+        case _:
+            return kind.value

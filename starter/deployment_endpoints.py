@@ -1,0 +1,150 @@
+"""The server's doors for a deployment: the person is verified, what they say is signed, the workflow judges it."""
+
+import secrets
+from typing import Any
+
+from temporalio.client import (
+    WorkflowExecutionStatus,
+    WorkflowHandle,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from docustack.deployment_decisions import (
+    Decision,
+    DecisionRefusal,
+    DeploymentAnswer,
+    sign_decision,
+)
+from docustack.deployment_texts import title
+from docustack.initial_deployment import (
+    DeploymentOrder,
+    DeploymentState,
+    deployment_workflow_id,
+    sign_deployment,
+)
+from docustack.repository import Repository
+from starter.api import Call
+from starter.api_messages import DecisionAnswer, DeploymentCommand, DeploymentDecision, DeploymentStarted
+from starter.api_refusals import ApiRefused
+from starter.approval_endpoints import JUDGED_WITHIN
+from starter.client import ANSWER_WITHIN
+from starter.times import now
+from workflows.policies import CONTROL_QUEUE
+
+_AWAY = (DecisionRefusal.UNAVAILABLE, DecisionRefusal.FORGED)
+
+_Handle = WorkflowHandle[Any, Any]
+
+
+async def deploy(call: Call, command: DeploymentCommand) -> DeploymentStarted:
+    """Start it, or tell of the one that works on the repository already."""
+    repository = await _served(call, command.repository)
+    order = DeploymentOrder(
+        login=call.login,
+        repository=repository,
+        only=command.only,
+        first=command.first,
+        last=command.last,
+        bootstrap=command.bootstrap,
+        given_at=now(),
+        nonce=secrets.token_hex(16),
+    )
+    workflow_id = deployment_workflow_id(repository)
+    try:
+        handle = await call.connection.client.start_workflow(
+            "InitialDeploymentWorkflow",
+            sign_deployment(order, _key(call)),
+            id=workflow_id,
+            task_queue=CONTROL_QUEUE,
+            static_summary=title(order),
+        )
+    except WorkflowAlreadyStartedError as error:
+        return DeploymentStarted(workflow_id=workflow_id, run_id=error.run_id or "", login=call.login, attached=True)
+    return DeploymentStarted(workflow_id=workflow_id, run_id=handle.first_execution_run_id or "", login=call.login)
+
+
+async def decide(call: Call, given: DeploymentDecision) -> DecisionAnswer:
+    """Answer the question that the person was shown."""
+    repository = await _served(call, given.repository)
+    workflow_id = deployment_workflow_id(repository)
+    handle: _Handle = call.connection.client.get_workflow_handle(workflow_id)
+    await _refuse_what_is_over(handle)
+    decision = Decision(
+        kind=given.kind,
+        login=call.login,
+        deployment=workflow_id,
+        question=given.question,
+        unit=given.unit,
+        environment=given.environment,
+        latest=given.latest,
+        given_at=now(),
+        nonce=secrets.token_hex(16),
+    )
+    try:
+        answer: DeploymentAnswer = await handle.execute_update(
+            "decide",
+            sign_decision(decision, _key(call)),
+            id=decision.nonce,
+            result_type=DeploymentAnswer,
+            rpc_timeout=JUDGED_WITHIN,
+        )
+    except WorkflowUpdateFailedError as error:
+        raise _refused(*_said(error)) from None
+    except WorkflowUpdateRPCTimeoutOrCancelledError:
+        told = "No worker answers, so it isn't known whether this counts."
+        raise _refused(DecisionRefusal.UNAVAILABLE, told) from None
+    if not answer.accepted:
+        raise _refused(answer.refusal, answer.message)
+    return DecisionAnswer(accepted=True, run_id=workflow_id, login=call.login, message=answer.message)
+
+
+async def _served(call: Call, full_name: str) -> Repository:
+    """Only a repository that this server serves: in one of their own people could write their own rules."""
+    if full_name.lower() not in {name.lower() for name in call.connection.settings.repositories}:
+        raise ApiRefused(404, f"This server doesn't serve {full_name[:200]}.", "DOCUSTACK_REPOSITORIES has them.")
+    owner, _, name = full_name.partition("/")
+    repository = Repository(owner=owner, name=name)
+    await call.require_push(repository)
+    return repository
+
+
+def _key(call: Call) -> str:
+    keys = call.connection.settings.approval_keys
+    if not keys:
+        raise ApiRefused(
+            503,
+            "This server takes no order of a deployment: it has no DOCUSTACK_APPROVAL_KEYS.",
+            "Whoever runs DocuStack sets the key on the server and the control workers.",
+        )
+    return keys[0].get_secret_value()
+
+
+async def _refuse_what_is_over(handle: _Handle) -> None:
+    try:
+        described = await handle.describe()
+        if described.status is WorkflowExecutionStatus.RUNNING:
+            return
+        state: DeploymentState | None = await handle.query(
+            "show", result_type=DeploymentState, rpc_timeout=ANSWER_WITHIN
+        )
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise ApiRefused(404, "There is no deployment of this repository.", "`docustack deploy initial`") from None
+        raise
+    end = state.outcome.end.value if state is not None and state.outcome is not None else "over"
+    raise ApiRefused(409, f"The deployment has ended ({end}).", "Order another one.", DecisionRefusal.NOT_WAITING)
+
+
+def _said(error: WorkflowUpdateFailedError) -> tuple[str, str]:
+    cause = error.cause
+    if isinstance(cause, ApplicationError):
+        return cause.type or "", cause.message
+    return DecisionRefusal.UNAVAILABLE, f"The worker can't judge this: {cause}"
+
+
+def _refused(refusal: str, message: str) -> ApiRefused:
+    status = 403 if refusal == DecisionRefusal.NOT_ALLOWED else 503 if refusal in _AWAY else 409
+    return ApiRefused(status, message, "`docustack deploy show` tells what is asked now.", refusal)

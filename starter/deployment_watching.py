@@ -1,0 +1,153 @@
+"""Follows a deployment to its end, with the units of the run that works in it."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from temporalio.client import WorkflowExecutionStatus, WorkflowHandle, WorkflowQueryFailedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from docustack.initial_deployment import DeploymentState, EnvironmentProgress, Stage, deployment_workflow_id
+from docustack.repository import Repository
+from docustack.runs import RunStatus, UnitPhase
+from starter.client import ANSWER_WITHIN, Connection, failure_of, is_away
+from starter.exit_codes import CommandFailed, ExitCode
+from starter.times import duration, now
+from workflows.run_models import RunView
+
+_EVERY = 0.5
+_AWAY_AT_MOST = 120.0
+_WORKS = (Stage.DEPLOYING, Stage.ROLLING_BACK)
+
+_Handle = WorkflowHandle[Any, Any]
+
+
+@dataclass(frozen=True)
+class Look:
+    """A deployment at one moment; `run` is that of the environment that is worked on."""
+
+    state: DeploymentState
+    run: RunView | None = None
+    over: bool = False
+
+    @property
+    def at_work(self) -> EnvironmentProgress | None:
+        return next((one for one in self.state.environments if one.stage in _WORKS), None)
+
+    @property
+    def phases(self) -> dict[str, UnitPhase]:
+        """Of all units that are known by now, as they are at this moment."""
+        found = {unit: phase for one in self.state.environments for unit, phase in one.units.items()}
+        return found | (self.run.units if self.run is not None else {})
+
+    @property
+    def waits_for_approval(self) -> str:
+        """The run that asks for it."""
+        waits = self.run is not None and self.run.status is RunStatus.WAITING
+        return self.run.input.run_id if self.run is not None and waits else ""
+
+
+async def look_at(connection: Connection, repository: Repository, run_id: str = "") -> Look:
+    """The deployment that works, or the last one.
+
+    Raises:
+        CommandFailed: NOT_FOUND, there was none.
+    """
+    workflow_id = deployment_workflow_id(repository)
+    handle: _Handle = connection.client.get_workflow_handle(workflow_id, run_id=run_id or None)
+    try:
+        return await _look(connection, handle)
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND and "amespace" not in error.message:
+            raise CommandFailed(
+                f"There is no deployment of {repository.full_name}.",
+                "docustack deploy initial begins one.",
+                code=ExitCode.NOT_FOUND,
+            ) from None
+        raise
+
+
+async def follow(connection: Connection, repository: Repository, run_id: str = "") -> AsyncIterator[Look]:
+    """Until it has ended; a worker that is away for a while is waited for.
+
+    Raises:
+        CommandFailed: UNREACHABLE, nothing answers any more.
+    """
+    away_since: float | None = None
+    while True:
+        try:
+            look = await look_at(connection, repository, run_id)
+        except RPCError as error:
+            if not is_away(error):
+                raise
+            away_since = away_since or time.monotonic()
+            if time.monotonic() - away_since > _AWAY_AT_MOST:
+                raise failure_of(error, connection.settings) from error
+        else:
+            away_since = None
+            yield look
+            if look.over:
+                return
+        await asyncio.sleep(_EVERY)
+
+
+async def _look(connection: Connection, handle: _Handle) -> Look:
+    status = (await handle.describe()).status
+    state: DeploymentState = await handle.query("show", result_type=DeploymentState, rpc_timeout=ANSWER_WITHIN)
+    look = Look(state, over=state.outcome is not None or status is not WorkflowExecutionStatus.RUNNING)
+    environment = look.at_work
+    if look.over or environment is None or not environment.run_id:
+        return look
+    run: _Handle = connection.client.get_workflow_handle(f"run:{environment.run_id}")
+    try:
+        view: RunView = await run.query("show", result_type=RunView, rpc_timeout=ANSWER_WITHIN)
+    except (RPCError, WorkflowQueryFailedError):
+        return look  # it begins, or has just ended: the deployment itself is what is looked at
+    return Look(state, view)
+
+
+class Changes:
+    """What is different from look to look, a line each."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, str] = {}
+
+    def since_last(self, look: Look) -> list[str]:
+        lines = [self._changed(f"environment {one.name}", _stage_line(one)) for one in look.state.environments]
+        lines += [self._changed(f"unit {unit}", f"  {unit} {phase.value}") for unit, phase in look.phases.items()]
+        asks = f"  run {look.waits_for_approval} waits for approval: docustack approve {look.waits_for_approval}"
+        lines.append(self._changed("approval", asks if look.waits_for_approval else ""))
+        lines.append(self._changed("doing", look.state.doing if not look.state.environments else ""))
+        lines += [
+            self._changed(f"decision {number}", f"{given.kind} by {given.login or 'nobody named'}: {given.told}")
+            for number, given in enumerate(look.state.decisions)
+        ]
+        return [line for line in lines if line]
+
+    def _changed(self, what: str, line: str) -> str:
+        if self._seen.get(what, "") == line:
+            return ""
+        self._seen[what] = line
+        return line
+
+
+def _stage_line(environment: EnvironmentProgress) -> str:
+    if environment.stage is Stage.WAITING:
+        return ""
+    run = f", run {environment.run_id}" if environment.run_id and environment.stage in _WORKS else ""
+    return f"{environment.name}: {environment.stage.value}{run}{estimate(environment)}"
+
+
+def estimate(environment: EnvironmentProgress) -> str:
+    """How long it will take, while it does."""
+    if environment.stage is not Stage.DEPLOYING or environment.expected_seconds is None:
+        return ""
+    return f" (about {duration(environment.expected_seconds)}, by earlier runs)"
+
+
+def elapsed(environment: EnvironmentProgress) -> str:
+    if environment.began_at is None:
+        return ""
+    return duration(((environment.ended_at or now()) - environment.began_at).total_seconds())

@@ -1,0 +1,156 @@
+"""`docustack deploy` as people type it: through the server, as who they are on GitHub, watched and decided."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from docustack.initial_deployment import DeploymentEnd, DeploymentOutcome, deployment_workflow_id
+from docustack.repository import Repository
+from tests.integration.stand_ins import OWNER, REPOSITORY, GitHubStandIn
+from tests.integration.test_approval_doors import Api, github, serving, settings_for, temporal
+from tests.integration.test_cli_commands import Commands
+from tests.workflows.conftest import end_everything
+from tests.workflows.organisation import RDS, TEMPORAL, VPC, Organisation, workers
+
+__all__ = ["github", "temporal"]
+
+LIVE = f"{OWNER}/{REPOSITORY}"
+ID = deployment_workflow_id(Repository(owner=OWNER, name=REPOSITORY))
+
+
+@pytest.fixture
+def server(temporal: str, github: GitHubStandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    settings = settings_for(temporal, github, tmp_path).model_copy(update={"repositories": (LIVE,)})
+    with serving(settings) as url:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("DOCUSTACK_TEMPORAL_ADDRESS", temporal)
+        monkeypatch.setenv("DOCUSTACK_PUBLIC_URL", url)
+        monkeypatch.setenv("DOCUSTACK_REPOSITORIES", LIVE)
+        monkeypatch.setenv("DOCUSTACK_GITHUB_USER_TOKEN", github.token("lead"))
+        yield url
+
+
+@pytest.fixture
+async def client(temporal: str) -> Client:
+    return await Client.connect(temporal, data_converter=pydantic_data_converter)
+
+
+@pytest.fixture
+async def organisation(client: Client) -> AsyncIterator[Organisation]:
+    organisation = Organisation()
+    async with workers(client, organisation):
+        yield organisation
+        await end_everything(client)
+
+
+@pytest.fixture
+def docustack(capsys: pytest.CaptureFixture[str]) -> Commands:
+    return Commands(capsys)
+
+
+async def test_each_environment_is_shown_as_it_goes_on_and_then_what_came_of_it(
+    server: str, organisation: Organisation, docustack: Commands
+) -> None:
+    answer = await docustack("deploy", "initial", "--until", "dev")
+    assert answer.code == 0, answer
+    assert "dev: deployed" in answer.out
+    assert f"{VPC} applied" in answer.out
+    assert "dev is deployed: 4 units applied." in answer.out.splitlines()[-1]
+    again = await docustack("deploy", "initial", "--until", "dev")
+    assert (again.code, "Nothing was changed" in again.out) == (0, True)
+
+
+async def test_one_environment_is_all_at_once(server: str, organisation: Organisation, docustack: Commands) -> None:
+    answer = await docustack("deploy", "environment", "staging", "--json")
+    assert answer.json["outcome"]["end"] == "done"
+    assert organisation.ran == ["staging"]
+
+
+async def test_a_failure_is_shown_with_the_commands_that_decide_and_a_retry_goes_on(
+    server: str, organisation: Organisation, docustack: Commands, client: Client
+) -> None:
+    organisation.fails = {RDS}
+    assert (await docustack("deploy", "environment", "dev", "--detach")).code == 0
+    shown = await docustack.until(lambda answer: "dev has stopped." in answer.out, "deploy", "show")
+    assert f"docustack deploy skip {RDS}" in shown.out
+    assert "docustack deploy roll-back dev" in shown.out
+    question = (await docustack("deploy", "show", "--json")).json["question"]
+    assert question["not_begun"] == [TEMPORAL]
+    organisation.fails = set()
+    decided = await docustack("deploy", "retry")
+    assert (decided.code, decided.out.strip()) == (0, "dev is tried again: 2 units.")
+    watched = await docustack("deploy", "watch")
+    assert (watched.code, organisation.exists >= {RDS, TEMPORAL}) == (0, True), watched
+
+
+async def test_a_rollback_takes_the_environments_name_and_ends_with_exit_code_one(
+    server: str, organisation: Organisation, docustack: Commands
+) -> None:
+    organisation.fails = {TEMPORAL}
+    await docustack("deploy", "environment", "dev", "--detach")
+    await docustack.until(lambda answer: "dev has stopped." in answer.out, "deploy", "show")
+    unnamed = await docustack("deploy", "roll-back")
+    assert (unnamed.code, "docustack deploy roll-back dev" in unnamed.err) == (2, True)
+    wrong = await docustack("deploy", "roll-back", "prod")
+    assert (wrong.code, "type the environment's name" in wrong.err) == (1, True)
+    assert (await docustack("deploy", "roll-back", "dev")).code == 0
+    watched = await docustack("deploy", "watch")
+    assert (watched.code, organisation.exists) == (1, set())
+    assert "dev is rolled back" in watched.out
+
+
+async def test_who_may_not_apply_there_decides_nothing(
+    server: str,
+    organisation: Organisation,
+    docustack: Commands,
+    github: GitHubStandIn,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    organisation.fails = {RDS}
+    await docustack("deploy", "environment", "dev", "--detach")
+    await docustack.until(lambda answer: "dev has stopped." in answer.out, "deploy", "show")
+    monkeypatch.setenv("DOCUSTACK_GITHUB_USER_TOKEN", github.token("developer"))
+    refused = await docustack("deploy", "stop")
+    assert (refused.code, "may not apply `dev`" in refused.err) == (1, True)
+    monkeypatch.setenv("DOCUSTACK_GITHUB_USER_TOKEN", github.token("infra-member"))
+    stopped = await docustack("deploy", "stop")
+    assert stopped.code == 0
+    show = await docustack("deploy", "show")
+    assert "stop by infra-member" in show.out
+
+
+async def test_a_second_one_attaches_to_the_one_that_works(
+    server: str, organisation: Organisation, github: GitHubStandIn, client: Client
+) -> None:
+    organisation.hold = asyncio.Event()
+    api = Api(server, github)
+    answers = [await api("lead", "POST", "/deployments", {"repository": LIVE, "only": "dev"}) for _ in range(2)]
+    assert [(status, answer["attached"]) for status, answer in answers] == [(200, False), (200, True)]
+    assert answers[0][1]["run_id"] == answers[1][1]["run_id"]
+    organisation.hold.set()
+    outcome = DeploymentOutcome.model_validate(await client.get_workflow_handle(ID).result())
+    assert (outcome.end, organisation.ran) == (DeploymentEnd.DONE, ["dev"])
+
+
+async def test_what_is_over_or_never_was_takes_no_decision(
+    server: str, organisation: Organisation, docustack: Commands, github: GitHubStandIn
+) -> None:
+    await docustack("deploy", "environment", "dev")
+    refused = await docustack("deploy", "retry")
+    assert (refused.code, "waits for no decision" in refused.err) == (1, True)
+    decision = {"repository": LIVE, "kind": "retry", "question": 1}
+    status, told = await Api(server, github)("lead", "POST", "/deployments/decision", decision)
+    assert (status, told["refusal"]) == (409, "not-waiting")
+
+
+async def test_a_repository_of_somebodys_own_is_not_served(
+    server: str, organisation: Organisation, github: GitHubStandIn
+) -> None:
+    order = {"repository": "infra-member/my-own-rules", "only": "dev"}
+    status, refused = await Api(server, github)("infra-member", "POST", "/deployments", order)
+    assert (status, organisation.runs) == (404, [])
+    assert "doesn't serve" in refused["error"]
