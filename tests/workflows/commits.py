@@ -8,6 +8,7 @@ from temporalio.exceptions import ApplicationError
 from activities.messages import (
     AskContained,
     CheckOut,
+    CheckOutRef,
     CompareOrder,
     ContainedAnswer,
     MovedInputsAnswer,
@@ -68,6 +69,18 @@ class Commits:
             head_commit=question.head_commit,
             merge_base=FIRST,
             tree_commit=f"{self.tip[:20]}{question.head_commit[:20]}",
+        )
+
+    def tree_of_ref(self, question: CheckOutRef) -> WorkTree:
+        commit = question.ref if len(question.ref) == 40 else self.tip
+        return WorkTree(
+            repository=question.repository,
+            run_id=question.run_id,
+            base_ref=question.base_ref,
+            base_commit=commit,
+            head_commit=commit,
+            merge_base=commit,
+            tree_commit=commit,
         )
 
     def inputs_of(self, units: Iterable[str]) -> dict[str, str]:

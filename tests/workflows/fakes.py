@@ -21,6 +21,7 @@ from activities.messages import (
     CheckAccount,
     CheckedOut,
     CheckOut,
+    CheckOutRef,
     CheckRun,
     CoverageAnswer,
     CoverageRequest,
@@ -30,6 +31,7 @@ from activities.messages import (
     FreeStateLock,
     Host,
     Installation,
+    ListUnits,
     LoadConfiguration,
     LoadedConfiguration,
     MarkForgotten,
@@ -58,10 +60,12 @@ from docustack.access import GateFacts, Person, Review
 from docustack.configuration import Configuration
 from docustack.errors import NEVER_RETRIED, ErrorType
 from docustack.events import PullRequestFacts
+from docustack.manual_runs import ordered_units
 from docustack.plans import Change, DependencyOutputs, OutputsKind, PlanRecord, PlanSummary, TypeCount
 from docustack.repository import ChangedUnit, Deletion, Discovery, Repository, UnitStatus, WorkTree
 from docustack.rule_changes import NewRules
 from docustack.terrateam import TerrateamConfiguration
+from docustack.unit_graph import FoundUnit, UnitGraph
 from tests.workflows.commits import Commits
 
 APPROVAL_KEY = "the key that server and worker share"
@@ -121,6 +125,8 @@ class Unit:
 class World:
     """GitHub, Slack, git and Terragrunt together; every effect is on record."""
 
+    mergeable: bool | None = True
+    seconds = 0
     state_locks_looked_at = 0
     lives_on = False  # an apply whose run is no more
     ended_asked = 0
@@ -134,8 +140,6 @@ class World:
         self.new_rules: NewRules | None = None
         self.facts: dict[int, PullRequestFacts] = {}
         self.reviews: list[Review] = []
-        self.seconds = 0
-        self.mergeable: bool | None = True
         self.comments: list[PostComment] = []
         self.texts_now: dict[str, str] = {}  # of comments, by their key within a run: some are rewritten
         self.bodies_now: dict[str, str] = {}  # the same by the whole key
@@ -157,13 +161,14 @@ class World:
         self.renames: dict[str, str] = {}
         self.states: dict[str, OwnedResources] = {}  # what differs from one resource in a state of its own
         self.looked_at: list[UnitRequest] = []
+        self.asked_to_plan: list[PlanRequest] = []
+        self.refs: list[tuple[str, str]] = []  # branch of the rules, and what was checked out
         self.wrong_accounts: dict[str, str] = {}  # environment -> what its worker says of its credentials
         self.changes_of_plan: dict[str, frozenset[str]] = {}
         self.hold_plans: asyncio.Event | None = None  # a plan waits for it
         self.hold_applies: asyncio.Event | None = None
         self.hold_plan_checks: asyncio.Event | None = None  # a plan's check is green, and its run goes on until then
-        self.planning = asyncio.Event()
-        self.applying = asyncio.Event()
+        self.planning, self.applying = asyncio.Event(), asyncio.Event()
         self.lease_seconds = 60
         self.state_locked_by: str | None = None
         self.commits = Commits()
@@ -218,6 +223,7 @@ class World:
     async def load_configuration(self, question: LoadConfiguration) -> LoadedConfiguration:
         return LoadedConfiguration(
             commit=self.commits.tip,
+            ref=question.ref or "main",
             configuration=self.configuration,
             terrateam=TerrateamConfiguration(),
             problems=self.problems,
@@ -229,6 +235,24 @@ class World:
         tree = self.commits.tree(question)
         environments = tuple(CONFIGURATION.environments)
         return CheckedOut(tree=tree, changed_files=(), host="here", environments=environments, new_rules=self.new_rules)
+
+    @activity.defn
+    async def check_out_ref(self, question: CheckOutRef) -> CheckedOut:
+        self.refs.append((question.base_ref, question.ref))
+        tree = self.commits.tree_of_ref(question)
+        return CheckedOut(tree=tree, changed_files=(), host="here", environments=tuple(CONFIGURATION.environments))
+
+    @activity.defn
+    async def list_units(self, question: ListUnits) -> Discovery:
+        found = {name: FoundUnit(path=name, dependencies=unit.dependencies) for name, unit in self.units.items()}
+        named = ordered_units(
+            UnitGraph(units=found),
+            question.configuration,
+            question.directories,
+            question.without,
+            destroy=question.destroy,
+        )
+        return named.model_copy(update={"inputs": self.commits.inputs_of(self.units)})
 
     @activity.defn
     async def remove_work_tree(self, _: RemoveWorkTree) -> Nothing:
@@ -279,6 +303,7 @@ class World:
     @activity.defn
     async def plan_unit(self, request: PlanRequest) -> PlanAnswer:
         unit = self.units[request.unit]
+        self.asked_to_plan.append(request)
         self.planning.set()
         if self.hold_plans is not None:
             await heartbeat_until(self.hold_plans)
@@ -448,8 +473,10 @@ class World:
             self.name_host,
             self.load_configuration,
             self.check_out,
+            self.check_out_ref,
             self.remove_work_tree,
             self.discover,
+            self.list_units,
             self.check_account,
             self.plan_unit,
             self.dependency_outputs,
