@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from docustack.model import Model
-from docustack.plans import Digest, PlanRecord, PlanSummary
+from docustack.plans import ArtifactRef, Digest, PlanRecord, PlanSummary
 
 
 class ShownPlan(Model):
@@ -23,6 +23,7 @@ class ShownPlan(Model):
     preview: bool = False
     summary: PlanSummary = PlanSummary()
     inputs: Digest = ""  # of the files that it was made from
+    text: ArtifactRef = ""  # as people read it
 
 
 def shown_plan(plan: PlanRecord, number: int = 0) -> ShownPlan:
@@ -35,6 +36,7 @@ def shown_plan(plan: PlanRecord, number: int = 0) -> ShownPlan:
         preview=plan.is_preview,
         summary=plan.summary,
         inputs=plan.inputs,
+        text=plan.text,
     )
 
 

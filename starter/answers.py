@@ -40,6 +40,7 @@ class UnitLine(Model):
     message: str = ""
     error_type: str | None = None
     log: str | None = None
+    text: str | None = None  # the artifact with the plan as people read it
 
 
 class OperatorLine(Model):

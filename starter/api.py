@@ -54,6 +54,23 @@ class Call:
         """
         await self._people.require_push(self._request, repository)
 
+    async def require_served(self, name: str) -> Repository:
+        """A repository that this server serves, as its settings write it, to which the person may push.
+
+        In one of their own people could write their own rules, and by another spelling meet another table of locks.
+
+        Raises:
+            ApiRefused: 404 it isn't served, or as for `require_push`.
+        """
+        served = (each for each in self.connection.settings.repositories if each.lower() == name.lower())
+        found = next(served, None)
+        if found is None:
+            raise ApiRefused(404, f"This server doesn't serve {name[:200]}.", "DOCUSTACK_REPOSITORIES has them.")
+        owner, _, rest = found.partition("/")
+        repository = Repository(owner=owner, name=rest)
+        await self.require_push(repository)
+        return repository
+
 
 def api_route(
     method: str, path: str, question: type[Question], answer: Callable[[Call, Question], Awaitable[BaseModel]]

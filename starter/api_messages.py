@@ -5,7 +5,7 @@ from pydantic import Field
 from docustack.deployment_decisions import DecisionKind
 from docustack.model import Model
 from docustack.plans import PlanSummary
-from docustack.runs import Operation
+from docustack.runs import ManualOrder, Operation
 from starter.answers import DecisionLine
 
 
@@ -115,6 +115,26 @@ class DeploymentDecision(Model):
     unit: str = Field(default="", max_length=500)
     environment: str = Field(default="", max_length=100)  # of a rollback, as the person has typed it
     latest: bool = False
+
+
+class RunCommand(Model):
+    """A run without a pull request; who asks is told by the token, and all of this is judged again by the run.
+
+    The same `request` sent again starts nothing new.
+    """
+
+    request: str = Field(pattern=r"^[0-9a-f]{32}$")
+    repository: str = Field(pattern=r"^[\w.-]+/[\w.-]+$")
+    operation: Operation
+    paths: tuple[str, ...]
+    order: ManualOrder = ManualOrder()
+
+
+class RunStarted(Model):
+    """Temporal has it."""
+
+    run_id: str
+    login: str
 
 
 class RefusalAnswer(Model):

@@ -11,10 +11,12 @@ from starter.api_messages import (
     DeploymentDecision,
     PersonAnswer,
     RejectOrder,
+    RunCommand,
 )
 from starter.approval_endpoints import approve, cancel, reject, show_run
 from starter.bootstrap_endpoint import bootstrap
 from starter.deployment_endpoints import decide, deploy
+from starter.order_endpoint import start_run
 
 
 async def show_person(call: Call, _: Nothing) -> PersonAnswer:
@@ -26,6 +28,7 @@ def api_routes() -> list[BaseRoute]:
     """In the order in which they are tried; everything else under `/api` is answered in JSON too."""
     return [
         api_route("GET", "/api/person", Nothing, show_person),
+        api_route("POST", "/api/runs", RunCommand, start_run),
         api_route("GET", "/api/runs/{run_id}", Nothing, show_run),
         api_route("POST", "/api/runs/{run_id}/approve", ApproveOrder, approve),
         api_route("POST", "/api/runs/{run_id}/reject", RejectOrder, reject),

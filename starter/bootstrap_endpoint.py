@@ -5,7 +5,6 @@ import secrets
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from docustack.bootstrap import BootstrapOrder, bootstrap_workflow_id, sign_order
-from docustack.repository import Repository
 from starter.api import Call
 from starter.api_messages import BootstrapCommand, BootstrapStarted
 from starter.api_refusals import ApiRefused
@@ -14,18 +13,9 @@ from workflows.policies import CONTROL_QUEUE
 
 
 async def bootstrap(call: Call, command: BootstrapCommand) -> BootstrapStarted:
-    """Start it, or tell of the one that works on the account already.
-
-    Only for a repository that this server serves: in one of their own people could write their own rules.
-    """
+    """Start it, or tell of the one that works on the account already."""
     settings = call.connection.settings
-    if command.repository.lower() not in {name.lower() for name in settings.repositories}:
-        raise ApiRefused(
-            404, f"This server doesn't serve {command.repository[:200]}.", "DOCUSTACK_REPOSITORIES has them."
-        )
-    owner, _, name = command.repository.partition("/")
-    repository = Repository(owner=owner, name=name)
-    await call.require_push(repository)
+    repository = await call.require_served(command.repository)
     if not settings.approval_keys:
         raise ApiRefused(
             503,

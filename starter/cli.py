@@ -18,8 +18,8 @@ from starter import (
     doctor_commands,
     local_commands,
     lock_commands,
+    order_commands,
     orphan_commands,
-    owed_commands,
     process_commands,
     pull_request_commands,
     run_commands,
@@ -58,7 +58,11 @@ unit_commands.app.command()(orphan_commands.orphans)
 unit_commands.app.command()(orphan_commands.dismiss)
 app.command()(approval_commands.approve)
 app.command()(approval_commands.reject)
-app.command()(owed_commands.apply)
+app.command()(order_commands.plan)
+app.command()(order_commands.apply)
+app.command()(order_commands.destroy)
+app.command()(order_commands.refresh)
+app.command("import")(order_commands.import_)
 app.command()(doctor_commands.doctor)
 app.command()(bootstrap_commands.bootstrap)
 app.command()(process_commands.worker)

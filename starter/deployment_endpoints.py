@@ -25,7 +25,6 @@ from docustack.initial_deployment import (
     deployment_workflow_id,
     sign_deployment,
 )
-from docustack.repository import Repository
 from starter.api import Call
 from starter.api_messages import DecisionAnswer, DeploymentCommand, DeploymentDecision, DeploymentStarted
 from starter.api_refusals import ApiRefused
@@ -41,7 +40,7 @@ _Handle = WorkflowHandle[Any, Any]
 
 async def deploy(call: Call, command: DeploymentCommand) -> DeploymentStarted:
     """Start it, or tell of the one that works on the repository already."""
-    repository = await _served(call, command.repository)
+    repository = await call.require_served(command.repository)
     order = DeploymentOrder(
         login=call.login,
         repository=repository,
@@ -68,7 +67,7 @@ async def deploy(call: Call, command: DeploymentCommand) -> DeploymentStarted:
 
 async def decide(call: Call, given: DeploymentDecision) -> DecisionAnswer:
     """Answer the question that the person was shown."""
-    repository = await _served(call, given.repository)
+    repository = await call.require_served(given.repository)
     workflow_id = deployment_workflow_id(repository)
     handle: _Handle = call.connection.client.get_workflow_handle(workflow_id)
     await _refuse_what_is_over(handle)
@@ -99,16 +98,6 @@ async def decide(call: Call, given: DeploymentDecision) -> DecisionAnswer:
     if not answer.accepted:
         raise _refused(answer.refusal, answer.message)
     return DecisionAnswer(accepted=True, run_id=workflow_id, login=call.login, message=answer.message)
-
-
-async def _served(call: Call, full_name: str) -> Repository:
-    """Only a repository that this server serves: in one of their own people could write their own rules."""
-    if full_name.lower() not in {name.lower() for name in call.connection.settings.repositories}:
-        raise ApiRefused(404, f"This server doesn't serve {full_name[:200]}.", "DOCUSTACK_REPOSITORIES has them.")
-    owner, _, name = full_name.partition("/")
-    repository = Repository(owner=owner, name=name)
-    await call.require_push(repository)
-    return repository
 
 
 def _key(call: Call) -> str:

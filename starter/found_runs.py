@@ -126,7 +126,7 @@ async def read_run(connection: Connection, described: WorkflowExecutionDescripti
         view.input,
         message=view.message,
         waves=view.waves,
-        units=unit_lines(view.units, view.outcomes),
+        units=unit_lines(view.units, view.outcomes, view.shown),
         decisions=view.decisions,
         plans=view.plans,
         commit=view.commit,

@@ -12,9 +12,11 @@ from starter.client import Connection, with_temporal
 from starter.console import errors, output, print_json
 from starter.exit_codes import ExitCode
 from starter.found_runs import REMEMBERED, RunFilter, find_run, list_runs, nearest_names, read_run
+from starter.live_tails import Tails
 from starter.options import JsonOption, RepositoryOption
 from starter.run_display import run_page, runs_table
 from starter.run_watching import Display, JsonDisplay, LineDisplay, LiveDisplay, watch
+from starter.server_client import server_at_hand
 from starter.standalone.surrounding import standalone
 from starter.surroundings import repository_named
 
@@ -104,12 +106,13 @@ def watch_(run_id: RunId, as_json: JsonOption = False) -> None:
         described = await find_run(connection, run_id)
         if as_json:
             return await watch(connection, described, JsonDisplay())
-        console = output()
+        server, console = server_at_hand(), output()
+        tails = Tails(server.text) if server else None
         if not console.is_terminal:
-            return await watch(connection, described, LineDisplay())
+            return await watch(connection, described, LineDisplay(), tails=tails)
         with Live(console=console, refresh_per_second=4, vertical_overflow="ellipsis") as live:
             display: Display = LiveDisplay(live)
-            return await watch(connection, described, display)
+            return await watch(connection, described, display, tails=tails)
 
     standalone.surround(engine=True)  # what is watched has to go on
     detail = with_temporal(follow)

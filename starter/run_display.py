@@ -41,6 +41,7 @@ _MARKS: Mapping[UnitPhase, str] = {
 BUSY = (UnitPhase.PLANNING, UnitPhase.APPLYING)
 _NOT_DONE = (UnitPhase.WAITING, *BUSY)
 _IN_SIGHT = (*BUSY, UnitPhase.FAILED, UnitPhase.UNKNOWN)
+_TAIL = 8
 _WHOLE_WAVES = 30
 """Up to so many units each has its line while watched; of more, waves with nothing going on become one line."""
 
@@ -95,13 +96,19 @@ def _decision_text(given: DecisionLine) -> Text:
     return Text(f"{said}: {given.reason}\n  {given.told}" if given.reason else f"{said}\n  {given.told}", "yellow")
 
 
-def live_page(detail: RunDetail, since: Mapping[str, float], elapsed: float, trouble: str) -> RenderableType:
-    """`runs watch` at one moment; `since` has the seconds that units have been in the phase they are in."""
+def live_page(
+    detail: RunDetail, since: Mapping[str, float], elapsed: float, trouble: str, lines: Sequence[str] = ()
+) -> RenderableType:
+    """`runs watch` at one moment; `since` has the seconds that units have been in the phase they are in.
+
+    `lines` are what Terraform says in the unit in focus.
+    """
     parts: list[RenderableType] = [_title(detail)]
     if detail.message:
         parts.append(Text(detail.message))
     if detail.units:
         parts.append(units_table(detail, since))
+    parts += [Text(f"  {line}", "dim", overflow="ellipsis", no_wrap=True) for line in lines[-_TAIL:]]
     done = sum(unit.phase not in _NOT_DONE for unit in detail.units)
     parts.append(Text(f"{done} of {len(detail.units)} units done, {duration(elapsed)} elapsed", "dim"))
     if trouble:

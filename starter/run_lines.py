@@ -6,6 +6,7 @@ from datetime import timedelta
 from temporalio.client import WorkflowExecution, WorkflowExecutionStatus
 
 from docustack.access import Door
+from docustack.approvals import ShownPlan
 from docustack.decisions import GivenDecision
 from docustack.plans import PlanSummary
 from docustack.runs import RunInput, RunStatus, UnitOutcome, UnitPhase
@@ -63,14 +64,28 @@ def shown_status(execution: WorkflowExecutionStatus | None, told: str | None) ->
     return ended or told or RunStatus.RUNNING.value
 
 
-def unit_lines(phases: dict[str, UnitPhase], outcomes: Iterable[UnitOutcome]) -> tuple[UnitLine, ...]:
-    """Each unit with how far it is, and how it ended where it has."""
+def unit_lines(
+    phases: dict[str, UnitPhase], outcomes: Iterable[UnitOutcome], shown: Iterable[ShownPlan] = ()
+) -> tuple[UnitLine, ...]:
+    """Each unit with how far it is, the plan that there is to approve, and how it ended where it has."""
     ended = {outcome.unit: outcome for outcome in outcomes}
-    lines = [_unit_line(unit, phase, ended.get(unit)) for unit, phase in phases.items()]
+    asked = {plan.unit: plan for plan in shown}
+    lines = [_unit_line(unit, phase, ended.get(unit), asked.get(unit)) for unit, phase in phases.items()]
     return (*lines, *(_unit_line(unit, ended[unit].phase, ended[unit]) for unit in ended if unit not in phases))
 
 
-def _unit_line(unit: str, phase: UnitPhase, outcome: UnitOutcome | None) -> UnitLine:
+def _unit_line(unit: str, phase: UnitPhase, outcome: UnitOutcome | None, asked: ShownPlan | None = None) -> UnitLine:
+    if outcome is None and asked is not None:
+        counted = asked.summary
+        return UnitLine(
+            unit=unit,
+            phase=phase,
+            add=counted.add,
+            change=counted.change,
+            destroy=counted.destroy,
+            preview=asked.preview,
+            text=asked.text or None,
+        )
     if outcome is None:
         return UnitLine(unit=unit, phase=phase)
     summary: PlanSummary | None = outcome.summary or (outcome.plan.summary if outcome.plan else None)
@@ -85,6 +100,7 @@ def _unit_line(unit: str, phase: UnitPhase, outcome: UnitOutcome | None) -> Unit
         message=outcome.message,
         error_type=outcome.error_type,
         log=outcome.log or (outcome.plan.log if outcome.plan else None),
+        text=outcome.plan.text if outcome.plan else None,
     )
 
 

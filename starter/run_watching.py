@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from rich.live import Live
@@ -14,6 +14,7 @@ from starter.answers import RunDetail, RunLine
 from starter.client import Connection, failure_of, is_away
 from starter.console import output, print_json_line
 from starter.found_runs import read_run
+from starter.live_tails import Focus, Tails, new_lines
 from starter.run_display import live_page, run_page
 from starter.run_lines import ENDED
 from starter.times import duration, now
@@ -31,6 +32,7 @@ class Look:
 
     detail: RunDetail
     trouble: str = ""
+    focus: Focus | None = None
 
 
 class Display(Protocol):
@@ -41,12 +43,21 @@ class Display(Protocol):
     def end(self, detail: RunDetail) -> None: ...
 
 
-async def watch(connection: Connection, described: WorkflowExecutionDescription, display: Display) -> RunDetail:
-    """Show every change until the run has ended, and how it ended."""
+async def watch(
+    connection: Connection,
+    described: WorkflowExecutionDescription,
+    display: Display,
+    *,
+    tails: Tails | None = None,
+    until: Callable[[Look], bool] = lambda _: False,
+) -> RunDetail:
+    """Show every change until the run has ended, and how it ended; or until a look is as `until` wants it."""
     last: RunDetail | None = None
     async for look in _follow(connection, described):
         last = look.detail
-        display.show(look)
+        display.show(replace(look, focus=await tails.look(last)) if tails else look)
+        if last.run.status not in ENDED and until(look):
+            return last
     assert last is not None
     display.end(last)
     return last
@@ -97,7 +108,9 @@ class LiveDisplay:
             if self._phases.get(unit.unit, ("", 0.0))[0] != unit.phase:
                 self._phases[unit.unit] = (unit.phase, moment)
         since = {unit: moment - began for unit, (_, began) in self._phases.items()}
-        self._live.update(live_page(look.detail, since, elapsed(look.detail.run), look.trouble), refresh=True)
+        lines = look.focus.lines if look.focus else ()
+        page = live_page(look.detail, since, elapsed(look.detail.run), look.trouble, lines)
+        self._live.update(page, refresh=True)
 
     def end(self, detail: RunDetail) -> None:
         self._live.update(run_page(detail), refresh=True)
@@ -108,10 +121,15 @@ class LineDisplay:
 
     def __init__(self) -> None:
         self._changes = Changes()
+        self._seen: dict[str, tuple[str, ...]] = {}
 
     def show(self, look: Look) -> None:
         for change in self._changes.since_last(look):
             output().print(f"[{duration(elapsed(look.detail.run))}] {_words(change)}")
+        if focus := look.focus:
+            for line in new_lines(self._seen.get(focus.unit, ()), focus.lines):
+                output().print(f"{focus.unit} | {line}")
+            self._seen[focus.unit] = focus.lines
 
     def end(self, detail: RunDetail) -> None:
         output().print(f"run {detail.run.run_id}: {detail.run.status} after {duration(detail.run.seconds)}")

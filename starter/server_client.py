@@ -3,7 +3,7 @@
 import os
 from ipaddress import ip_address
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 from pydantic import BaseModel, ValidationError
@@ -19,6 +19,7 @@ from worker.settings import Process, Settings, variable
 ANSWER_WITHIN = 60.0
 """Longer than the server itself waits for a run to answer."""
 
+TEXT_WITHIN = 10.0
 _CODES = {404: ExitCode.NOT_FOUND, 422: ExitCode.USAGE, 503: ExitCode.UNREACHABLE}
 
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -45,6 +46,14 @@ class Server:
 
     def post(self, path: str, question: Model, answer: type[Answer]) -> Answer:
         return self._ask("POST", path, question, answer)
+
+    def text(self, key: str) -> str | None:
+        """A log or text of the artifact store; None where there is none, or the server doesn't answer now."""
+        try:
+            response = httpx.get(f"{self._url}/logs/{quote(key)}", timeout=TEXT_WITHIN)
+        except httpx.HTTPError:
+            return None
+        return response.text if response.status_code == 200 else None
 
     def _ask(self, method: str, path: str, question: Model | None, answer: type[Answer]) -> Answer:
         """Raises CommandFailed: UNREACHABLE where nothing answers, else what the server says."""
@@ -94,6 +103,17 @@ def connect_server() -> Server:
     if not given:  # a token of the real GitHub has no business in a local world
         raise world_token_missing()
     return Server(world.url("server"), given)
+
+
+def server_at_hand() -> Server | None:
+    """The same for what nobody has to be known for: texts of runs; None where no server is known."""
+    settings = Settings.load(Process.CLIENT)
+    if settings.public_url:
+        return Server(settings.public_url, "")
+    world = living_world()
+    if world is None or os.environ.get(variable("temporal_address")):
+        return None
+    return Server(world.url("server"), "")
 
 
 def world_token_missing() -> CommandFailed:

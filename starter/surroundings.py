@@ -63,8 +63,10 @@ def repository_named(name: str | None) -> Repository | None:
     configured = Settings.load(Process.CLIENT).repositories
     if configured:
         return _parse(configured[0]) if len(configured) == 1 else None
-    if here := _of_folder(Path()):
-        return _parse(here)
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if name_here := _of_folder(folder):
+            return _parse(name_here)
     world = living_world()
     return Repository(owner=world.repository.owner, name=world.repository.name) if world else None
 

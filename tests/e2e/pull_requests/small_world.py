@@ -98,16 +98,19 @@ class SmallWorld:
         assert done.returncode == 0, f"{' '.join(command)} ends with {done.returncode}:\n{done.stdout}{done.stderr}"
         return done.stdout
 
-    def docustack(self, *arguments: str, login: str) -> "subprocess.CompletedProcess[str]":
-        """A command as one of its people gives it, in a folder that knows this world."""
+    def environment_of(self, login: str) -> dict[str, str]:
+        """With which a command is one of its people's, in a folder of this world."""
         here = self.folder / ".local"
         if not here.exists():
             here.symlink_to(self.data)
-        token = self._local("token", login).strip()
+        return os.environ | {"DOCUSTACK_GITHUB_USER_TOKEN": self._local("token", login).strip()}
+
+    def docustack(self, *arguments: str, login: str) -> "subprocess.CompletedProcess[str]":
+        """A command as one of its people gives it, in a folder that knows this world."""
         return subprocess.run(
             [str(DOCUSTACK), *arguments],
             cwd=self.folder,
-            env=os.environ | {"DOCUSTACK_GITHUB_USER_TOKEN": token},
+            env=self.environment_of(login),
             capture_output=True,
             text=True,
             timeout=90,

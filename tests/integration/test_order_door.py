@@ -1,0 +1,96 @@
+"""Runs without a pull request, through the server: whose they are is told by the token, and one request starts one."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from docustack.runs import Operation
+from starter.client import Connection
+from starter.found_runs import find_run, read_run
+from tests.integration.stand_ins import OWNER, REPOSITORY, GitHubStandIn
+from tests.integration.test_approval_doors import Api, github, serving, settings_for, temporal
+from tests.workflows.conftest import end_everything
+from worker.settings import Settings
+
+__all__ = ["github", "temporal"]
+
+LIVE = f"{OWNER}/{REPOSITORY}"
+REQUEST = "0123456789abcdef" * 2
+
+
+@pytest.fixture
+def settings(temporal: str, github: GitHubStandIn, tmp_path: Path) -> Settings:
+    return settings_for(temporal, github, tmp_path).model_copy(update={"repositories": (LIVE,)})
+
+
+@pytest.fixture
+def api(settings: Settings, github: GitHubStandIn) -> Iterator[Api]:
+    with serving(settings) as url:
+        yield Api(url, github)
+
+
+@pytest.fixture
+async def connection(temporal: str, settings: Settings) -> AsyncIterator[Connection]:
+    client = await Client.connect(temporal, data_converter=pydantic_data_converter)
+    yield Connection(client, settings)
+    await end_everything(client)
+
+
+def command(**changes: object) -> dict[str, Any]:
+    whole = {"request": REQUEST, "repository": LIVE, "operation": "plan", "paths": ["dev/us-east-1/vpc"]}
+    return whole | changes
+
+
+async def test_a_run_is_that_of_the_owner_of_the_token(api: Api, connection: Connection) -> None:
+    order = {"ref": "main", "confirmed": True, "targets": ["aws_vpc.main"]}
+    status, answer = await api("developer", "POST", "/runs", command(operation="apply", order=order, actor="lead"))
+    assert (status, answer["login"]) == (200, "developer")
+    detail = await read_run(connection, await find_run(connection, answer["run_id"]))
+    run = detail.run
+    assert (run.actor, run.operation, run.pull_request) == ("developer", Operation.APPLY, None)
+    assert (run.repository, run.directories) == (LIVE, ("dev/us-east-1/vpc",))
+
+
+async def test_the_same_request_sent_again_starts_one_run(api: Api, connection: Connection) -> None:
+    first, again = [await api("developer", "POST", "/runs", command()) for _ in range(2)]
+    assert first == again
+    others = [
+        await api("lead", "POST", "/runs", command()),
+        await api("developer", "POST", "/runs", command(paths=["dev"])),
+        await api("developer", "POST", "/runs", command(request="f" * 32)),
+    ]
+    assert len({answer["run_id"] for _, answer in (first, *others)}) == 4
+
+
+async def test_a_repository_is_called_as_the_server_is_set_up(api: Api, connection: Connection) -> None:
+    """Its locks lie under its name: another spelling would meet another table of them."""
+    _, answer = await api("developer", "POST", "/runs", command(repository=LIVE.upper()))
+    detail = await read_run(connection, await find_run(connection, answer["run_id"]))
+    assert detail.run.repository == LIVE
+
+
+@pytest.mark.parametrize(
+    "login,changes,status,told",
+    [
+        ("outsider", {}, 403, "can't push"),
+        ("lead", {"repository": "lead/my-own-rules"}, 404, "doesn't serve"),
+        ("lead", {"operation": "unlock"}, 422, "nothing that can be ordered"),
+        ("lead", {"operation": "explode"}, 422, "operation"),
+        ("lead", {"paths": []}, 422, "at least one path"),
+        ("lead", {"paths": ["../etc"]}, 422, "outside of the repository"),
+        ("lead", {"order": {"ref": "--upload-pack=x"}}, 422, "no branch"),
+        ("lead", {"operation": "import"}, 422, "no address of a resource"),
+        ("lead", {"request": "again"}, 422, "request"),
+    ],
+)
+async def test_what_is_no_order_starts_nothing(
+    api: Api, connection: Connection, login: str, changes: dict[str, Any], status: int, told: str
+) -> None:
+    got, answer = await api(login, "POST", "/runs", command(**changes))
+    assert got == status, answer
+    assert told in answer["error"]
+    assert [run async for run in connection.client.list_workflows("ExecutionStatus = 'Running'")] == []
