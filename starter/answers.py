@@ -25,6 +25,7 @@ class RunLine(Model):
     ended_at: datetime | None = None
     seconds: float
     url: str = ""
+    imported: bool = False  # of another installation; only its record is here
 
 
 class UnitLine(Model):

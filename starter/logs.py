@@ -3,11 +3,11 @@
 import asyncio
 from pathlib import PurePosixPath
 
-import boto3
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from activities.artifacts import ArtifactMissing, Blobs, FolderBlobs, S3Blobs
+from activities.artifacts import ArtifactMissing, Blobs
+from starter.artifact_blobs import open_blobs
 from worker.settings import Settings
 
 _SHOWN = (".log", ".txt")
@@ -51,8 +51,4 @@ def is_shown(key: str) -> bool:
 
 def open_logs(settings: Settings) -> Logs:
     """The logs of the configured artifact store."""
-    folder = settings.artifacts_folder
-    if folder is not None:
-        return Logs(FolderBlobs(folder))
-    bucket, _, prefix = settings.artifacts.removeprefix("s3://").partition("/")
-    return Logs(S3Blobs(bucket, prefix.strip("/"), boto3.client("s3")))
+    return Logs(open_blobs(settings))

@@ -10,8 +10,9 @@ from docustack.runs import RunStatus
 from starter.answers import RunDetail
 from starter.client import Connection, with_temporal
 from starter.console import errors, output, print_json
-from starter.exit_codes import ExitCode
+from starter.exit_codes import CommandFailed, ExitCode
 from starter.found_runs import REMEMBERED, RunFilter, find_run, list_runs, nearest_names, read_run
+from starter.history.imported_runs import read_imported, with_imported
 from starter.live_tails import Tails
 from starter.options import JsonOption, RepositoryOption
 from starter.run_display import run_page, runs_table
@@ -66,6 +67,7 @@ def list_(
         repository=chosen.full_name if chosen else None,
     )
     runs = with_temporal(lambda connection: list_runs(connection, wanted, limit), waiting="Asking Temporal for runs…")
+    runs = with_imported(runs, wanted, limit)
     if as_json:
         print_json({"runs": [run.model_dump(mode="json") for run in runs]})
     elif runs:
@@ -88,7 +90,13 @@ def show(run_id: RunId, as_json: JsonOption = False) -> None:
     async def read(connection: Connection) -> RunDetail:
         return await read_run(connection, await find_run(connection, run_id))
 
-    detail = with_temporal(read, waiting="Asking the worker for the run…")
+    try:
+        detail = with_temporal(read, waiting="Asking the worker for the run…")
+    except CommandFailed as failed:
+        imported = read_imported(run_id) if failed.code == ExitCode.NOT_FOUND else None
+        if imported is None:
+            raise
+        detail = imported
     if as_json:
         print_json(detail.model_dump(mode="json"))
     else:

@@ -66,7 +66,7 @@ def runs_table(runs: Iterable[RunLine]) -> Table:
             run.operation.value if run.operation else "?",
             f"#{run.pull_request}" if run.pull_request is not None else "",
             run.actor + (" (automatic)" if run.automatic else ""),
-            status_text(run.status),
+            status_text(run.status).append(", imported" if run.imported else "", "dim"),
             _some(run.units),
             ago(run.started_at),
             duration(run.seconds),
@@ -80,7 +80,8 @@ def run_page(detail: RunDetail) -> RenderableType:
     if detail.message:
         parts += ["", Text(detail.message)]
     if not detail.complete:
-        parts += ["", Text("No worker answers, so how far its units are is not known now.", "yellow")]
+        why = "It had not ended when it was exported" if detail.run.imported else "No worker answers"
+        parts += ["", Text(f"{why}, so how far its units are is not known now.", "yellow")]
     if detail.units:
         parts += ["", units_table(detail)]
     for unit in detail.units:
@@ -199,7 +200,7 @@ def _facts(detail: RunDetail) -> Table:
         "environments": ", ".join(run.environments),
         "started": f"{at(run.started_at)} ({ago(run.started_at)}){' by itself' if run.automatic else ''}",
         "took" if run.ended_at else "runs for": duration(run.seconds),
-        "temporal": run.url,
+        "temporal": "not here: imported" if run.imported else run.url,
     }
     for name, value in rows.items():
         if value:

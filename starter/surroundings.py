@@ -22,14 +22,17 @@ def client_settings() -> Settings:
     settings = Settings.load(Process.CLIENT)
     if os.environ.get(variable("temporal_address")):
         return settings
-    world = living_world()
-    if world is None:
+    at_hand = world_at_hand()
+    if at_hand is None:
         return settings
+    places, world = at_hand
     found: dict[str, object] = {"temporal_address": f"{state.HOST}:{world.ports['temporal']}"}
     if not os.environ.get(variable("temporal_namespace")):
         found["temporal_namespace"] = NAMESPACE
     if not settings.temporal_ui_url:
         found["temporal_ui_url"] = world.url("temporal-ui")
+    if not settings.artifacts:
+        found["artifacts"] = str(places.worker / "artifacts")
     return settings.model_copy(update=found)
 
 

@@ -48,6 +48,7 @@ class Standalone:
         self._environ = dict(os.environ)
         for name in _OF_ANOTHER_TEMPORAL:
             os.environ.pop(variable(name), None)
+        os.environ.setdefault(variable("artifacts"), str(self._folder.worker / "artifacts"))
         os.environ |= temporal_address(self._joined.known)
         if self._joined.known.engine:
             os.environ |= server_address(self._joined.known)

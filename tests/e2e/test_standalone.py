@@ -43,7 +43,7 @@ class Person:
     def folder(self) -> Folder:
         return Folder(self.home / "docustack" / "standalone")
 
-    def begin(self, *words: str) -> "subprocess.Popen[str]":
+    def begin(self, *words: str, **settings: str) -> "subprocess.Popen[str]":
         environ = {
             **os.environ,
             **aws.CREDENTIALS,
@@ -53,16 +53,17 @@ class Person:
             "GH_TOKEN": self.github.token("lead"),
             "DOCUSTACK_GITHUB_API_URL": self.github.url,
             "DOCUSTACK_GIT_URL": str(self.github.root / "{name}.git"),
+            **settings,
         }
-        command = [sys.executable, "-m", "starter.cli", "--standalone", *words]
+        command = [sys.executable, "-m", "starter.cli", *words]
         it = subprocess.Popen(
             command, cwd=self.github.clone, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         self.began.append(it)
         return it
 
-    def call(self, *words: str) -> tuple[int, str]:
-        it = self.begin(*words)
+    def call(self, *words: str, **settings: str) -> tuple[int, str]:
+        it = self.begin(*words, **settings)
         told, _ = it.communicate(timeout=600)
         return it.returncode, told
 
@@ -97,13 +98,21 @@ def person(github: GitHubStandIn, tmp_path_factory: pytest.TempPathFactory) -> I
             person.kill_everything()
 
 
-def test_a_bootstrap_that_is_killed_whole_goes_on_with_the_same_command(person: Person) -> None:
-    first = person.begin("bootstrap", "dev")
+def test_a_bootstrap_killed_whole_goes_on_and_its_history_comes_into_the_next_installation(person: Person) -> None:
+    first = person.begin("--standalone", "bootstrap", "dev")
     wait_for(person.applies, "Terraform to apply", 300)
     assert len(person.running()) == 4
     person.kill_everything()
 
-    code, told = person.call("bootstrap", "dev")
+    second = person.begin("--standalone", "bootstrap", "dev")
+    assert second.stdout is not None
+    wait_for(lambda: "works already" in (second.stdout.readline() if second.stdout else ""), "the second one", 300)
+    second.send_signal(signal.SIGINT)
+    told, _ = second.communicate(timeout=120)
+    assert (second.returncode, "It rests, and goes on with the same command" in told) == (130, True), told
+    assert person.running() == []
+
+    code, told = person.call("--standalone", "bootstrap", "dev")
     assert code == 0, told
     assert "works already" in told
     assert len(person.applies()) == 1
@@ -111,4 +120,15 @@ def test_a_bootstrap_that_is_killed_whole_goes_on_with_the_same_command(person: 
     s3 = aws.client("s3", person.endpoint)
     assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == [f"docustack-terraform-state-{'1' * 12}"]
     assert aws.client("dynamodb", person.endpoint).list_tables()["TableNames"] == [TABLE]
+    assert person.running() == []
+
+    out, record = str(person.home / "out"), str(person.home / "record")
+    code, told = person.call("--standalone", "history", "export", "--all", "-o", out)
+    assert (code, "1 histories are new" in told) == (0, True), told
+    assert person.call("history", "import", out, DOCUSTACK_ARTIFACTS=record)[0] == 0
+    workflow_id = f"bootstrap:{ACCOUNTS['dev']}"
+    code, told = person.call("history", "show", workflow_id, "--imported", DOCUSTACK_ARTIFACTS=record)
+    assert code == 0, told
+    assert told.count("apply_bootstrap") == 3  # asked for once, begun and done
+    assert "workflow execution completed" in told
     assert person.running() == []

@@ -192,6 +192,7 @@ async def test_runs_are_found_by_what_they_touch_and_how_they_ended(stage: Stage
         "environments": ["dev"],
         "units": [VPC],
         "url": "",
+        "imported": False,
     }
     for other in (("-e", "prod"), ("-u", CLUSTER), ("-p", "12"), ("-s", "failed"), ("-a", "it's \\ nobody")):
         assert (await docustack("runs", "list", "--json", *here, *other)).json == {"runs": []}
