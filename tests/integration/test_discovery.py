@@ -5,13 +5,14 @@ import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from temporalio.exceptions import ApplicationError
 
 from activities.discovery import Units
 from activities.git import MAX_LISTED_FILES, Git
-from activities.messages import CheckedOut, CheckOut, Discover, MovedSince
+from activities.messages import CheckedOut, CheckOut, CheckOutRef, Discover, ListUnits, MovedSince
 from activities.terragrunt_command import TerragruntCommand
 from docustack.configuration import Configuration
 from docustack.errors import ErrorType
@@ -79,6 +80,40 @@ async def found(trees: Git, head: str) -> tuple[CheckedOut, Discovery]:
         )
     )
     return done, discovery
+
+
+async def listed(trees: Git, *directories: str, **fields: Any) -> Discovery:
+    """The units that an order names, at the tip of the branch."""
+    question = CheckOutRef(repository=REPOSITORY, run_id="run:1", base_ref="main", ref="")
+    done = await trees.check_out_ref(question)
+    units = Units(work_trees=trees, command=await TerragruntCommand.find())
+    return await units.list_units(
+        ListUnits(
+            tree=done.tree,
+            directories=directories,
+            configuration=CONFIGURATION,
+            terrateam=TerrateamConfiguration(),
+            **fields,
+        )
+    )
+
+
+async def test_an_order_finds_the_units_in_its_directories(trees: Git) -> None:
+    assert [unit.unit for unit in (await listed(trees, "dev")).changed] == ["dev/a", "dev/b", "dev/c"]
+    assert [unit.unit for unit in (await listed(trees)).changed] == ["dev/a", "dev/b", "dev/c", "prod/a"]
+    some = await listed(trees, "dev/b", "prod", without=("prod/a",))
+    assert [(unit.unit, unit.environment) for unit in some.changed] == [("dev/b", "dev")]
+    assert some.dependencies["dev/b"] == ("dev/a",)
+    assert some.inputs.keys() == {"dev/b"}
+    assert (await listed(trees, "dev", "modules")).changed == ()
+
+
+async def test_an_order_to_destroy_knows_who_depends_on_what(trees: Git) -> None:
+    found = await listed(trees, "dev/a", destroy=True)
+    assert statuses(found) == {"dev/a": UnitStatus.DELETED}
+    assert [(each.dependants, each.needed_by, each.in_base) for each in found.deletions] == [
+        (("dev/b",), ("dev/b",), True)
+    ]
 
 
 def statuses(discovery: Discovery) -> dict[str, UnitStatus]:

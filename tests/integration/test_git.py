@@ -4,6 +4,7 @@ import asyncio
 import base64
 import shutil
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,7 +16,14 @@ from temporalio.exceptions import ApplicationError
 
 from activities.git import Git
 from activities.git_command import TokenSource, git
-from activities.messages import AskContained, CheckedOut, CheckOut, LoadConfiguration, RemoveWorkTree
+from activities.messages import (
+    AskContained,
+    CheckedOut,
+    CheckOut,
+    CheckOutRef,
+    LoadConfiguration,
+    RemoveWorkTree,
+)
 from docustack.errors import ErrorType
 from docustack.repository import Repository
 from tests.integration.origin import Origin
@@ -275,6 +283,38 @@ async def test_commit_of_a_fork_comes_by_its_pull_request(trees: Git, origin: Or
     assert (await trees.ensure(done.tree) / "fork.txt").exists()
     unnumbered = await check_out(worker(tmp_path / "other-host", origin.url), head)
     assert unnumbered.tree == done.tree
+
+
+# ---- what has no pull request ----------------------------------------------------------------------------------------
+
+
+async def at(trees: Git, ref: str) -> CheckedOut:
+    return await trees.check_out_ref(CheckOutRef(repository=REPOSITORY, run_id="run:1", base_ref="main", ref=ref))
+
+
+async def test_a_branch_a_tag_and_a_commit_are_checked_out_as_they_are(trees: Git, origin: Origin) -> None:
+    first = origin.git("rev-parse", "main")
+    origin.git("tag", "--annotate", "v1", "--message", "One")
+    second = origin.commit({"a.txt": "later"})
+    feature = origin.on("feature/x").commit({"new.txt": "new"})
+    expected = {"": second, "main": second, "v1": first, "feature/x": feature, first: first, feature[:9]: feature}
+    for ref, commit in expected.items():
+        tree = (await at(trees, ref)).tree
+        assert (tree.tree_commit, tree.head_commit, tree.base_commit) == (commit,) * 3, ref
+        assert _head_of(await trees.ensure(tree)) == commit
+
+
+def _head_of(folder: Path) -> str:
+    done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("ref", ["nope", "--upload-pack=x", "deadbeef", "f" * 40, "refs/heads/main", "ma*"])
+async def test_a_name_that_nothing_has_is_not_found(trees: Git, ref: str) -> None:
+    with pytest.raises(ApplicationError) as caught:
+        await at(trees, ref)
+    assert caught.value.type == ErrorType.NOT_FOUND
+    assert caught.value.non_retryable
 
 
 # ---- work trees ------------------------------------------------------------------------------------------------------

@@ -3,12 +3,14 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from activities.messages import CoverageRequest, PlanRequest
+from activities.messages import CoverageRequest, PlanRequest, PlanShape
 from activities.terragrunt_command import TerragruntCommand
 from docustack.errors import ErrorType
+from docustack.import_block import FILE
 from docustack.plans import OutputsKind, PlanRecord, PlanSummary, PlanVerdict, TypeCount, judge_plan
 from tests.integration.units import MOCK, Worker, apply, depends_on, failure, new_worker, plan
 
@@ -552,3 +554,72 @@ def test_older_versions_are_called_in_their_own_way() -> None:
     assert new.render(Path("out.json")) == ["terragrunt", "render", "--format", "json"]
     assert old.settings()["TERRAGRUNT_TFPATH"] == new.settings()["TG_TF_PATH"] == "terraform"
     assert not any(name.startswith("TG_") for name in old.settings())
+
+
+# ---- plans of an order -----------------------------------------------------------------------------------------------
+
+TWO = """
+variable "value" { type = string }
+resource "terraform_data" "one" { input = var.value }
+resource "terraform_data" "two" { input = var.value }
+output "value" { value = var.value }
+"""
+
+
+async def shaped(worker: Worker, unit: str, **shape: Any) -> PlanRecord:
+    request = worker.plan_request(unit).model_copy(update={"shape": PlanShape(**shape)})
+    answer = await worker.run(worker.terragrunt.plan_unit, request)
+    assert answer.record is not None
+    return answer.record
+
+
+async def test_targets_narrow_a_plan_and_say_so(worker: Worker) -> None:
+    worker.repository.unit("dev/two", 'inputs = { value = "x" }', TWO)
+    record = await shaped(worker, "dev/two", targets=("terraform_data.one",))
+    assert record.summary.add == 1
+    assert "Resource targeting is in effect" in await worker.artifacts.get_text(record.log)
+    await apply(worker, record)
+    assert [one["name"] for one in state(worker, "dev/two")["resources"]] == ["one"]
+
+
+async def test_a_target_that_names_nothing_is_told_with_the_nearest(worker: Worker) -> None:
+    worker.repository.unit("dev/two", 'inputs = { value = "x" }', TWO)
+    error = await failure(shaped(worker, "dev/two", targets=("terraform_data.one", "terraform_data.tow")))
+    assert error.type == ErrorType.INVALID_INPUT
+    assert "`terraform_data.tow` is no resource or module of this unit. Did you mean `terraform_data.two`?" in str(
+        error
+    )
+
+
+async def test_a_refresh_takes_what_is_there_into_the_state_and_changes_nothing_else(worker: Worker) -> None:
+    worker.repository.unit("dev/two", 'inputs = { value = "x" }', TWO)
+    await apply(worker, await plan(worker, "dev/two"))
+    worker.repository.unit("dev/two", 'inputs = { value = "y" }', TWO)
+    record = await shaped(worker, "dev/two", refresh_only=True)
+    assert record.summary == PlanSummary(outputs_changed=1)
+    await apply(worker, record)
+    after = state(worker, "dev/two")
+    assert after["outputs"]["value"]["value"] == "y"
+    assert {one["instances"][0]["attributes"]["input"]["value"] for one in after["resources"]} == {"x"}
+
+
+async def test_an_import_is_planned_shown_and_applied_like_any_other_change(worker: Worker) -> None:
+    worker.repository.unit("dev/two", 'inputs = { value = "x" }', TWO)
+    record = await shaped(worker, "dev/two", address="terraform_data.one", resource_id='it "is" ${there}')
+    assert record.summary.imported == 1
+    assert not record.summary.is_empty
+    assert "terraform_data.one will be" in record.text_preview
+    await apply(worker, record)
+    [one] = state(worker, "dev/two")["resources"]
+    assert (one["name"], one["instances"][0]["attributes"]["id"]) == ("one", 'it "is" ${there}')
+
+
+async def test_an_address_that_is_none_reaches_no_file(worker: Worker) -> None:
+    error = await failure(shaped(worker, "dev/a", address='x.y\n}\nresource "a" "b" {', resource_id="z"))
+    assert error.type == ErrorType.INVALID_INPUT
+    assert not (worker.repository.root / "dev/a" / FILE).exists()
+
+
+def state(worker: Worker, unit: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(worker.repository.state_of(unit).read_text())
+    return found
