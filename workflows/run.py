@@ -8,7 +8,7 @@ from temporalio import workflow
 from temporalio.common import RawValue
 from temporalio.exceptions import is_cancelled_exception
 
-from workflows import gate
+from workflows import gate, search_attributes
 from workflows.accounts import refuse_wrong_accounts
 from workflows.apply_order import refuse_what_is_behind, refuse_what_others_applied_meanwhile
 from workflows.applying import all_waves, apply_wave, remaining_waves
@@ -194,6 +194,10 @@ class RunWorkflow:
     async def _find_units(self) -> None:
         run = self._run
         if run.start.manual is not None:
+            # By these it is found when it holds units and the table of locks has to be put together again.
+            workflow.upsert_search_attributes(
+                search_attributes.of_order(run.start.repository.full_name, run.start.actor)
+            )
             await find_ordered_units(run, run.start.manual)
             await choose_ordered_units(run, run.start.manual)
             return

@@ -33,6 +33,11 @@ def of_pull_request(repository: str, number: int, actor: str | None = None) -> T
     return TypedSearchAttributes(pairs)
 
 
+def of_order(repository: str, actor: str) -> list[SearchAttributeUpdate[str]]:
+    """What is known of a run without a pull request, whoever has started it."""
+    return [REPOSITORY.value_set(repository), ACTOR.value_set(actor)]
+
+
 def of_units(units: Sequence[str], environments: Iterable[str]) -> list[SearchAttributeUpdate[Sequence[str]]]:
     """The units and environments of a run; of many units as many as fit."""
     return [UNITS.value_set(capped(units)), ENVIRONMENT.value_set(sorted(set(environments))[:20])]

@@ -26,8 +26,10 @@ from docustack.locks import LockRequest
 from docustack.plans import PlanSummary
 from docustack.repository import UnitStatus
 from docustack.rule_changes import NewRules, RuleChange
+from docustack.runs import Operation
 from docustack.signed_approvals import Verdict
 from tests.workflows import test_decisions as decisions
+from tests.workflows import test_manual_runs as manual
 from tests.workflows.account import GOOD, FakeAccount
 from tests.workflows.conftest import ROOT, Stage, workers
 from tests.workflows.fakes import CONFIGURATION, Unit, World
@@ -310,6 +312,24 @@ async def continued_as_new(stage: Stage) -> None:
 BOOTSTRAPS = "bootstraps"
 DEPLOYMENTS = "deployments"
 
+
+async def ordered_without_a_pull_request(stage: Stage) -> None:
+    """A plan, an apply that waits for its own yes and for a lead's, one that is refused, and a destruction."""
+    stage.world.units = {VPC: Unit(), CLUSTER: Unit(dependencies=(VPC,)), PROD: Unit()}
+    await (await manual.order(stage, Operation.PLAN, "dev")).result()
+    await (await manual.order(stage, Operation.APPLY, "dev", actor="developer")).result()
+    await (await manual.order(stage, Operation.APPLY, "dev")).result()
+    run = await manual.order(stage, Operation.APPLY, PROD, actor="lead", confirmed=False)
+    await manual.until_waiting(run)
+    await manual.approve(stage, run, "lead")
+    await manual.approve(stage, run, "second-lead")
+    await run.result()
+    for unit in (VPC, CLUSTER):
+        stage.world.units[unit].summary = PlanSummary(destroy=1)
+    await (await manual.order(stage, Operation.DESTROY, VPC)).result()
+    await (await manual.order(stage, Operation.DESTROY, "dev")).result()
+
+
 SCENARIOS: tuple[Scenario, ...] = (
     planned_applied_merged,
     waited_for_approval,
@@ -331,6 +351,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     behind_what_was_applied,
     waited_in_line,
     locks_continued_as_new,
+    ordered_without_a_pull_request,
 )
 
 
@@ -448,7 +469,12 @@ async def _histories(client: Client, workflow_id: str) -> list[WorkflowHistory]:
 
 
 async def _lives(stage: Stage) -> bool:
-    return (await stage.handle().describe()).close_time is None
+    try:
+        return (await stage.handle().describe()).close_time is None
+    except RPCError as error:
+        if error.status != RPCStatusCode.NOT_FOUND:
+            raise
+        return False  # a scenario without a pull request
 
 
 async def _runs_of(client: Client, stage: Stage) -> list[str]:

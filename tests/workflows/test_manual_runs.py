@@ -285,6 +285,31 @@ async def test_a_cancelled_order_gives_back_what_it_holds(stage: Stage) -> None:
             await asyncio.sleep(0.05)
 
 
+async def test_what_an_order_holds_comes_back_after_the_table_was_lost(stage: Stage) -> None:
+    stage.world.units = {VPC: Unit()}
+    stage.world.hold_applies = asyncio.Event()
+    first = await order(stage, Operation.APPLY, VPC)
+    await stage.until(stage.world.applying.is_set)
+    await stage.client.get_workflow_handle(locks_workflow_id(stage.repository)).terminate("by an operator")
+    second = await order(stage, Operation.APPLY, VPC)
+    await until_waiting(second, RunStatus.IN_LINE)
+    assert await held(stage) == {VPC: first.id}
+    stage.world.hold_applies.set()
+    assert [(await run.result()).status for run in (first, second)] == [RunStatus.SUCCEEDED] * 2
+
+
+async def test_a_terminated_order_does_not_hold_for_ever(stage: Stage) -> None:
+    stage.world.units = {VPC: Unit()}
+    stage.world.hold_applies = asyncio.Event()
+    first = await order(stage, Operation.APPLY, VPC)
+    await stage.until(stage.world.applying.is_set)
+    await first.terminate("by an operator")
+    stage.world.hold_applies.set()
+    result = await (await order(stage, Operation.APPLY, VPC)).result()
+    assert result.status is RunStatus.SUCCEEDED
+    assert await held(stage) == {}
+
+
 # ---- destroy, refresh, import, targets -------------------------------------------------------------------------------
 
 
