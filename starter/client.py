@@ -13,6 +13,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from starter.console import errors
 from starter.exit_codes import CommandFailed, ExitCode
+from starter.standalone.surrounding import standalone
 from starter.surroundings import client_settings
 from worker.settings import Settings
 from worker.temporal_client import connect_temporal
@@ -77,6 +78,9 @@ async def connect(settings: Settings) -> Connection:
 
 def failure_of(error: RPCError, settings: Settings) -> CommandFailed:
     """What Temporal's refusal means for the person."""
+    rests = standalone.has_no_worker()
+    if rests is not None and (is_away(error) or error.status is RPCStatusCode.FAILED_PRECONDITION):
+        return rests
     if error.status in _REFUSED:
         return CommandFailed(
             f"Temporal at {settings.temporal_address} refuses this client: {error.message}",

@@ -19,6 +19,7 @@ from starter.exit_codes import CommandFailed, ExitCode
 from starter.options import JsonOption, RepositoryOption
 from starter.run_display import plain_table
 from starter.server_client import connect_server
+from starter.standalone.surrounding import standalone
 from starter.surroundings import repository_wanted
 
 app = typer.Typer(
@@ -84,6 +85,7 @@ def show(repository: RepositoryOption = None, as_json: JsonOption = False) -> No
 @app.command()
 def watch(repository: RepositoryOption = None, as_json: JsonOption = False) -> None:
     """Follow the deployment that works to its end. Ctrl-C stops watching, never the deployment."""
+    standalone.surround(engine=True)  # what is watched has to go on
     _watch(repository_wanted(repository), "", as_json=as_json)
 
 
@@ -138,6 +140,8 @@ def _name(repository: str | None) -> str:
 
 
 def _begin(command: DeploymentCommand, *, detach: bool, as_json: bool) -> None:
+    if detach:
+        standalone.refuse_detaching()
     started = connect_server().post("/deployments", command, DeploymentStarted)
     if started.attached and not as_json:
         errors().print(f"A deployment of {command.repository} works already, and no other was begun; this is that one.")
@@ -171,7 +175,7 @@ def _watch(repository: Repository, run_id: str, *, as_json: bool) -> None:
     try:
         state = with_temporal(until_its_end)
     except KeyboardInterrupt:
-        errors().print(f"It goes on. To watch it again: {AGAIN}")
+        errors().print(standalone.detached(AGAIN))
         raise
     _tell(state, as_json=as_json)
 
@@ -205,6 +209,7 @@ def _decide(
 ) -> None:
     """Answer what it asks now, as the owner of the GitHub token."""
     wanted = repository_wanted(repository)
+    standalone.surround(engine=True)
     question = _look(wanted).state.question
     if question is None:
         raise CommandFailed("The deployment waits for no decision at this moment.", "docustack deploy show")

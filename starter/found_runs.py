@@ -87,7 +87,7 @@ async def list_runs(connection: Connection, wanted: RunFilter, limit: int) -> li
 
     async def line(run: WorkflowExecution) -> RunLine:
         async with gate:
-            return run_line(connection, run, await _read_start(connection, run.id, run.run_id))
+            return run_line(connection, run, await read_start(connection, run.id, run.run_id))
 
     return list(await asyncio.gather(*(line(run) for run in found)))
 
@@ -139,7 +139,7 @@ async def _without_worker(
     connection: Connection, described: WorkflowExecutionDescription, handle: _Handle
 ) -> RunDetail:
     """No worker answers: the start and, of a run that has ended, the end are in its history."""
-    start = await _read_start(connection, described.id, described.run_id)
+    start = await read_start(connection, described.id, described.run_id)
     if start is None:
         raise CommandFailed(f"What run {described.id} was started with can't be read, and no worker answers for it.")
     if described.status is not WorkflowExecutionStatus.COMPLETED:
@@ -167,7 +167,7 @@ async def _describe(connection: Connection, run_id: str) -> WorkflowExecutionDes
         raise
 
 
-async def _read_start(connection: Connection, workflow_id: str, run_id: str) -> RunInput | None:
+async def read_start(connection: Connection, workflow_id: str, run_id: str) -> RunInput | None:
     """What a run was started with: the first event of its history, which Temporal keeps without any worker."""
     handle = connection.client.get_workflow_handle(workflow_id, run_id=run_id)
     try:

@@ -12,7 +12,8 @@ import typer
 from docustack.orders import order_problem
 from docustack.runs import ManualOrder, Operation, RunStatus
 from starter import owed_commands
-from starter.api_messages import RunCommand, RunStarted
+from starter.api_messages import PersonAnswer, RunCommand, RunStarted
+from starter.client import with_temporal
 from starter.console import errors, output, print_json_line
 from starter.exit_codes import CommandFailed, ExitCode
 from starter.options import JsonOption, RepositoryOption
@@ -25,7 +26,9 @@ from starter.order_following import (
 )
 from starter.order_paths import clone_here, order_paths
 from starter.server_client import Server, connect_server
+from starter.standalone.surrounding import standalone
 from starter.surroundings import repository_wanted
+from starter.unfinished_orders import find_unfinished
 
 _TRIES = 3
 
@@ -202,7 +205,7 @@ def _carry_out(
         order=order,
     )
     server = connect_server()
-    started = _start(server, command)
+    started = _unfinished(server, command) or _start(server, command)
     if as_json:
         print_json_line({"kind": "started", "run_id": started.run_id, "login": started.login})
     else:
@@ -211,6 +214,18 @@ def _carry_out(
     following = OrderFollowing(server, started.run_id, operation, as_json, ask if asks else None)
     if following.to_its_end().run.status != RunStatus.SUCCEEDED:
         raise typer.Exit(ExitCode.FAILED)
+
+
+def _unfinished(server: Server, command: RunCommand) -> RunStarted | None:
+    """Standalone, what was interrupted rests, and is gone on with; elsewhere it never rested."""
+    if not standalone.is_asked:
+        return None
+    login = server.get("/person", PersonAnswer).login
+    run_id = with_temporal(lambda connection: find_unfinished(connection, login, command))
+    if run_id is None:
+        return None
+    errors().print(f"Run {run_id} of the same order hasn't ended; this goes on with it.")
+    return RunStarted(run_id=run_id, login=login)
 
 
 def _start(server: Server, command: RunCommand) -> RunStarted:

@@ -73,7 +73,8 @@ def imported_detail(record: Record, entry: HistoryEntry) -> RunDetail:
     if result is None:
         return run_detail(_line(entry, start), start, message="", units=(), complete=False)
     line = _line(entry, start).model_copy(update={"status": result.status.value})
-    return run_detail(line, start, message=result.message, units=unit_lines({}, result.outcomes))
+    units = unit_lines({}, result.outcomes)
+    return run_detail(line, start, message=result.message, units=units, commit=result.head_commit)
 
 
 def find_imported(entries: Iterable[HistoryEntry], name: str) -> HistoryEntry | None:

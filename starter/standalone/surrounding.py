@@ -5,6 +5,7 @@ import os
 from dataclasses import dataclass, field
 
 from starter.console import errors
+from starter.exit_codes import CommandFailed, ExitCode
 from starter.standalone.folder import Folder, folder_of_person, stop_using
 from starter.standalone.joining import Joined, await_end, join
 from starter.standalone.parts import server_address, temporal_address, temporal_executable
@@ -64,6 +65,26 @@ class Standalone:
         if self.is_asked:
             return "It rests, and goes on with the same command; an apply that works goes on alone meanwhile."
         return f"It goes on. To watch it again: {command}"
+
+    def refuse_detaching(self) -> None:
+        """Raises CommandFailed: USAGE, nothing would go on without a command."""
+        if self.is_asked:
+            raise CommandFailed(
+                "Standalone, nothing goes on without a command that watches it.",
+                "Leave out --detach; Ctrl-C lets it rest, and the same command goes on with it.",
+                code=ExitCode.USAGE,
+            )
+
+    def has_no_worker(self) -> CommandFailed | None:
+        """Why nothing answered: what only reads starts no worker."""
+        if self._joined is None or self._joined.known.engine:
+            return None
+        return CommandFailed(
+            "It rests, and only a worker could tell how far it is.",
+            "docustack --standalone runs watch ID (or deploy watch) goes on with it;",
+            "docustack --standalone history show WORKFLOW_ID has what was done.",
+            code=ExitCode.UNREACHABLE,
+        )
 
     def _let_go(self) -> None:
         joined, self._joined = self._joined, None

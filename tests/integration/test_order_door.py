@@ -1,5 +1,6 @@
 """Runs without a pull request, through the server: whose they are is told by the token, and one request starts one."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,11 @@ import pytest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from docustack.runs import Operation
+from docustack.runs import ManualOrder, Operation
+from starter.api_messages import RunCommand
 from starter.client import Connection
 from starter.found_runs import find_run, read_run
+from starter.unfinished_orders import find_unfinished
 from tests.integration.stand_ins import OWNER, REPOSITORY, GitHubStandIn
 from tests.integration.test_approval_doors import Api, github, serving, settings_for, temporal
 from tests.workflows.conftest import end_everything
@@ -94,3 +97,21 @@ async def test_what_is_no_order_starts_nothing(
     assert got == status, answer
     assert told in answer["error"]
     assert [run async for run in connection.client.list_workflows("ExecutionStatus = 'Running'")] == []
+
+
+async def test_what_hasnt_ended_is_found_by_the_same_order_of_the_same_person(api: Api, connection: Connection) -> None:
+    """Standalone, the same command goes on with it."""
+    first, again = command(request="1" * 32, paths=["prod"]), command(request="2" * 32, paths=["prod"])
+    _, answer = await api("developer", "POST", "/runs", first)
+    wanted = RunCommand.model_validate(again)
+    async with asyncio.timeout(60):
+        while (found := await find_unfinished(connection, "developer", wanted)) is None:
+            await asyncio.sleep(0.05)
+    assert found == answer["run_id"]
+    assert await find_unfinished(connection, "lead", wanted) is None
+    other = wanted.model_copy(update={"order": ManualOrder(ref="main")})
+    assert await find_unfinished(connection, "developer", other) is None
+    await connection.client.get_workflow_handle(f"run:{found}").terminate()
+    async with asyncio.timeout(60):
+        while await find_unfinished(connection, "developer", wanted) is not None:
+            await asyncio.sleep(0.05)

@@ -72,6 +72,14 @@ async def test_what_was_begun_is_there_for_the_next_command_and_nothing_runs_bet
         assert known(folder).ports == ports
 
 
+async def test_what_only_a_worker_could_tell_is_told_as_resting(folder: Folder) -> None:
+    with used() as command:
+        assert Standalone().has_no_worker() is None
+        rests = command.has_no_worker()
+        assert rests is not None
+        assert "runs watch" in rests.advice[0]
+
+
 def test_a_second_command_uses_what_the_first_has_begun_and_the_last_one_ends_it(folder: Folder) -> None:
     with contextlib.ExitStack() as first, contextlib.ExitStack() as second:
         first.enter_context(used())

@@ -234,6 +234,13 @@ def test_who_stops_watching_is_told_that_it_rests() -> None:
     assert Standalone().detached("docustack bootstrap dev") == "It goes on. To watch it again: docustack bootstrap dev"
 
 
+def test_detaching_would_leave_nothing_that_works() -> None:
+    Standalone().refuse_detaching()
+    with pytest.raises(CommandFailed, match="nothing goes on without a command") as failed:
+        Standalone(is_asked=True).refuse_detaching()
+    assert failed.value.code == ExitCode.USAGE
+
+
 def test_without_the_option_nothing_is_surrounded(monkeypatch: pytest.MonkeyPatch) -> None:
     before = dict(os.environ)
     Standalone().surround(engine=True)
