@@ -13,7 +13,7 @@ from activities.failures import failure
 from activities.git import MAX_LISTED_FILES, Git
 from activities.messages import Discover, ListUnits, MovedInputsAnswer, MovedSince
 from activities.processes import run_process
-from activities.terragrunt_command import TerragruntCommand, child_environment
+from activities.terragrunt_command import TerragruntCommand
 from activities.unit_work import heartbeats
 from docustack.base_moves import MovedInputs
 from docustack.changed_units import changed_units
@@ -127,7 +127,7 @@ class Units:
         """The units of a folder, by Terragrunt's own account."""
         is_new = self._command.version >= _FIND_SINCE
         arguments = _FIND if is_new else ("graph-dependencies",)
-        environ = child_environment(os.environ) | self._command.settings() | _OWN_SETTINGS
+        environ = self._command.base_environment(os.environ) | _OWN_SETTINGS
         try:
             answer = await run_process(
                 [self._command.terragrunt, *arguments], cwd=root, environ=environ, timeout=_LIMIT

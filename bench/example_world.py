@@ -88,7 +88,7 @@ class ExampleWorld:
         return took
 
     def _environment(self) -> dict[str, str]:
-        """What the worker gives its Terragrunt, too."""
+        """What the worker is given, too; what it then adds for its own Terragrunt is its advantage."""
         status = self._doors.status
         return {
             "PATH": os.environ["PATH"],
