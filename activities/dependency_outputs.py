@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from activities.in_flight import InFlight
 from activities.processes import Finished, run_process
 from activities.terragrunt_command import TerragruntCommand
 from docustack.plan_document import Json, digest_of
@@ -92,53 +93,83 @@ class UnitReader:
         self._command = command
         self._scratch = scratch
         self._folders = ColdFolders()
-        self._backends: dict[Path, Json] = {}  # of folders of work trees: none changes its own
+        self._remote_states: dict[Path, dict[str, Json] | None] = {}  # of folders of work trees: none changes its own
+        self._rendering: InFlight[Rendered] = InFlight()
+        self._reading: InFlight[dict[Path, Json]] = InFlight()
 
     def preparing(self, folder: Path) -> contextlib.AbstractAsyncContextManager[None]:
         """Around whatever may be the first to prepare a unit's folder."""
         return self._folders.warm_up([folder])
 
-    async def render(self, folder: Path, environ: Mapping[str, str]) -> Rendered:
+    async def render(self, folder: Path, environ: Mapping[str, str], *, join: bool = False) -> Rendered:
         """Raises `TerragruntFailed` where the unit can't be read."""
+
+        async def ask() -> Rendered:
+            return await self._rendered(folder, environ)
+
+        return await self._rendering.ask((folder, frozenset(environ.items())), ask) if join else await ask()
+
+    async def remote_state(self, folder: Path, environ: Mapping[str, str]) -> dict[str, Json] | None:
+        """Where the unit's state is, None where it doesn't say; raises `TerragruntFailed` where it can't be read."""
+        if folder not in self._remote_states:
+            return (await self.render(folder, environ, join=True)).remote_state
+        return self._remote_states[folder]
+
+    async def _rendered(self, folder: Path, environ: Mapping[str, str]) -> Rendered:
         document = await self._render(folder, environ)
         blocks = document.get("dependency")
         inputs, remote_state, terraform = (document.get(name) for name in ("inputs", "remote_state", "terraform"))
         arguments = terraform.get("extra_arguments") if isinstance(terraform, dict) else None
-        self._remember_backend(folder, remote_state)
+        remote_state = remote_state if isinstance(remote_state, dict) else None
+        self._remember(folder, remote_state)
         return Rendered(
             tuple(_dependency(folder, str(name), block) for name, block in blocks.items() if isinstance(block, dict))
             if isinstance(blocks, dict)
             else (),
             inputs if isinstance(inputs, dict) else {},
-            remote_state if isinstance(remote_state, dict) else None,
+            remote_state,
             tuple(arguments.values()) if isinstance(arguments, dict) else (),
         )
 
-    async def real_outputs(self, dependencies: tuple[Dependency, ...], environ: Mapping[str, str]) -> dict[str, Json]:
+    async def real_outputs(
+        self, dependencies: tuple[Dependency, ...], environ: Mapping[str, str], *, join: bool = False
+    ) -> dict[str, Json]:
         """The outputs that each dependency has in its state now; those with none are left out.
 
-        One configuration of our own depends on all of them, so that Terragrunt fetches them in its own way and at once,
-        also where the dependency's own dependencies were never applied. Its only mock tells "no outputs at all".
+        With `join` they may be those of a moment ago, which somebody else has asked for: enough for a plan, which is
+        only made after that, never for judging one.
         """
         dependencies = tuple(each for each in dependencies if not each.skips_outputs)
         if not dependencies:
             return {}
-        prepared = [each.path for each in dependencies if not await self._has_state_in_reach(each.path, environ)]
+        paths = tuple(sorted({each.path for each in dependencies}))
+
+        async def ask() -> dict[Path, Json]:
+            return await self._outputs(paths, environ)
+
+        outputs = await self._reading.ask((paths, frozenset(environ.items())), ask) if join else await ask()
+        return {each.name: outputs[each.path] for each in dependencies if each.path in outputs}
+
+    async def _outputs(self, paths: tuple[Path, ...], environ: Mapping[str, str]) -> dict[Path, Json]:
+        """One configuration of our own depends on all of these units, so that Terragrunt fetches their outputs in its
+        own way and at once, also where a unit's own dependencies were never applied.
+
+        Its only mock tells "no outputs at all".
+        """
+        prepared = [path for path in paths if not await self._has_state_in_reach(path, environ)]
         async with self._folders.warm_up(prepared):
-            with scratch_folder(self._scratch, {"terragrunt.hcl": _probe(dependencies)}) as folder:
+            with scratch_folder(self._scratch, {"terragrunt.hcl": _probe(paths)}) as folder:
                 document = await self._render(folder, environ)
         inputs = document.get("inputs")
         if not isinstance(inputs, dict):
             raise TerragruntFailed("terragrunt render", "Error: the outputs of dependencies could not be read")
-        found: dict[str, Json] = {}
-        for index, dependency in enumerate(dependencies):
+        found: dict[Path, Json] = {}
+        for index, path in enumerate(paths):
             outputs = inputs.get(f"d{index}")
             if not isinstance(outputs, dict):
-                raise TerragruntFailed(
-                    "terragrunt render", f"Error: the outputs of {dependency.path} could not be read"
-                )
+                raise TerragruntFailed("terragrunt render", f"Error: the outputs of {path} could not be read")
             if _NONE not in outputs:
-                found[dependency.name] = outputs
+                found[path] = outputs
         return found
 
     async def _has_state_in_reach(self, folder: Path, environ: Mapping[str, str]) -> bool:
@@ -148,15 +179,15 @@ class UnitReader:
         """
         if not self._command.reads_from_state(environ):
             return False
-        if folder not in self._backends:
-            with contextlib.suppress(TerragruntFailed):  # then the outputs can't be read either, and that is told
-                await self.render(folder, environ)
-        return self._backends.get(folder) == "s3"
+        with contextlib.suppress(TerragruntFailed):  # then the outputs can't be read either, and that is told
+            remote_state = await self.remote_state(folder, environ)
+            return remote_state is not None and remote_state.get("backend") == "s3"
+        return False
 
-    def _remember_backend(self, folder: Path, remote_state: Json) -> None:
-        if len(self._backends) > ColdFolders.MANY:
-            self._backends.clear()
-        self._backends[folder] = remote_state.get("backend") if isinstance(remote_state, dict) else None
+    def _remember(self, folder: Path, remote_state: dict[str, Json] | None) -> None:
+        if len(self._remote_states) > ColdFolders.MANY:
+            self._remote_states.clear()
+        self._remote_states[folder] = remote_state
 
     async def _render(self, folder: Path, environ: Mapping[str, str]) -> dict[str, Json]:
         with scratch_folder(self._scratch, {"rendered.json": ""}) as beside:
@@ -234,16 +265,13 @@ def _dependency(folder: Path, name: str, block: dict[str, Json]) -> Dependency:
     )
 
 
-def _probe(dependencies: tuple[Dependency, ...]) -> str:
+def _probe(paths: tuple[Path, ...]) -> str:
     """A configuration of Terragrunt's whose inputs are the outputs of all these units."""
     blocks = [
-        f'dependency "d{index}" {{\n'
-        f"  config_path  = {_hcl(str(each.path))}\n"
-        f"  mock_outputs = {{ {_NONE} = true }}\n"
-        f"}}\n"
-        for index, each in enumerate(dependencies)
+        f'dependency "d{index}" {{\n  config_path  = {_hcl(str(path))}\n  mock_outputs = {{ {_NONE} = true }}\n}}\n'
+        for index, path in enumerate(paths)
     ]
-    inputs = "".join(f"  d{index} = dependency.d{index}.outputs\n" for index in range(len(dependencies)))
+    inputs = "".join(f"  d{index} = dependency.d{index}.outputs\n" for index in range(len(paths)))
     return "\n".join(blocks) + f"\ninputs = {{\n{inputs}}}\n"
 
 

@@ -1,5 +1,6 @@
 """Finds out which outputs of a dependency are sensitive: Terragrunt passes their values on without that mark."""
 
+import functools
 import json
 import time
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from pathlib import Path
 from temporalio import activity
 
 from activities.dependency_outputs import Dependency, TerragruntFailed, UnitReader, scratch_folder
+from activities.in_flight import InFlight
 from activities.processes import run_process
 from activities.terragrunt_command import TerragruntCommand
 from docustack.plan_document import Json, digest_of
@@ -29,6 +31,7 @@ class DependencySecrets:
         self._scratch = scratch
         self._key = key
         self._known: dict[Digest, tuple[float, frozenset[str]]] = {}
+        self._asking: InFlight[frozenset[str]] = InFlight()
 
     async def of(self, dependency: Dependency, outputs: Json, environ: Mapping[str, str]) -> set[Secret]:
         """The values of the sensitive ones; of all of them where it can't be found out which these are."""
@@ -47,7 +50,7 @@ class DependencySecrets:
         if time.monotonic() - asked_at < _KNOWN_FOR and asked_at:
             return known
         try:
-            names = await self._ask(dependency, environ)
+            names = await self._asking.ask(digest, functools.partial(self._ask, dependency, environ))
         except (TerragruntFailed, TimeoutError, ValueError):
             activity.logger.warning("which outputs of %s are sensitive is not known: all are", dependency.path)
             return frozenset(outputs)
@@ -58,10 +61,10 @@ class DependencySecrets:
 
     async def _ask(self, dependency: Dependency, environ: Mapping[str, str]) -> frozenset[str]:
         """Of the state alone, without module and providers, where the dependency says where its state is."""
-        rendered = await self._reader.render(dependency.path, environ)
-        if rendered.remote_state is None:
+        remote_state = await self._reader.remote_state(dependency.path, environ)
+        if remote_state is None:
             return await self._outputs(dependency.path, environ)
-        with scratch_folder(self._scratch, {"terragrunt.hcl.json": _state_only(rendered.remote_state)}) as folder:
+        with scratch_folder(self._scratch, {"terragrunt.hcl.json": _state_only(remote_state)}) as folder:
             return await self._outputs(folder, environ)
 
     async def _outputs(self, folder: Path, environ: Mapping[str, str]) -> frozenset[str]:

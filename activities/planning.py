@@ -64,12 +64,16 @@ class Planning:
         self._disclosure = disclosure
         self._scratch = scratch
 
-    async def look(self, unit: Unit) -> Look:
-        """Raises an `ApplicationError` where the unit or its dependencies' outputs can't be read."""
-        look = Look()
+    async def look(self, unit: Unit, *, join: bool = False) -> Look:
+        """Raises an `ApplicationError` where the unit or its dependencies' outputs can't be read.
+
+        With `join` it shares what others are reading already, and may see what was there a moment ago.
+        """
+        look, reader = Look(), self._reader
         try:
-            look = Look(await self._reader.render(unit.folder, unit.environ))
-            return Look(look.rendered, await self._reader.real_outputs(look.rendered.dependencies, unit.environ))
+            look = Look(await reader.render(unit.folder, unit.environ, join=join))
+            dependencies = look.rendered.dependencies
+            return Look(look.rendered, await reader.real_outputs(dependencies, unit.environ, join=join))
         except TerragruntFailed as error:
             raise await self._disclosure.failure(unit, error.command, error.output, look) from None
         except TimeoutError:
@@ -84,7 +88,7 @@ class Planning:
         """Raises an `ApplicationError` where the plan fails; a unit that can't be planned yet is deferred instead."""
         # What the dependencies have is read before the plan is made: if it changes in between, the record differs from
         # what they have at the apply, and the unit is planned again. The other way round a stale plan would be applied.
-        look = await self.look(unit)
+        look = await self.look(unit, join=True)
         present = self.present(unit, look)
         await asyncio.to_thread(_write_import, unit)
         missing = tuple(each.unit for each in present if each.kind is OutputsKind.MISSING)

@@ -77,6 +77,35 @@ async def test_nobody_waits_for_the_folder_of_a_dependency_with_state_in_s3(work
         assert await reader.real_outputs(dependencies, environ) == {}
 
 
+async def test_units_planned_at_once_ask_for_each_unit_and_its_outputs_once(worker: Worker, tmp_path: Path) -> None:
+    called, folders = listened_to(worker, tmp_path), {}
+    for unit, hcl in (("a", 'inputs = { value = "real" }'), ("b", depends_on("a", MOCK)), ("c", depends_on("a", MOCK))):
+        folders[unit] = state_in_s3(worker, f"dev/{unit}", hcl)
+    environ = worker.environ | worker.command.settings()
+    reader = UnitReader(worker.command, worker.data)
+
+    async def look(unit: str, *, join: bool) -> None:
+        rendered = await reader.render(folders[unit], environ, join=join)
+        await reader.real_outputs(rendered.dependencies, environ, join=join)
+
+    await asyncio.gather(*(look(unit, join=True) for unit in folders))
+    inside = [Path(line).name for line in called.read_text().splitlines() if Path(line).parent.name == "dev"]
+    assert sorted(inside) == ["a", "b", "c"]
+    assert 1 <= len(called.read_text().splitlines()) - 3 <= 2  # b and c may not be read at the very same time
+    called.unlink()
+    await asyncio.gather(look("b", join=False), look("b", join=False))  # what is judged by it has to be of now
+    assert len(called.read_text().splitlines()) == 4
+
+
+def listened_to(worker: Worker, folder: Path) -> Path:
+    """Where Terragrunt is called is written into the file, a line each."""
+    called, script = folder / "called", folder / "terragrunt"
+    script.write_text(f'#!/bin/sh\npwd >> "{called}"\nexec "{worker.command.terragrunt}" "$@"\n')
+    script.chmod(0o755)
+    worker.command = dataclasses.replace(worker.command, terragrunt=str(script))
+    return called
+
+
 @pytest.mark.parametrize(
     "version, says, reads",
     [
