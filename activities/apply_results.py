@@ -23,7 +23,7 @@ from docustack.plan_text import applied_summary, apply_text, cut_middle
 from docustack.plans import PlanSummary
 from docustack.redaction import Redactor
 from docustack.role_sessions import withheld
-from docustack.sensitive import Secret, still_unknown
+from docustack.sensitive import Marked, Secret
 from docustack.terragrunt_errors import classify, clean_output
 
 Secrets = Awaitable[tuple[Look, set[Secret]]]
@@ -89,13 +89,21 @@ class ApplyResults:
 
     async def _redactor(self, unit: Unit, folder: ApplyFolder, exit_: runner.Exit, found: Secrets) -> Redactor:
         look, more = await found
+        marked = await self._marked(unit, folder)
         documents: list[Json] = []
+        if exit_["code"] != 0 or marked is None or marked.more_to_come:
+            documents = await self._disclosure.state_documents(unit)
+        return await self._disclosure.redactor(unit, look, documents, more | (marked.values if marked else set()))
+
+    async def _marked(self, unit: Unit, folder: ApplyFolder) -> Marked | None:
+        """What the plan marks as sensitive; asked of Terraform where nothing is on record beside the plan."""
+        assert isinstance(unit.request, ApplyRequest)
+        known = await self._planning.marked(unit.request.plan)
+        if known is not None:
+            return known
         with contextlib.suppress(ShowFailed, ValueError, TimeoutError):
-            documents.append(parse_document(await self._disclosure.show(unit, folder.plan, as_json=True)))
-        plan = documents[0] if documents else None
-        if exit_["code"] != 0 or not isinstance(plan, dict) or still_unknown(plan):
-            documents += await self._disclosure.state_documents(unit)
-        return await self._disclosure.redactor(unit, look, documents, more)
+            return Marked.in_plan(parse_document(await self._disclosure.show(unit, folder.plan, as_json=True)))
+        return None
 
     async def _close_record(self, request: ApplyRequest, exit_: runner.Exit) -> None:
         record = await self._records.of_plan(request.plan)

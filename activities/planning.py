@@ -27,14 +27,22 @@ from docustack.plan_document import (
     summarize,
 )
 from docustack.plan_text import cut_middle, plan_text
-from docustack.plans import Change, DependencyOutputs, OutputsKind, PlanRecord, changes_of
+from docustack.plans import (
+    CHANGES,
+    MARKED,
+    Change,
+    DependencyOutputs,
+    OutputsKind,
+    PlanRecord,
+    changes_of,
+    marked_of,
+)
 from docustack.redaction import Redactor
-from docustack.sensitive import Secret, mask_document
+from docustack.sensitive import Marked, Secret, mask_document
 from docustack.targets import unmatched_targets
 from docustack.terragrunt_errors import clean_output
 
 _BEYOND = 50
-_CHANGES = "changes.json"
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,7 @@ class _Made:
     document: dict[str, Json]
     text: str
     log: str
+    marked: Marked
 
 
 class Planning:
@@ -113,6 +122,13 @@ class Planning:
         beyond = tuple(each for each in new if each not in set(approved))
         return CoverageAnswer(covered=not beyond, beyond=beyond[:_BEYOND], beyond_count=len(beyond))
 
+    async def marked(self, record: PlanRecord) -> Marked | None:
+        """What is sensitive in a saved plan, as it was read when it was made; None where that is not on record."""
+        try:
+            return Marked.load(await self._artifacts.get_sealed(marked_of(record)))
+        except (ArtifactMissing, ValueError, LookupError):
+            return None
+
     async def _make(self, unit: Unit, look: Look, secrets: "asyncio.Task[set[Secret]]") -> _Made:
         with scratch_folder(self._scratch, {"log": ""}) as folder:
             binary, log = folder / "plan.bin", folder / "log"
@@ -139,7 +155,9 @@ class Planning:
                 raise unit_failure(ErrorType.TIMEOUT, message) from None
             except ShowFailed as error:
                 raise await self._disclosure.failure(unit, "terragrunt show", str(error), look, await secrets) from None
-            made = _Made(await asyncio.to_thread(binary.read_bytes), parse_document(document), text, output)
+            parsed = parse_document(document)
+            marked = await asyncio.to_thread(Marked.in_plan, parsed)
+            made = _Made(await asyncio.to_thread(binary.read_bytes), parsed, text, output, marked)
         return _as_asked(unit, made)
 
     async def _keep(
@@ -148,12 +166,13 @@ class Planning:
         text, log, document, triples = await asyncio.to_thread(_redacted, made, redactor)
         prefix = artifact_prefix(unit, "plan")
         put = self._artifacts.put_text
-        binary, json_ref, text_ref, log_ref, _ = await asyncio.gather(
+        binary, json_ref, text_ref, log_ref, *_ = await asyncio.gather(
             self._artifacts.put_sealed(f"{prefix}/plan.bin", made.binary),
             put(f"{prefix}/plan.json", document),
             put(f"{prefix}/plan.txt", text),
             put(f"{prefix}/plan.log", log),
-            put(f"{prefix}/{_CHANGES}", triples),
+            put(f"{prefix}/{CHANGES}", triples),
+            self._artifacts.put_sealed(f"{prefix}/{MARKED}", made.marked.dump()),
         )
         request = unit.request
         return PlanRecord(

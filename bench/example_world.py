@@ -23,7 +23,7 @@ UNITS = 5
 ENVIRONMENT = Path("dev", "us-east-1")
 _TAG = "              ManagedBy   = "
 _LIMIT = 600.0
-_EVERY = 0.05
+_EVERY = 0.2
 
 
 class ExampleWorld:

@@ -11,6 +11,10 @@ Digest = str
 """`sha256:<hex>`."""
 
 
+CHANGES = "changes.json"
+MARKED = "marked"
+
+
 class OutputsKind(StrEnum):
     """Where the outputs of a dependency came from when a plan was made."""
 
@@ -87,7 +91,12 @@ class PlanRecord(Model):
 
 def changes_of(plan: PlanRecord) -> ArtifactRef:
     """Where the `Change`s of a plan lie, beside its JSON."""
-    return f"{plan.json_document.rpartition('/')[0]}/changes.json"
+    return f"{plan.json_document.rpartition('/')[0]}/{CHANGES}"
+
+
+def marked_of(plan: PlanRecord) -> ArtifactRef:
+    """Where it is kept, sealed, what Terraform marks as sensitive in a plan; not beside one of an older version."""
+    return f"{plan.json_document.rpartition('/')[0]}/{MARKED}"
 
 
 def live_log(run_id: str, unit: str) -> ArtifactRef:

@@ -1,6 +1,8 @@
 """Which values Terraform itself marks as sensitive in a plan's or a state's JSON."""
 
+import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from docustack.plan_document import Json
 
@@ -53,6 +55,27 @@ def still_unknown(document: dict[str, Json]) -> bool:
         for change in [*resource_changes, *output_changes]
         if isinstance(change, dict)
     )
+
+
+@dataclass(frozen=True)
+class Marked:
+    """What Terraform marks as sensitive in one plan; kept beside it, sealed as it is."""
+
+    values: frozenset[Secret]
+    more_to_come: bool  # sensitive values that nobody knows before the apply
+
+    @classmethod
+    def in_plan(cls, document: dict[str, Json]) -> "Marked":
+        return cls(frozenset(sensitive_values(document)), still_unknown(document))
+
+    def dump(self) -> bytes:
+        return json.dumps({"values": [*self.values], "more_to_come": self.more_to_come}).encode()
+
+    @classmethod
+    def load(cls, data: bytes) -> "Marked":
+        """Raises ValueError or KeyError where it isn't what `dump` has made."""
+        found = json.loads(data)
+        return cls(frozenset(leaves(found["values"])), bool(found["more_to_come"]))
 
 
 def leaves(value: Json) -> Iterator[Secret]:

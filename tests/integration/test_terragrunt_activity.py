@@ -1,5 +1,6 @@
 """Plans, applies and locks with the real Terragrunt and Terraform."""
 
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -406,6 +407,36 @@ async def test_a_secret_is_nowhere_outside_the_worker(worker: Worker) -> None:
     # It was there to be found: in the state, and in what the provisioner wrote.
     assert json.dumps(SECRET)[1:-1].replace("&", "\\u0026") in worker.repository.state_of("dev/a").read_text()
     assert "second-line-of-it" in "".join(path.read_text() for path in worker.data.glob("applies/*/log"))
+
+
+MARKED_MODULE = """
+resource "terraform_data" "this" {
+  input = sensitive(join("-", ["nobody", "names", "it"]))
+  provisioner "local-exec" { command = "echo nobody-names-it" }
+}
+output "plain" { value = "seen ${nonsensitive(terraform_data.this.input)}" }
+"""
+
+
+@pytest.mark.parametrize("on_record", [True, False])
+async def test_an_apply_hides_what_its_plan_marks_and_asks_terraform_only_where_that_is_not_on_record(
+    worker: Worker, tmp_path: Path, on_record: bool
+) -> None:
+    called, script = tmp_path / "called", tmp_path / "terraform"
+    script.write_text(f'#!/bin/sh\necho "$1" >> "{called}"\nexec "{worker.command.terraform}" "$@"\n')
+    script.chmod(0o755)
+    worker.command = dataclasses.replace(worker.command, terraform=str(script))
+    worker.repository.unit("dev/a", module=MARKED_MODULE)
+    record = await plan(worker, "dev/a")
+    (marked,) = (tmp_path / "artifacts").rglob("marked")
+    if not on_record:
+        marked.unlink()
+    called.unlink()
+    text = await apply(worker, record)
+    assert "seen (sensitive value)" in text
+    assert "nobody-names-it" not in text + written(worker)
+    assert "nobody-names-it" in "".join(path.read_text() for path in worker.data.glob("applies/*/log"))
+    assert ("show" in called.read_text().split()) is not on_record
 
 
 async def test_a_secret_is_nowhere_in_a_failure(worker: Worker) -> None:

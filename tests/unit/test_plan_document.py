@@ -11,7 +11,7 @@ from docustack.plan_document import (
     summarize,
 )
 from docustack.plans import Change, PlanSummary
-from docustack.sensitive import mask_document, sensitive_values, still_unknown
+from docustack.sensitive import Marked, mask_document, sensitive_values, still_unknown
 
 ADDRESS = "aws_vpc.this"
 
@@ -172,3 +172,14 @@ def test_a_secret_that_the_apply_will_make_is_announced() -> None:
     assert still_unknown(document(made))
     assert not still_unknown(document(known))
     assert still_unknown(document(outputs={"o": {"after_unknown": True, "after_sensitive": True}}))
+
+
+def test_what_a_plan_marks_is_kept_as_it_was() -> None:
+    secrets: dict[str, Json] = {"words": "two words", "number": 12, "ratio": 1.5, "whole": 3.0, "broken": "\ud800"}
+    marks: dict[str, Json] = dict.fromkeys(secrets, True)
+    marked = Marked.in_plan(document(resource("create", after=secrets, after_sensitive=marks)))
+    assert marked.values == {"two words", 12, 1.5, 3.0, "\ud800"}
+    assert not marked.more_to_come
+    kept = Marked.load(marked.dump())
+    assert kept == marked
+    assert {type(each) for each in kept.values} == {str, int, float}
