@@ -589,7 +589,7 @@ def test_older_versions_are_called_in_their_own_way() -> None:
 
 # ---- plans of an order -----------------------------------------------------------------------------------------------
 
-TWO = """
+OF_TWO = """
 variable "value" { type = string }
 resource "terraform_data" "one" { input = var.value }
 resource "terraform_data" "two" { input = var.value }
@@ -605,7 +605,7 @@ async def shaped(worker: Worker, unit: str, **shape: Any) -> PlanRecord:
 
 
 async def test_targets_narrow_a_plan_and_say_so(worker: Worker) -> None:
-    worker.repository.unit("dev/two", 'inputs = { value = "x" }', TWO)
+    worker.repository.unit("dev/two", 'inputs = { value = "x" }', OF_TWO)
     record = await shaped(worker, "dev/two", targets=("terraform_data.one",))
     assert record.summary.add == 1
     assert "Resource targeting is in effect" in await worker.artifacts.get_text(record.log)
@@ -614,7 +614,7 @@ async def test_targets_narrow_a_plan_and_say_so(worker: Worker) -> None:
 
 
 async def test_a_target_that_names_nothing_is_told_with_the_nearest(worker: Worker) -> None:
-    worker.repository.unit("dev/two", 'inputs = { value = "x" }', TWO)
+    worker.repository.unit("dev/two", 'inputs = { value = "x" }', OF_TWO)
     error = await failure(shaped(worker, "dev/two", targets=("terraform_data.one", "terraform_data.tow")))
     assert error.type == ErrorType.INVALID_INPUT
     assert "`terraform_data.tow` is no resource or module of this unit. Did you mean `terraform_data.two`?" in str(
@@ -623,9 +623,9 @@ async def test_a_target_that_names_nothing_is_told_with_the_nearest(worker: Work
 
 
 async def test_a_refresh_takes_what_is_there_into_the_state_and_changes_nothing_else(worker: Worker) -> None:
-    worker.repository.unit("dev/two", 'inputs = { value = "x" }', TWO)
+    worker.repository.unit("dev/two", 'inputs = { value = "x" }', OF_TWO)
     await apply(worker, await plan(worker, "dev/two"))
-    worker.repository.unit("dev/two", 'inputs = { value = "y" }', TWO)
+    worker.repository.unit("dev/two", 'inputs = { value = "y" }', OF_TWO)
     record = await shaped(worker, "dev/two", refresh_only=True)
     assert record.summary == PlanSummary(outputs_changed=1)
     await apply(worker, record)
@@ -635,7 +635,7 @@ async def test_a_refresh_takes_what_is_there_into_the_state_and_changes_nothing_
 
 
 async def test_an_import_is_planned_shown_and_applied_like_any_other_change(worker: Worker) -> None:
-    worker.repository.unit("dev/two", 'inputs = { value = "x" }', TWO)
+    worker.repository.unit("dev/two", 'inputs = { value = "x" }', OF_TWO)
     record = await shaped(worker, "dev/two", address="terraform_data.one", resource_id='it "is" ${there}')
     assert record.summary.imported == 1
     assert not record.summary.is_empty
