@@ -7,7 +7,7 @@ from docustack.access import GateFacts, Person
 from docustack.comment_text import code_list, inline_code
 from docustack.configuration import Configuration
 from docustack.deleted_units import DeletedUnit, Fate
-from docustack.plans import OutputsKind
+from docustack.plans import OutputsKind, PlanSummary
 from docustack.repository import ChangedUnit, Deletion, Discovery, UnitStatus
 from docustack.runs import Operation, RunInput, UnitOutcome, UnitPhase
 from docustack.unit_graph import UnitGraph
@@ -178,6 +178,14 @@ def asks_for_yes(start: RunInput) -> str:
         f"Waits for @{start.actor}'s own yes to these plans: at the terminal that has started it, or "
         f"{inline_code(f'docustack approve {start.run_id}')}."
     )
+
+
+def what_was_done(operation: Operation, done: PlanSummary) -> str:
+    """The last word of an order; a refresh changes nothing but what is known."""
+    if operation is Operation.REFRESH:
+        return "The states were brought to what AWS has; nothing else was changed."
+    imported = f"{done.imported} imported, " if done.imported else ""
+    return f"{imported}{done.add} added, {done.change} changed, {done.destroy} destroyed."
 
 
 def nothing_to_do(operation: Operation) -> str:

@@ -39,7 +39,12 @@ def applied_summary(output: str) -> PlanSummary | None:
         pass
     if match is None:
         return None
-    return PlanSummary(add=int(match["added"]), change=int(match["changed"]), destroy=int(match["destroyed"]))
+    return PlanSummary(
+        add=int(match["added"]),
+        change=int(match["changed"]),
+        destroy=int(match["destroyed"]),
+        imported=int(match["imported"] or 0),
+    )
 
 
 def cut_middle(text: str, limit: int) -> str:

@@ -30,6 +30,7 @@ with workflow.unsafe.imports_passed_through():
         nothing_to_do,
         outside_environments,
         units_to_change,
+        what_was_done,
         without_free_dependants,
     )
     from docustack.modes import plan_only_refusal
@@ -160,6 +161,7 @@ def changed_by(run: Run) -> PlanSummary:
         add=sum(each.add for each in done),
         change=sum(each.change for each in done),
         destroy=sum(each.destroy for each in done),
+        imported=sum(each.imported for each in done),
     )
 
 
@@ -189,7 +191,6 @@ def conclude_order(run: Run, report: Report) -> None:
     state = run.state
     if state.message or not state.gate_passed:
         return
-    done = changed_by(run)
-    state.message = f"{done.add} added, {done.change} changed, {done.destroy} destroyed."
+    state.message = what_was_done(run.start.operation, changed_by(run))
     failed = next((outcome for outcome in state.outcomes.values() if outcome.phase in ENDED_BADLY), None)
     report.slack(apply_failed(unit_failure(failed.unit, failed.message)) if failed else apply_completed())

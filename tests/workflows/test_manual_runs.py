@@ -335,7 +335,8 @@ async def test_what_others_still_use_is_not_destroyed(stage: Stage) -> None:
 
 async def test_a_refresh_and_an_import_shape_the_plan_and_are_no_apply_on_record(stage: Stage) -> None:
     stage.world.units = {VPC: Unit()}
-    await (await order(stage, Operation.REFRESH, VPC)).result()
+    refreshed = await (await order(stage, Operation.REFRESH, VPC)).result()
+    assert "nothing else was changed" in refreshed.message
     await (await order(stage, Operation.IMPORT, VPC, address="aws_vpc.main", resource_id="vpc-1")).result()
     refresh, adoption = [request.shape for request in stage.world.asked_to_plan]
     assert (refresh.refresh_only, adoption.address, adoption.resource_id) == (True, "aws_vpc.main", "vpc-1")
