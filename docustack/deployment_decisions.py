@@ -22,6 +22,7 @@ class DecisionKind(StrEnum):
     SKIP = "skip"  # one unit and all that depend on it
     ROLL_BACK = "roll-back"  # destroy what this deployment has made in this environment
     STOP = "stop"
+    CANCEL = "cancel"  # at any time, and no answer to a question: the server then cancels the workflow
 
 
 class Question(Model):
@@ -119,6 +120,8 @@ def refuse_decision(
         return DecisionRefusal.EXPIRED, "This was signed too long ago, or by a clock that is wrong. Decide again."
     if decision.deployment != deployment:
         return DecisionRefusal.OTHER_QUESTION, f"This was given to {decision.deployment}, not to {deployment}."
+    if decision.kind is DecisionKind.CANCEL:
+        return None
     if question is None:
         return DecisionRefusal.NOT_WAITING, "The deployment waits for no decision at this moment."
     if decision.question != question.number:
@@ -157,7 +160,7 @@ class DecisionSignal(Model):
 
 def read_decision_signal(name: str, payloads: Sequence[object]) -> DecisionSignal:
     """Whatever somebody has typed there: understood if it is one object that names who sends it."""
-    known = [kind.value for kind in DecisionKind]
+    known = [kind.value for kind in DecisionKind if kind is not DecisionKind.CANCEL]
     shown = one_line(name, 100)
     if name not in known:
         return DecisionSignal(name=shown, problem=f"there is no such signal: {', '.join(known)} are")

@@ -14,6 +14,7 @@ from docustack.initial_deployment import (
 from docustack.runs import UnitPhase
 from docustack.slack_messages import escaped, link
 
+CANCELLED = "The deployment is cancelled: Terraform finishes what it has in hand; what is done stays."
 BACKEND_WAS_THERE = "bucket and table were there"
 
 _NAMED = 10
@@ -75,7 +76,8 @@ def bootstrap_works(account_id: str) -> str:
 
 def question(environment: EnvironmentProgress) -> str:
     """What failed, then how far the environment is, then what can be said."""
-    told = [environment.message.strip() or "It did not succeed."]
+    told = [f"`{unit}`: {environment.reasons[unit]}" for unit in environment.failed if unit in environment.reasons]
+    told = told[:_NAMED] or [environment.message.strip() or "It did not succeed."]
     for what, units in (
         ("Done", environment.done),
         ("Failed", environment.failed),
@@ -99,6 +101,12 @@ def asks(asked: Question) -> str:
     return f"{asked.environment} has stopped{failed}{far}. It waits for a decision: {answers}"
 
 
+def cancelled(decisions: Sequence[TakenDecision]) -> str:
+    """By whom, where they did so through our server."""
+    by = [given.login for given in decisions if given.kind == DecisionKind.CANCEL and given.counts]
+    return f"The deployment was cancelled{f' by {by[-1]}' if by else ''}."
+
+
 def decided(decision: TakenDecision) -> str:
     what = f"{decision.kind} {decision.unit}".strip()
     latest = ", at the present commit" if decision.latest else ""
@@ -116,6 +124,8 @@ def accepted(kind: DecisionKind, asked: Question, left_out: Sequence[str] = ()) 
             return f"{counted(len(asked.made), 'unit')} of {asked.environment} will be destroyed: {_some(asked.made)}."
         case DecisionKind.STOP:
             return f"The deployment stops at {asked.environment}; what is done stays."
+        case DecisionKind.CANCEL:
+            return CANCELLED
 
 
 def environment_done(environment: EnvironmentProgress) -> str:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from docustack.bootstrap import unknown_environment
+from docustack.comment_text import one_line
 from docustack.configuration import Configuration
 from docustack.deployment_decisions import Question, TakenDecision
 from docustack.errors import DocuStackError
@@ -19,6 +20,10 @@ from docustack.signed_approvals import GOOD_FOR
 
 MANAGEMENT = "management"
 """The guide deploys this environment first, wherever docustack.yaml lists it."""
+
+_FAILED = (UnitPhase.FAILED, UnitPhase.UNKNOWN)
+_REASON = 500
+"""Characters of why a unit failed: the whole of it is in its run."""
 
 _CLOCKS_DIFFER = timedelta(minutes=5)
 _PURPOSE = b"docustack initial deployment 1\n"
@@ -123,6 +128,7 @@ class EnvironmentProgress(State):
     began_at: datetime | None = None
     ended_at: datetime | None = None
     message: str = ""  # of the last run that did not succeed
+    reasons: Packed[dict[str, str]] = {}  # of units that failed
 
     def names(self, *phases: UnitPhase) -> list[str]:
         return [unit for unit, phase in self.units.items() if phase in phases]
@@ -133,7 +139,7 @@ class EnvironmentProgress(State):
 
     @property
     def failed(self) -> list[str]:
-        return self.names(UnitPhase.FAILED, UnitPhase.UNKNOWN)
+        return self.names(*_FAILED)
 
     @property
     def not_begun(self) -> list[str]:
@@ -156,6 +162,9 @@ class EnvironmentProgress(State):
         self.message = result.message
         for outcome in result.outcomes:
             self.units[outcome.unit] = outcome.phase
+            self.reasons.pop(outcome.unit, None)
+            if outcome.phase in _FAILED:
+                self.reasons[outcome.unit] = one_line(outcome.message, _REASON)
             if outcome.seconds:
                 self.seconds[outcome.unit] = outcome.seconds
             if outcome.created and outcome.unit not in self.made:

@@ -132,6 +132,14 @@ def stop(repository: RepositoryOption = None, as_json: JsonOption = False) -> No
     _decide(repository, DecisionKind.STOP, as_json=as_json)
 
 
+@app.command()
+def cancel(repository: RepositoryOption = None, as_json: JsonOption = False) -> None:
+    """Cancel it, whatever it does: Terraform finishes the resource in hand and writes its state; what is done stays."""
+    wanted = repository_wanted(repository)
+    given = DeploymentDecision(repository=wanted.full_name, kind=DecisionKind.CANCEL, question=0)
+    _answered(given, as_json=as_json)
+
+
 # ---- to begin and to watch -------------------------------------------------------------------------------------------
 
 
@@ -223,6 +231,10 @@ def _decide(
         environment=typed,
         latest=latest,
     )
+    _answered(given, as_json=as_json)
+
+
+def _answered(given: DeploymentDecision, *, as_json: bool) -> None:
     answer = connect_server().post("/deployments/decision", given, DecisionAnswer)
     if as_json:
         print_json(answer.model_dump(mode="json"))

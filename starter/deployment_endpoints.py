@@ -14,6 +14,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from docustack.deployment_decisions import (
     Decision,
+    DecisionKind,
     DecisionRefusal,
     DeploymentAnswer,
     sign_decision,
@@ -97,6 +98,8 @@ async def decide(call: Call, given: DeploymentDecision) -> DecisionAnswer:
         raise _refused(DecisionRefusal.UNAVAILABLE, told) from None
     if not answer.accepted:
         raise _refused(answer.refusal, answer.message)
+    if given.kind is DecisionKind.CANCEL:
+        await handle.cancel()
     return DecisionAnswer(accepted=True, run_id=workflow_id, login=call.login, message=answer.message)
 
 

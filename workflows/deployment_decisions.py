@@ -87,35 +87,36 @@ class DeploymentDecisions:
     async def take(self, signed: SignedDecision) -> DeploymentAnswer:
         """Judge one and answer; what doesn't count is on record too."""
         decision, asked = signed.decision, self._state.question
-        assert asked is not None  # the validator has seen it in this very workflow task
+        cancels = decision.kind is DecisionKind.CANCEL
+        environment = self._at_work() if cancels or asked is None else asked.environment
         self._state.nonces = [*self._state.nonces[-KEPT + 1 :], decision.nonce]
         given = TakenDecision(
             kind=decision.kind.value,
             login=decision.login,
-            question=asked.number,
+            question=asked.number if asked is not None else 0,
             unit=decision.unit,
-            environment=asked.environment,
+            environment=environment,
             latest=decision.latest,
             received_at=workflow.now(),
         )
         try:
-            refused = await self._refusal_of_signed(signed, given, asked)
+            refused = await self._refusal_of_signed(signed, given)
         except ActivityError as error:
             workflow.logger.warning("a decision could not be judged: %s", error.cause)
             refused = (DecisionRefusal.UNAVAILABLE, _AWAY)
-        answer = self._answered(given, asked, refused)
-        if answer.accepted:
+        answer = self._cancelled(given, refused) if cancels else self._answered(given, asked, refused)
+        if answer.accepted and not cancels:
             self.last_signed = signed
         return answer
 
-    async def _refusal_of_signed(self, signed: SignedDecision, given: TakenDecision, asked: Question) -> Refused | None:
+    async def _refusal_of_signed(self, signed: SignedDecision, given: TakenDecision) -> Refused | None:
         signature = await self._calls.check_decision(signed)
         if not signature.has_key:
             told = "The worker has no DOCUSTACK_APPROVAL_KEYS, so it can check no signature."
             return DecisionRefusal.UNAVAILABLE, told
         if not signature.genuine:
             return DecisionRefusal.FORGED, "It was not signed by this installation's server."
-        return await self._refusal(given, asked)
+        return await self._refusal(given)
 
     # ---- bare signals ----------------------------------------------------------------------------------------------
 
@@ -146,7 +147,7 @@ class DeploymentDecisions:
             refused = (DecisionRefusal.NOT_ALLOWED, told)
         if refused is None:
             try:
-                refused = await self._refusal(given, asked)
+                refused = await self._refusal(given)
             except ActivityError as error:
                 workflow.logger.warning("a signal could not be judged: %s", error.cause)
                 refused = (DecisionRefusal.UNAVAILABLE, _AWAY)
@@ -154,13 +155,29 @@ class DeploymentDecisions:
 
     # ---- both ------------------------------------------------------------------------------------------------------
 
-    async def _refusal(self, given: TakenDecision, asked: Question) -> Refused | None:
-        """It takes the right to apply in that environment; to stop it, to have ordered the deployment is enough."""
-        if given.kind == DecisionKind.STOP and given.door is Door.SERVER and given.login == self._state.order.login:
+    async def _refusal(self, given: TakenDecision) -> Refused | None:
+        """It takes the right to apply in that environment; to end it, to have ordered the deployment is enough."""
+        ordered_it = given.door is Door.SERVER and given.login == self._state.order.login
+        if ordered_it and given.kind in (DecisionKind.STOP, DecisionKind.CANCEL):
             return None
+        if not given.environment:
+            return DecisionRefusal.NOT_ALLOWED, "By which rules is not known yet: it has only begun. Try again."
         person = await self._calls.read_person(given.login, somebody_waits=True)
-        access = decide_access(self._calls.configuration, asked.environment, Operation.APPLY, person)
+        access = decide_access(self._calls.configuration, given.environment, Operation.APPLY, person)
         return None if access.allowed else (DecisionRefusal.NOT_ALLOWED, access.message)
+
+    def _at_work(self) -> str:
+        """The environment that is worked on, or the next one."""
+        environments = self._state.environments
+        begun = [one.name for one in environments if one.began_at is not None and one.ended_at is None]
+        return next(iter([*begun, *(one.name for one in environments)]), "")
+
+    def _cancelled(self, given: TakenDecision, refused: Refused | None) -> DeploymentAnswer:
+        """On record; the cancellation itself is the server's, as it is of Temporal's own UI."""
+        message = refused[1] if refused else texts.CANCELLED
+        told = given.model_copy(update={"told": message, "counts": refused is None})
+        self._state.decisions = [*self._state.decisions[-KEPT + 1 :], told]
+        return DeploymentAnswer(accepted=refused is None, refusal=refused[0].value if refused else "", message=message)
 
     def _answered(self, given: TakenDecision, asked: Question | None, refused: Refused | None) -> DeploymentAnswer:
         """The first that counts closes the question: one that was judged meanwhile comes too late."""

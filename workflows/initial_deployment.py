@@ -63,7 +63,8 @@ class InitialDeploymentWorkflow:
             outcome = texts.ended_early(ended.end, str(ended), self._state.environments)
         except (FailureError, asyncio.CancelledError) as error:
             end = DeploymentEnd.CANCELLED if is_cancelled_exception(error) else DeploymentEnd.FAILED
-            why = "The deployment was cancelled." if end is DeploymentEnd.CANCELLED else message_of(error)
+            cancelled = texts.cancelled(self._state.decisions)
+            why = cancelled if end is DeploymentEnd.CANCELLED else message_of(error)
             outcome = texts.ended_early(end, why, self._state.environments)
         return await to_its_end(self._conclude(outcome))
 

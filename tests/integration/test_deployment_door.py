@@ -123,6 +123,25 @@ async def test_who_may_not_apply_there_decides_nothing(
     assert "stop by infra-member" in show.out
 
 
+async def test_who_may_cancels_it_with_its_run_while_it_works(
+    server: str,
+    organisation: Organisation,
+    docustack: Commands,
+    github: GitHubStandIn,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    organisation.hold = asyncio.Event()
+    await docustack("deploy", "environment", "dev", "--detach")
+    await docustack.until(lambda answer: bool(organisation.runs), "deploy", "show")
+    monkeypatch.setenv("DOCUSTACK_GITHUB_USER_TOKEN", github.token("developer"))
+    assert "may not apply `dev`" in (await docustack("deploy", "cancel")).err
+    monkeypatch.setenv("DOCUSTACK_GITHUB_USER_TOKEN", github.token("infra-member"))
+    assert (await docustack("deploy", "cancel")).code == 0
+    watched = await docustack("deploy", "watch")
+    assert "was cancelled by infra-member" in watched.out
+    assert organisation.cancelled == [organisation.runs[0].run_id]
+
+
 async def test_a_second_one_attaches_to_the_one_that_works(
     server: str, organisation: Organisation, github: GitHubStandIn, client: Client
 ) -> None:

