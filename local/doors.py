@@ -24,7 +24,7 @@ class Doors:
         return self.world.status()
 
     def person(self, login: str) -> Person:
-        """One of `developer`, `infra-member`, `lead`, `security-reviewer`, `outsider`, with the token of that login."""
+        """One of the people whom `local/github/people.py` settles, with the token of that login."""
         if login not in self._people:
             self._people[login] = person(self.status, login)
         return self._people[login]

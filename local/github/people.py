@@ -18,13 +18,14 @@ _PEOPLE: tuple[tuple[str, str, Permission, bool], ...] = (
     ("developer", "Dana Developer", "write", True),
     ("infra-member", "Ines Infra", "write", True),
     ("lead", "Leo Lead", "admin", True),
+    ("second-lead", "Lea Lead", "write", True),
     ("security-reviewer", "Sam Security", "write", True),
     ("outsider", "Olga Outsider", "read", False),
     (BOT, "DocuStack", "write", False),
 )
 _TEAMS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    ("infra", "Applies to dev and staging", ("infra-member", "lead")),
-    ("leads", "Approves and applies to production", ("lead",)),
+    ("infra", "Applies to dev and staging", ("infra-member", "lead", "second-lead")),
+    ("leads", "Approves and applies to production", ("lead", "second-lead")),
     ("security", "Reviews promotions to production", ("security-reviewer",)),
 )
 

@@ -63,7 +63,7 @@ def refusal(error: pytest.ExceptionInfo[RequestFailed]) -> tuple[int, str]:
 
 
 def test_token_names_its_login(github: GitHubStandIn) -> None:
-    for login in ("developer", "infra-member", "lead", "security-reviewer", "outsider", BOT):
+    for login in ("developer", "infra-member", "lead", "second-lead", "security-reviewer", "outsider", BOT):
         assert github.client(login).rest.users.get_authenticated().parsed_data.login == login
 
 

@@ -17,7 +17,7 @@ from local.slack_channel import SlackChannel
 from local.status import Status
 from local.waiting import wait_for
 from tests.e2e.pull_requests import live_repository
-from tests.e2e.pull_requests.live_repository import States
+from tests.e2e.pull_requests.live_repository import Files, States
 
 DOCUSTACK = Path(sys.executable).parent / "docustack"
 LAST_LINES = 40
@@ -26,11 +26,12 @@ LAST_LINES = 40
 class SmallWorld:
     """One world with its people, states, channel and workflows."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, settings: Mapping[str, str], units: Files | None = None) -> None:
         self.folder = folder
         self.data = folder / "world"
         self.states = States(folder / "states")
         self._settings = settings
+        self._units = units or {}  # on its branches from the start
         self._people: dict[str, Person] = {}
         self._clones = 0
         self._status: Status | None = None
@@ -39,6 +40,10 @@ class SmallWorld:
 
     def up(self) -> None:
         live_repository.make(self.folder / "live", self.states.folder)
+        for path, text in self._units.items():
+            file = self.folder / "live" / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
         self._local("up", "--detach", "--live-repository", str(self.folder / "live"))
 
     def down(self) -> None:
