@@ -6,7 +6,7 @@ from rich.console import Console
 
 from bench.engine import measure_engine
 from bench.figures import Figure, Found, Goal, keep, show
-from bench.terragrunt_ratios import measure_applies, measure_plans
+from bench.terragrunt_ratios import measure_applies, measure_deployments, measure_plans
 from local.places import DEFAULT_DATA_DIR
 from starter.ending import finish
 
@@ -24,6 +24,13 @@ FIGURES = (
         "times",
         Goal(1.15),
         measure_applies,
+    ),
+    Figure(
+        "deployment_ratio",
+        "first deployment of dev's five units, in times of `run --all apply`",
+        "times",
+        Goal(1.15),
+        measure_deployments,
     ),
     Figure(
         "engine_ratio",

@@ -1,5 +1,6 @@
 """The example's five dev units, applied, in a world of their own: changed by pull requests, and by bare Terragrunt."""
 
+import asyncio
 import contextlib
 import os
 import shutil
@@ -10,7 +11,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from local import aws
+from docustack.initial_deployment import DeploymentEnd, DeploymentOutcome
+from local import aws, plain_http
 from local.doors import Doors
 from local.people import Comment
 from local.places import DEFAULT_DATA_DIR, EXAMPLE, TERRAFORM_SETTINGS, tool
@@ -36,8 +38,8 @@ class ExampleWorld:
 
     @classmethod
     @contextlib.contextmanager
-    def up(cls, console: Console) -> Iterator["ExampleWorld"]:
-        """Bring it up, and apply all five units once."""
+    def up(cls, console: Console, *, applied: bool = True) -> Iterator["ExampleWorld"]:
+        """Bring it up, and apply all five units once, unless nothing is to be there yet."""
         folder = DEFAULT_DATA_DIR / "bench"
         source = folder / "source"
         shutil.rmtree(source, ignore_errors=True)
@@ -53,7 +55,8 @@ class ExampleWorld:
         try:
             world.up(source=source, fresh=True)
             made = cls(world)
-            console.print(f"All five units applied once: {made.apply_barely():.1f} s", highlight=False)
+            if applied:
+                console.print(f"All five units applied once: {made.apply_barely():.1f} s", highlight=False)
             yield made
         finally:
             world.down()
@@ -105,6 +108,12 @@ class ExampleWorld:
             "TG_NO_TIPS": "true",
         }
 
+    def empty_aws(self) -> None:
+        """As on the first day: bucket and lock table, and nothing else."""
+        endpoint = self._doors.status.aws.endpoint_url
+        plain_http.client().post(f"{endpoint}/moto-api/reset").raise_for_status()
+        aws.prepare_state_backend(endpoint, ["docustack-terraform-state-111111111111"], "docustack-terraform-locks")
+
     # ---- DocuStack ---------------------------------------------------------------------------------------------------
 
     def open_pull_request(self) -> tuple[int, float]:
@@ -135,6 +144,28 @@ class ExampleWorld:
         developer.merge(number)
         wait_for(lambda: not self._doors.histories.locked_units(), "the locks to be gone", _LIMIT)
         return took
+
+    def deploy_dev(self) -> float:
+        """`docustack deploy environment dev` from nothing: seconds from the order to the end of the deployment."""
+        status = self._doors.status
+        full_name = f"{status.github.owner}/{status.github.repository}"
+        server = status.webhook.url.removesuffix("/webhooks/github")
+        order = {"repository": full_name, "only": "dev", "bootstrap": False}
+        headers = {"authorization": f"Bearer {status.github.tokens['infra-member']}"}
+        began = time.monotonic()
+        plain_http.client().post(f"{server}/api/deployments", json=order, headers=headers).raise_for_status()
+        outcome = asyncio.run(self._outcome(f"initial:{full_name}"))
+        took = time.monotonic() - began
+        if outcome.end is not DeploymentEnd.DONE:
+            raise RuntimeError(f"the deployment went wrong:\n{outcome.message}")
+        return took
+
+    async def _outcome(self, workflow_id: str) -> DeploymentOutcome:
+        client = await self._doors.histories.connect()
+        handle = client.get_workflow_handle(workflow_id, result_type=DeploymentOutcome)
+        async with asyncio.timeout(_LIMIT):
+            outcome: DeploymentOutcome = await handle.result()
+        return outcome
 
     def close(self, number: int) -> None:
         """So that nothing of it goes on while something else is measured."""

@@ -33,3 +33,17 @@ def measure_applies(console: Console, repetitions: int = REPETITIONS) -> Found:
             bare.append(world.apply_barely())
             console.print(f"apply: bare {bare[-1]:.2f} s, pull request {ours[-1]:.2f} s", highlight=False)
     return ratio_of_medians(ours, bare, "apply")
+
+
+def measure_deployments(console: Console, repetitions: int = 3) -> Found:
+    """`docustack deploy environment dev`, order to end, over `terragrunt run --all apply`; both from nothing."""
+    ours: list[float] = []
+    bare: list[float] = []
+    with ExampleWorld.up(console, applied=False) as world:
+        for _ in range(repetitions):
+            world.empty_aws()
+            bare.append(world.apply_barely())
+            world.empty_aws()
+            ours.append(world.deploy_dev())
+            console.print(f"first deployment: bare {bare[-1]:.2f} s, DocuStack {ours[-1]:.2f} s", highlight=False)
+    return ratio_of_medians(ours, bare, "first deployment")
