@@ -11,6 +11,7 @@ from docustack.bootstrap import BootstrapOrder, SignedBootstrapOrder, is_genuine
 from docustack.deployment_decisions import SignedDecision, is_genuine_decision
 from docustack.initial_deployment import SignedDeploymentOrder, deployment_workflow_id, is_genuine_deployment
 from docustack.model import Model
+from docustack.orders import SignedRun, is_genuine_run
 from docustack.signed_approvals import SignedApproval, is_genuine
 
 BOOTSTRAPPED_WITHIN = timedelta(hours=1)
@@ -52,6 +53,10 @@ class Approvals:
     @activity.defn
     async def check_order(self, signed: SignedBootstrapOrder) -> SignatureAnswer:
         return SignatureAnswer(genuine=is_genuine_order(signed, self._keys), has_key=bool(self._keys))
+
+    @activity.defn
+    async def check_run(self, signed: SignedRun) -> SignatureAnswer:
+        return SignatureAnswer(genuine=is_genuine_run(signed, self._keys), has_key=bool(self._keys))
 
     @activity.defn
     async def check_deployment(self, signed: SignedDeploymentOrder) -> SignatureAnswer:

@@ -35,7 +35,9 @@ from activities.planning import Planning
 from activities.role_sessions import RoleSessions
 from activities.state_locks import StateLocks
 from activities.terragrunt_command import TerragruntCommand
+from activities.unit_outputs import ReadUnitOutputs
 from activities.unit_work import WorkTrees, heartbeating
+from docustack.unit_outputs import UnitOutputs
 
 
 class Terragrunt:
@@ -74,6 +76,7 @@ class Terragrunt:
         self.units = OpenUnits(work_trees, command, environ, RoleSessions(sts), accounts, cancel_grace)
         results = ApplyResults(self._planning, disclosure, artifacts)
         self._applying = Applying(command, artifacts, results, data_dir, host, lease, cancel_grace, renew)
+        self._outputs = ReadUnitOutputs(command, self._planning, disclosure)
         self._state_locks = StateLocks(command, artifacts, disclosure, data_dir, host, lease, cancel_grace)
 
     @activity.defn
@@ -100,6 +103,12 @@ class Terragrunt:
         """What a unit owns, by its state; of one that a pull request deletes in the tree that still has it."""
         async with heartbeating(lambda: "reading state"):
             return await look_at_state(self._command, self.reader, await self.units.open(request, changes=False))
+
+    @activity.defn
+    async def read_outputs(self, request: UnitRequest) -> UnitOutputs:
+        """What a unit gives to others, for people: without what is sensitive."""
+        async with heartbeating(lambda: "reading outputs"):
+            return await self._outputs.read(await self.units.open(request, changes=False))
 
     @activity.defn
     async def plan_coverage(self, request: CoverageRequest) -> CoverageAnswer:

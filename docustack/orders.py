@@ -1,19 +1,93 @@
 """What a person may order without a pull request (guide, "Manual Deployment"), as far as it can be told by itself."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 
 from docustack.import_block import address_problem, id_problem
-from docustack.runs import ManualOrder, Operation
+from docustack.model import Model
+from docustack.repository import Repository
+from docustack.runs import ManualOrder, Operation, RunInput
+from docustack.signatures import is_signed_by, signature
 
-ORDERED = (Operation.PLAN, Operation.APPLY, Operation.DESTROY, Operation.REFRESH, Operation.IMPORT)
+ORDERED = (
+    Operation.PLAN,
+    Operation.APPLY,
+    Operation.DESTROY,
+    Operation.REFRESH,
+    Operation.IMPORT,
+    Operation.OUTPUT,
+)
 """The operations that need no pull request."""
+
+GOOD_FOR = timedelta(minutes=15)
+"""How long after it was signed a run may begin: an order that was caught on its way can't be kept for later."""
+
+_CLOCKS_DIFFER = timedelta(minutes=5)
+_PURPOSE = b"docustack order 1\n"
 
 MANY = 50
 """Paths or targets of one order."""
 
 _REF = re.compile(r"(?!-)(?!.*\.\.)[^\s~^:?*\[\\\x00-\x1f]{1,250}")
 _TARGET = re.compile(r"[A-Za-z_][^\s\x00-\x1f]{0,500}")
+
+
+class SignedRun(Model):
+    """What a person has ordered, as our server has understood and signed it: the run trusts nobody who reaches
+    Temporal."""
+
+    run_id: str
+    repository: Repository
+    operation: Operation
+    login: str
+    paths: tuple[str, ...]
+    order: ManualOrder
+
+
+def signed_run(start: RunInput) -> SignedRun:
+    """Of a run without a pull request: what of it there is a signature of."""
+    assert start.manual is not None
+    return SignedRun(
+        run_id=start.run_id,
+        repository=start.repository,
+        operation=start.operation,
+        login=start.actor,
+        paths=start.directories,
+        order=start.manual,
+    )
+
+
+def unsigned(order: ManualOrder) -> ManualOrder:
+    """What is ordered, whenever it was, and whoever says so."""
+    return order.model_copy(update={"given_at": None, "signature": ""})
+
+
+def sign_run(start: RunInput, given_at: datetime, key: str) -> RunInput:
+    """The same run, signed."""
+    assert start.manual is not None
+    dated = start.model_copy(update={"manual": start.manual.model_copy(update={"given_at": given_at, "signature": ""})})
+    assert dated.manual is not None
+    made = signature(_PURPOSE, signed_run(dated), key)
+    return dated.model_copy(update={"manual": dated.manual.model_copy(update={"signature": made})})
+
+
+def is_genuine_run(signed: SignedRun, keys: Iterable[str]) -> bool:
+    bare = signed.model_copy(update={"order": signed.order.model_copy(update={"signature": ""})})
+    return is_signed_by(signed.order.signature, _PURPOSE, bare, keys)
+
+
+def is_in_time(order: ManualOrder, begins_at: datetime) -> bool:
+    return order.given_at is not None and -_CLOCKS_DIFFER <= begins_at - order.given_at <= GOOD_FOR
+
+
+def not_believed(*, has_key: bool) -> str:
+    if not has_key:
+        return "The worker has no DOCUSTACK_APPROVAL_KEYS, so it can't tell whose order this is. Nothing was begun."
+    return (
+        "Nobody knows whose order this is: it was not signed by this installation's server, or too long ago. "
+        "Give it by `docustack`, never by starting the workflow in Temporal. Nothing was begun."
+    )
 
 
 def order_problem(operation: Operation, paths: Sequence[str], order: ManualOrder) -> str:

@@ -1,5 +1,6 @@
 """A run: one operation over a set of units at one commit, and how it ended for each of them."""
 
+from datetime import datetime
 from enum import StrEnum
 
 from docustack.deleted_units import DeletedUnit
@@ -17,11 +18,12 @@ class Operation(StrEnum):
     DESTROY = "destroy"
     REFRESH = "refresh"  # what is in AWS is written into the state, and nothing else is changed
     IMPORT = "import"  # what is in AWS already becomes a resource of a unit
+    OUTPUT = "output"  # what units give to others is read
 
     @property
     def changes(self) -> bool:
         """Does it write to a unit's state, so that it wants what an apply wants: access, approvals, lock?"""
-        return self not in (Operation.PLAN, Operation.UNLOCK)
+        return self not in (Operation.PLAN, Operation.UNLOCK, Operation.OUTPUT)
 
 
 class UnitPhase(StrEnum):
@@ -95,6 +97,8 @@ class ManualOrder(Model):
     address: str = ""  # of an import: the resource in the unit's configuration
     resource_id: str = ""  # of an import: the id by which the provider finds what is there
     without: tuple[str, ...] = ()  # units that are left out
+    given_at: datetime | None = None
+    signature: str = ""  # our server's, which has verified whose order it is; a step of another workflow needs none
 
 
 class RunInput(Model):

@@ -16,12 +16,13 @@ class PersonAnswer(Model):
 
 
 class PlanToApprove(Model):
-    """One unit's plan, as it can be read in the pull request."""
+    """One unit's plan, as it can be read in the pull request, if there is one, or at `text`."""
 
     unit: str
     digest: str
     summary: PlanSummary
     preview: bool  # made from mock outputs: planned again before it is applied
+    text: str = ""  # at `/logs/` of the server: the plan as people read it
 
 
 class RunToApprove(Model):

@@ -14,8 +14,9 @@ from starter.api_messages import ApproveOrder, CancelOrder, DecisionAnswer, Reje
 from starter.console import errors, output, print_json
 from starter.exit_codes import CommandFailed, ExitCode
 from starter.options import JsonOption
+from starter.plan_colours import coloured
 from starter.run_display import plain_table, status_text
-from starter.server_client import ServerRefused, connect_server
+from starter.server_client import Server, ServerRefused, connect_server
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, or its first characters.")]
 
@@ -42,6 +43,8 @@ def approve(
             raise CommandFailed(f"The run shows other plans by now: {run.plans}.", "Look at them first.")
         if not as_json:
             errors().print(_title(run), _units(run))
+            if run.pull_request is None:  # nowhere else can they be read
+                _show_plans(server, run)
             if run.status == RunStatus.WAITING and not yes and sys.stdin.isatty() and sys.stdout.isatty():
                 typer.confirm("Approve this?", abort=True, err=True)
         order = ApproveOrder(commit=run.commit, plans=run.plans)
@@ -106,6 +109,19 @@ def _title(run: RunToApprove) -> Text:
     of = run.repository if run.pull_request is None else f"{run.repository}#{run.pull_request}"
     what = f"{run.operation.value} {run.run_id} of {of}, by {run.actor}, "
     return Text.assemble((what, "bold"), f"commit {run.commit[:7]}, ", status_text(run.status))
+
+
+def _show_plans(server: Server, run: RunToApprove) -> None:
+    for unit in run.units:
+        text = server.text(unit.text) if unit.text else None
+        if text is None:
+            raise CommandFailed(
+                f"The plan of {unit.unit} can't be read from the server, and nobody approves what nobody can read.",
+                "Try again.",
+                code=ExitCode.UNREACHABLE,
+            )
+        errors().print(Text.assemble("\n", (unit.unit, "bold")))
+        errors().print(coloured(text))
 
 
 def _units(run: RunToApprove) -> Table:

@@ -49,7 +49,9 @@ async def show_run(call: Call, _: Nothing) -> RunToApprove:
         commit=view.commit,
         plans=view.plans,
         units=tuple(
-            PlanToApprove(unit=plan.unit, digest=plan.digest, summary=plan.summary, preview=plan.preview)
+            PlanToApprove(
+                unit=plan.unit, digest=plan.digest, summary=plan.summary, preview=plan.preview, text=plan.text
+            )
             for plan in view.shown
         ),
         decisions=tuple(decision_line(decision) for decision in view.decisions),
@@ -126,7 +128,9 @@ async def _found(call: Call) -> tuple[_Handle, WorkflowExecutionDescription, Run
     except CommandFailed:
         # Not with the ids that there are: nobody has asked yet whether this person may know them.
         raise ApiRefused(
-            404, f"There is no run {name[:100]!r}, or several begin so.", "The pull request's comments name it."
+            404,
+            f"There is no run {name[:100]!r}, or several begin so.",
+            "The pull request's comments name it, or the terminal that has started it.",
         ) from None
     handle: _Handle = call.connection.client.get_workflow_handle(described.id)
     view: RunView = await handle.query("show", result_type=RunView, rpc_timeout=ANSWER_WITHIN)
@@ -156,4 +160,4 @@ def _refused(run_id: str, refusal: str, message: str) -> ApiRefused:
 
 def _ended(run_id: str, how: str) -> ApiRefused:
     told = f"Run {run_id} has ended ({how}), so there is nothing to decide."
-    return ApiRefused(409, told, "Comment `terrateam apply` for another.", Refusal.NOT_WAITING.value)
+    return ApiRefused(409, told, "Another command begins another run.", Refusal.NOT_WAITING.value)

@@ -21,6 +21,7 @@ from starter import (
     lock_commands,
     order_commands,
     orphan_commands,
+    output_commands,
     process_commands,
     pull_request_commands,
     run_commands,
@@ -65,6 +66,7 @@ app.command()(order_commands.apply)
 app.command()(order_commands.destroy)
 app.command()(order_commands.refresh)
 app.command("import")(order_commands.import_)
+app.command("output")(output_commands.output_)
 app.command()(doctor_commands.doctor)
 app.command()(bootstrap_commands.bootstrap)
 app.command()(process_commands.worker)

@@ -188,11 +188,11 @@ def _carry_out(
     asks = operation is not Operation.PLAN and not order.confirmed
     if asks and as_json:
         raise CommandFailed("--json asks nobody: add --auto-approve.", code=ExitCode.USAGE)
-    if asks:
-        refuse_without_terminal(operation)
     paths = order_paths(typed, clone_here(), elsewhere=bool(order.ref))
     if problem := order_problem(operation, paths, order):
         raise CommandFailed(problem, code=ExitCode.USAGE)
+    if asks:
+        refuse_without_terminal(operation)
     if operation is Operation.DESTROY and order.confirmed:
         _confirm_paths(paths, confirmed_paths)
     if order.targets:
@@ -205,7 +205,7 @@ def _carry_out(
         order=order,
     )
     server = connect_server()
-    started = _unfinished(server, command) or _start(server, command)
+    started = _unfinished(server, command) or start_run(server, command)
     if as_json:
         print_json_line({"kind": "started", "run_id": started.run_id, "login": started.login})
     else:
@@ -228,7 +228,7 @@ def _unfinished(server: Server, command: RunCommand) -> RunStarted | None:
     return RunStarted(run_id=run_id, login=login)
 
 
-def _start(server: Server, command: RunCommand) -> RunStarted:
+def start_run(server: Server, command: RunCommand) -> RunStarted:
     """Sent again where the answer is lost: the same request starts one run."""
     for left in reversed(range(_TRIES)):
         try:

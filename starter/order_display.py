@@ -29,6 +29,9 @@ class OrderDisplay:
         if look.trouble != self._trouble:
             self._trouble = look.trouble
             errors().print(Text(look.trouble or "It answers again.", "yellow"))
+        for note in detail.notes[self._notes :]:
+            output().print(Text(note, "yellow"))
+        self._notes = len(detail.notes)
         self._show_status(detail)
         for unit in detail.units:
             if self._phases.get(unit.unit) is not unit.phase:

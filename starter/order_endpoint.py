@@ -6,12 +6,13 @@ import hashlib
 from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from docustack.orders import order_problem
+from docustack.orders import order_problem, sign_run
 from docustack.runs import RunInput
 from starter.api import Call
 from starter.api_messages import RunCommand, RunStarted
 from starter.api_refusals import ApiRefused
 from starter.run_lines import PREFIX
+from starter.times import now
 from workflows import search_attributes
 from workflows.policies import CONTROL_QUEUE
 from workflows.run_models import RunStart
@@ -26,6 +27,13 @@ async def start_run(call: Call, command: RunCommand) -> RunStarted:
     Whether the person may, the run judges by the rules of the live repository.
     """
     repository = await call.require_served(command.repository)
+    keys = call.connection.settings.approval_keys
+    if not keys:
+        raise ApiRefused(
+            503,
+            "This server starts no run: it has no DOCUSTACK_APPROVAL_KEYS.",
+            "Whoever runs DocuStack sets the key on the server and the control workers.",
+        )
     if problem := order_problem(command.operation, command.paths, command.order):
         raise ApiRefused(422, problem, "docs/cli.md has the commands.")
     run_id = _run_id(call.login, command)
@@ -40,7 +48,7 @@ async def start_run(call: Call, command: RunCommand) -> RunStarted:
     with contextlib.suppress(WorkflowAlreadyStartedError):  # the answer to the first sending was lost
         await call.connection.client.start_workflow(
             "RunWorkflow",
-            RunStart(input=start),
+            RunStart(input=sign_run(start, now(), keys[0].get_secret_value())),
             id=f"{PREFIX}{run_id}",
             task_queue=CONTROL_QUEUE,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,

@@ -28,6 +28,7 @@ from starter.server_client import Server, ServerRefused
 from starter.standalone.surrounding import standalone
 
 _LOOK_AGAIN = (Refusal.OTHER_PLANS, Refusal.NOT_WAITING, Refusal.UNAVAILABLE)
+_ASKED = (UnitPhase.WAITING, UnitPhase.PLANNING, UnitPhase.APPLYING)
 _HAS_TEXT = (UnitPhase.APPLIED, UnitPhase.FAILED, UnitPhase.UNKNOWN)
 
 
@@ -75,7 +76,7 @@ class OrderFollowing:
         """Show exactly the plans that the yes will be of."""
         assert self.ask is not None
         for unit in detail.units:
-            if unit.phase is UnitPhase.WAITING:
+            if unit.phase in _ASKED:
                 self._show_plan(unit)
         if not self.ask():
             order = CancelOrder(reason="no, at the terminal that has started it")

@@ -33,7 +33,7 @@ async def drop_what_may_not_be_planned(run: Run) -> None:
     told = [not_planned_remark(decision, automatic=run.start.automatic) for decision in refusals.values()]
     if not run.state.selected and not run.start.automatic:
         raise Refused("\n\n".join(told))
-    run.state.remarks.extend(told)
+    (run.state.notes if run.start.manual is not None else run.state.remarks).extend(told)
 
 
 async def plan_units(run: Run, report: Report, units: list[str]) -> None:

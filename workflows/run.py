@@ -20,6 +20,7 @@ from workflows.failures import message_of
 from workflows.hosts import remove_work_trees
 from workflows.locking import LockAnswers, take_locks, take_over
 from workflows.manual import (
+    believe_order,
     choose_ordered_units,
     conclude_order,
     let_go,
@@ -32,6 +33,7 @@ from workflows.merging import (
     still_owed,
     tell_what_is_owed,
 )
+from workflows.outputs import read_outputs
 from workflows.planning import drop_what_may_not_be_planned, plan_units
 from workflows.preparing import base_tree_id, find_ordered_units, find_units, read_rules
 from workflows.renewing import choose_outdated, end_quietly
@@ -180,6 +182,8 @@ class RunWorkflow:
         run, report = self._run, self._report
         report.speak()
         if run.state.tree is None:
+            if run.start.manual is not None:
+                await believe_order(run)
             await read_rules(run)
             await self._find_units()
         match run.start.operation:
@@ -187,6 +191,8 @@ class RunWorkflow:
                 await self._plan()
             case Operation.UNLOCK:
                 await unlock(run, report)
+            case Operation.OUTPUT:
+                await read_outputs(run, report)
             case _:
                 if run.start.manual is None or await self._plan_order():
                     await self._apply()

@@ -1,9 +1,12 @@
 """What is no order at all, whatever the repository holds."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
-from docustack.orders import MANY, order_problem
-from docustack.runs import ManualOrder, Operation
+from docustack.orders import MANY, is_genuine_run, is_in_time, order_problem, sign_run, signed_run
+from docustack.repository import Repository
+from docustack.runs import ManualOrder, Operation, RunInput
 
 UNIT = "dev/us-east-1/vpc"
 
@@ -49,3 +52,56 @@ def test_a_target_is_no_option_of_terraforms(target: str) -> None:
 def test_an_order_is_bounded() -> None:
     assert "at most" in problem(Operation.PLAN, *[f"dev/{number}" for number in range(MANY + 1)])
     assert "at least one path" in order_problem(Operation.PLAN, (), ManualOrder())
+
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+KEY = "k" * 32
+SIGNED = sign_run(
+    RunInput(
+        run_id="0dd64b3188",
+        repository=Repository(owner="docustack", name="live"),
+        operation=Operation.PLAN,
+        actor="developer",
+        directories=(UNIT,),
+        manual=ManualOrder(),
+    ),
+    NOW,
+    KEY,
+)
+
+
+def test_an_order_is_genuine_on_the_way_through_json() -> None:
+    sent = RunInput.model_validate_json(SIGNED.model_dump_json())
+    assert is_genuine_run(signed_run(sent), [KEY])
+    assert not is_genuine_run(signed_run(sent), ["o" * 32])
+    assert not is_genuine_run(signed_run(sent), [])
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"actor": "lead"},
+        {"operation": Operation.DESTROY},
+        {"directories": ("prod",)},
+        {"run_id": "another"},
+        {"repository": Repository(owner="x", name="live")},
+    ],
+)
+def test_nothing_of_a_signed_order_can_be_another(changed: dict[str, object]) -> None:
+    assert not is_genuine_run(signed_run(SIGNED.model_copy(update=changed)), [KEY])
+
+
+@pytest.mark.parametrize("field", [name for name in ManualOrder.model_fields if name != "signature"])
+def test_nothing_of_what_is_ordered_can_be_another(field: str) -> None:
+    others: dict[str, object] = {"confirmed": True, "given_at": NOW + timedelta(seconds=1)}
+    assert SIGNED.manual is not None
+    other = others.get(field, ("x",) if field in ("targets", "without") else "x")
+    manual = SIGNED.manual.model_copy(update={field: other})
+    assert not is_genuine_run(signed_run(SIGNED.model_copy(update={"manual": manual})), [KEY])
+
+
+def test_an_order_is_good_for_a_quarter_of_an_hour() -> None:
+    assert SIGNED.manual is not None
+    assert is_in_time(SIGNED.manual, NOW + timedelta(minutes=14))
+    assert not is_in_time(SIGNED.manual, NOW + timedelta(minutes=16))
+    assert not is_in_time(ManualOrder(), NOW)

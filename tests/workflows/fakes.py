@@ -66,6 +66,7 @@ from docustack.repository import ChangedUnit, Deletion, Discovery, Repository, U
 from docustack.rule_changes import NewRules
 from docustack.terrateam import TerrateamConfiguration
 from docustack.unit_graph import FoundUnit, UnitGraph
+from docustack.unit_outputs import UnitOutput, UnitOutputs
 from tests.workflows.commits import Commits
 
 APPROVAL_KEY = "the key that server and worker share"
@@ -340,6 +341,12 @@ class World:
         return OutputsAnswer(dependencies=self._outputs(self.units[request.unit]))
 
     @activity.defn
+    async def read_outputs(self, request: UnitRequest) -> UnitOutputs:
+        return UnitOutputs(
+            outputs=(UnitOutput(name="id", value=f'"{request.unit}-id"'), UnitOutput(name="key", sensitive=True))
+        )
+
+    @activity.defn
     async def list_resources(self, request: UnitRequest) -> OwnedResources:
         self.looked_at.append(request)
         default = OwnedResources(known=True, addresses=("aws_db_instance.main",), count=1, lineage=request.unit)
@@ -482,6 +489,7 @@ class World:
             self.dependency_outputs,
             self.plan_coverage,
             self.list_resources,
+            self.read_outputs,
             self.apply_unit,
             self.free_state_lock,
             self.post_comment,
@@ -497,6 +505,7 @@ class World:
             self.commits.record_apply,
             self.commits.compare_order,
             Approvals([SecretStr(APPROVAL_KEY)]).check_signature,
+            Approvals([SecretStr(APPROVAL_KEY)]).check_run,
             self.commits.find_moved_inputs,
             OpenPullRequestWorkflows(client).tell_freed,
             self.commits.ask_contained,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -12,11 +13,13 @@ from activities.messages import OwnedResources
 from docustack.errors import ErrorType
 from docustack.lock_messages import locks_workflow_id
 from docustack.locks import LockTable
+from docustack.orders import sign_run
 from docustack.plans import PlanSummary
 from docustack.runs import ManualOrder, Operation, RunInput, RunResult, RunStatus, UnitPhase
 from docustack.signed_approvals import ApprovalAnswer, Verdict
+from docustack.unit_outputs import UnitOutputs
 from tests.workflows.conftest import Stage
-from tests.workflows.fakes import CONFIGURATION, Unit
+from tests.workflows.fakes import APPROVAL_KEY, CONFIGURATION, Unit
 from tests.workflows.test_decisions import Waiting
 from workflows.policies import CONTROL_QUEUE
 from workflows.run_models import RunStart, RunView
@@ -35,6 +38,8 @@ async def order(
     actor: str = "infra-member",
     confirmed: bool = True,
     run_id: str = "",
+    key: str = APPROVAL_KEY,
+    age: timedelta = timedelta(),
     **fields: Any,
 ) -> _Run:
     run_id = run_id or uuid4().hex[:10]
@@ -48,7 +53,7 @@ async def order(
     )
     return await stage.client.start_workflow(
         "RunWorkflow",
-        RunStart(input=start),
+        RunStart(input=sign_run(start, datetime.now(UTC) - age, key)),
         id=f"run:{run_id}",
         task_queue=CONTROL_QUEUE,
         result_type=RunResult,
@@ -86,6 +91,14 @@ async def held(stage: Stage) -> dict[str, str]:
 def chain(*names: str) -> dict[str, Unit]:
     """Units that depend on one another in this order, none of them ever applied."""
     return {name: Unit(dependencies=names[place - 1 : place]) for place, name in enumerate(names)}
+
+
+@pytest.mark.parametrize("how", [{"key": "a key of somebody else"}, {"age": timedelta(hours=1)}])
+async def test_an_order_that_our_server_has_not_just_signed_is_nobodys(stage: Stage, how: dict[str, Any]) -> None:
+    stage.world.units = {VPC: Unit()}
+    result = await (await order(stage, Operation.APPLY, VPC, **how)).result()
+    assert (result.status, stage.world.applied) == (RunStatus.REFUSED, [])
+    assert "Nobody knows whose order this is" in result.message
 
 
 async def test_a_plan_of_a_folder_plans_its_units_and_changes_nothing(stage: Stage) -> None:
@@ -361,3 +374,13 @@ async def test_what_is_plan_only_is_not_applied_by_an_order_either(stage: Stage)
     result = await (await order(stage, Operation.APPLY, VPC)).result()
     assert result.status is RunStatus.REFUSED
     assert "plan-only" in result.message
+
+
+async def test_outputs_are_read_by_who_may_plan_and_change_nothing(stage: Stage) -> None:
+    stage.world.units = {VPC: Unit(), PROD: Unit()}
+    result = await (await order(stage, Operation.OUTPUT, VPC, actor="developer")).result()
+    assert (result.status, stage.world.applied) == (RunStatus.SUCCEEDED, [])
+    [outcome] = result.outcomes
+    assert UnitOutputs.model_validate_json(outcome.text).outputs[0].value == f'"{VPC}-id"'
+    refused = await (await order(stage, Operation.OUTPUT, PROD, actor="developer")).result()
+    assert (refused.status, refused.outcomes) == (RunStatus.REFUSED, ())
