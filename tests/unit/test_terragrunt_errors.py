@@ -213,7 +213,7 @@ def test_an_apply_is_told_from_its_end_on() -> None:
     assert apply_text(output).endswith('a = "b"')
     assert applied_summary(output) == PlanSummary(add=3, change=1, destroy=0)
     imported = "Apply complete! Resources: 2 imported, 0 added, 1 changed, 4 destroyed."
-    assert applied_summary(imported) == PlanSummary(change=1, destroy=4)
+    assert applied_summary(imported) == PlanSummary(change=1, destroy=4, imported=2)
     assert applied_summary("Error: no") is None
 
 
