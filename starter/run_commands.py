@@ -8,6 +8,7 @@ from rich.live import Live
 
 from docustack.runs import RunStatus
 from starter.answers import RunDetail
+from starter.bootstrap_watching import ENDED_WELL, tell_bootstrap, watch_bootstrap
 from starter.client import Connection, with_temporal
 from starter.console import errors, output, print_json
 from starter.exit_codes import CommandFailed, ExitCode
@@ -24,6 +25,8 @@ from starter.surroundings import repository_named
 app = typer.Typer(
     name="runs", help="Show plans and applies: those that go on, and those that ended.", no_args_is_help=True
 )
+
+_BOOTSTRAP = "bootstrap:"
 
 RunId = Annotated[str, typer.Argument(metavar="ID", help="The run's id, or its first characters.")]
 
@@ -107,8 +110,15 @@ def show(run_id: RunId, as_json: JsonOption = False) -> None:
 def watch_(run_id: RunId, as_json: JsonOption = False) -> None:
     """Follow a run to its end: waves, units, phases, time. Ctrl-C stops watching, never the run.
 
+    A bootstrap is followed too, by its workflow id: `bootstrap:111111111111`.
     Exit codes: 0 it succeeded, 1 it ended otherwise. Where nobody looks (a pipe, a log) each change is a line.
     """
+    if run_id.startswith(_BOOTSTRAP):
+        outcome = with_temporal(lambda connection: watch_bootstrap(connection, run_id, quiet=as_json))
+        tell_bootstrap(outcome, as_json=as_json)
+        if outcome.end not in ENDED_WELL:
+            raise typer.Exit(ExitCode.FAILED)
+        return
 
     async def follow(connection: Connection) -> RunDetail:
         described = await find_run(connection, run_id)

@@ -61,6 +61,16 @@ async def test_the_steps_are_shown_and_then_the_outcome_with_its_pull_request(
     assert "https://github/pull/1" in lines[-1]
 
 
+async def test_runs_watch_follows_a_bootstrap_too(server: str, account: FakeAccount, docustack: Commands) -> None:
+    await docustack("bootstrap", "dev")
+    answer = await docustack("runs", "watch", bootstrap_workflow_id(ACCOUNT))
+    assert answer.code == 0, answer
+    assert any("✓ apply with local state: 2 added" in line for line in answer.out.splitlines())
+    answer = await docustack("runs", "watch", "bootstrap:000000000000")
+    assert answer.code == 4
+    assert bootstrap_workflow_id(ACCOUNT) in answer.err
+
+
 async def test_a_dry_run_prints_the_plan(server: str, account: FakeAccount, docustack: Commands) -> None:
     answer = await docustack("bootstrap", "dev", "--dry-run")
     assert (answer.code, account.is_there) == (0, (False, False))

@@ -1,0 +1,96 @@
+"""Watches a bootstrap step by step, whichever command asks."""
+
+import asyncio
+import time
+from typing import Any
+
+from rich.text import Text
+from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
+from temporalio.service import RPCError, RPCStatusCode
+
+from docustack.bootstrap import BootstrapEnd, BootstrapOutcome, BootstrapState, StepState, StepStatus
+from starter.client import ANSWER_WITHIN, Connection, is_away
+from starter.console import errors, output, print_json
+from starter.exit_codes import CommandFailed, ExitCode
+
+_EVERY = 0.5
+_LISTED = 20
+ENDED_WELL = (BootstrapEnd.DONE, BootstrapEnd.NOTHING_TO_DO, BootstrapEnd.DRY_RUN)
+_MARKS = {
+    StepStatus.RUNNING: ("…", "dim"),
+    StepStatus.DONE: ("✓", "green"),
+    StepStatus.FAILED: ("✗", "red"),
+    StepStatus.UNDONE: ("↶", "yellow"),
+}
+
+
+async def watch_bootstrap(
+    connection: Connection, workflow_id: str, run_id: str = "", *, quiet: bool = False
+) -> BootstrapOutcome:
+    """Until it has ended; without a worker nothing is seen meanwhile, and it goes on all the same.
+
+    Raises:
+        CommandFailed: NOT_FOUND where there is none of that id, with those that there are.
+    """
+    handle: WorkflowHandle[Any, Any] = connection.client.get_workflow_handle(workflow_id, run_id=run_id or None)
+    try:
+        await handle.describe()
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND or "amespace" in error.message:
+            raise
+        found = connection.client.list_workflows("WorkflowType = 'BootstrapWorkflow'", limit=_LISTED)
+        known = [each.id async for each in found]
+        there = f"There are {', '.join(dict.fromkeys(known))}." if known else "There is none yet."
+        raise CommandFailed(f"There is no bootstrap {workflow_id!r}.", there, code=ExitCode.NOT_FOUND) from None
+    url = connection.url(workflow_id)
+    if url and not quiet:
+        errors().print(url)
+    shown = _Shown(quiet=quiet)
+    while True:
+        status = (await handle.describe()).status
+        try:
+            shown.show(await handle.query("show", result_type=BootstrapState, rpc_timeout=ANSWER_WITHIN))
+        except RPCError as error:
+            if not is_away(error):
+                raise
+        if status is not WorkflowExecutionStatus.RUNNING:
+            break
+        await asyncio.sleep(_EVERY)
+    if status is not WorkflowExecutionStatus.COMPLETED:
+        ended = status.name.lower() if status is not None else "over"
+        raise CommandFailed(
+            f"The bootstrap was {ended} by somebody, and undid nothing.", "The same command goes on from there."
+        )
+    return BootstrapOutcome.model_validate(await handle.result())
+
+
+class _Shown:
+    """One line a change."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._lines: list[StepState] = []
+        self._since = time.monotonic()
+
+    def show(self, state: BootstrapState) -> None:
+        for number, step in enumerate(state.steps):
+            known = self._lines[number] if number < len(self._lines) else None
+            if step != known and not self._quiet:
+                output().print(self._line(step))
+        self._lines = list(state.steps)
+
+    def _line(self, step: StepState) -> Text:
+        mark, style = _MARKS[step.status]
+        detail = f": {step.detail}" if step.detail else ""
+        return Text.assemble(
+            (f"[{time.monotonic() - self._since:4.0f}s] ", "dim"), (mark, style), f" {step.name}{detail}"
+        )
+
+
+def tell_bootstrap(outcome: BootstrapOutcome, *, as_json: bool) -> None:
+    if as_json:
+        print_json(outcome.model_dump(mode="json"))
+        return
+    if outcome.plan:
+        output().print(Text(outcome.plan))
+    output().print(Text(outcome.message, "green" if outcome.end in ENDED_WELL else "red"))
