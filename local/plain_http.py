@@ -16,3 +16,8 @@ def client() -> httpx.Client:
 def get(url: str, *, params: dict[str, str] | None = None, headers: dict[str, str] | None = None) -> httpx.Response:
     """Raises an `httpx.TransportError` where nobody answers."""
     return httpx.get(url, params=params, headers=headers, timeout=30, trust_env=False, verify=_NO_TLS)
+
+
+def post(url: str, content: object) -> httpx.Response:
+    """Sends JSON; raises an `httpx.TransportError` where nobody answers."""
+    return httpx.post(url, json=content, timeout=30, trust_env=False, verify=_NO_TLS)

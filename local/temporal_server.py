@@ -1,5 +1,6 @@
 """The real Temporal dev server with its UI, on a file that survives it, tuned so that its defaults rule no figure."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ _DYNAMIC_CONFIG = (
     "history.visibilityProcessorMaxPollRPS=2000",
     'history.timerProcessorMaxTimeShift="20ms"',
 )
+_FOR_GOOD = timedelta(days=100 * 365) / timedelta(seconds=1)
 _SQLITE = ("journal_mode=WAL", "synchronous=NORMAL")
 
 
@@ -42,6 +44,18 @@ def command(executable: Path, host: str, ports: dict[str, int], folder: Path) ->
 def is_ready(url: str) -> bool:
     """Whether the server, whose HTTP API is at `url`, answers for its namespace: later than its port is open."""
     return _ask(url, f"namespaces/{NAMESPACE}") is not None
+
+
+def keep_for_good(url: str) -> bool:
+    """Let no history be deleted: by default the dev server does so a day after a workflow's end. False: not yet.
+
+    It counts for what ends from then on.
+    """
+    wanted = {"config": {"workflowExecutionRetentionTtl": f"{_FOR_GOOD:.0f}s"}}
+    try:
+        return plain_http.post(f"{url}/api/v1/namespaces/{NAMESPACE}/update", wanted).is_success
+    except httpx.TransportError:
+        return False
 
 
 def is_polled_by(url: str, pid: int, queues: list[str]) -> bool:

@@ -65,11 +65,12 @@ def server_address(remembered: Remembered) -> dict[str, str]:
 
 def make_temporal(folder: Folder, remembered: Remembered, environ: Mapping[str, str]) -> Part:
     kept = {name: value for name, value in environ.items() if not name.startswith(_CREDENTIALS)}
+    url = _url(remembered, "temporal-http")
     return Part(
         "temporal",
         temporal_server.command(temporal_executable(), HOST, remembered.ports, folder.temporal),
         kept,
-        lambda _: temporal_server.is_ready(_url(remembered, "temporal-http")),
+        lambda _: temporal_server.is_ready(url) and temporal_server.keep_for_good(url),
     )
 
 

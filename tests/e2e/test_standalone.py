@@ -106,7 +106,7 @@ def test_a_bootstrap_killed_whole_goes_on_and_its_history_comes_into_the_next_in
 
     second = person.begin("--standalone", "bootstrap", "dev")
     assert second.stdout is not None
-    wait_for(lambda: "works already" in (second.stdout.readline() if second.stdout else ""), "the second one", 300)
+    wait_for(lambda: "✓ preflight" in (second.stdout.readline() if second.stdout else ""), "the second one", 300)
     second.send_signal(signal.SIGINT)
     told, _ = second.communicate(timeout=120)
     assert (second.returncode, "It rests, and goes on with the same command" in told) == (130, True), told

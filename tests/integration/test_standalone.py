@@ -4,9 +4,11 @@ import contextlib
 import os
 import socket
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from local import processes
@@ -70,6 +72,13 @@ async def test_what_was_begun_is_there_for_the_next_command_and_nothing_runs_bet
         found = await (await connect()).get_workflow_handle("bootstrap:1").describe()
         assert found.status is WorkflowExecutionStatus.RUNNING
         assert known(folder).ports == ports
+
+
+async def test_no_history_is_deleted_after_a_day(folder: Folder) -> None:
+    with used():
+        question = DescribeNamespaceRequest(namespace="default")
+        namespace = await (await connect()).workflow_service.describe_namespace(question)
+        assert namespace.config.workflow_execution_retention_ttl.ToTimedelta() > timedelta(days=10_000)
 
 
 async def test_what_only_a_worker_could_tell_is_told_as_resting(folder: Folder) -> None:
