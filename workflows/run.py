@@ -6,58 +6,45 @@ from collections.abc import Sequence
 
 from temporalio import workflow
 from temporalio.common import RawValue
-from temporalio.exceptions import is_cancelled_exception
 
 from workflows import gate, search_attributes
 from workflows.accounts import refuse_wrong_accounts
 from workflows.apply_order import refuse_what_is_behind, refuse_what_others_applied_meanwhile
 from workflows.applying import all_waves, apply_wave, remaining_waves
-from workflows.choosing import applied_from_here, choose_units, choose_what_to_apply
-from workflows.concluding import conclude
-from workflows.decisions import Decisions, cancelled_by
-from workflows.deletions import look_at_deletions, what_was_seen_of_deletions
-from workflows.failures import message_of
-from workflows.hosts import remove_work_trees
+from workflows.choosing import choose_units, choose_what_to_apply
+from workflows.decisions import Decisions
+from workflows.deletions import look_at_deletions
+from workflows.ending import end_run
 from workflows.locking import LockAnswers, take_locks, take_over
 from workflows.manual import (
     believe_order,
     choose_ordered_units,
-    conclude_order,
-    let_go,
     refuse_what_is_never_applied,
     settle_plans,
 )
 from workflows.merging import (
     choose_what_is_owed,
     leave_out_what_others_applied_meanwhile,
-    still_owed,
-    tell_what_is_owed,
 )
 from workflows.outputs import read_outputs
 from workflows.planning import drop_what_may_not_be_planned, plan_units
-from workflows.preparing import base_tree_id, find_ordered_units, find_units, read_rules
-from workflows.renewing import choose_outdated, end_quietly
+from workflows.preparing import find_ordered_units, find_units, read_rules
+from workflows.renewing import choose_outdated
 from workflows.reporting import ONE_COMMENT_EACH, Report
-from workflows.rules import mark_new_rules, rules_guard
+from workflows.rules import mark_new_rules
 from workflows.run_state import Refused, Run
-from workflows.telling import tell_pull_request
 from workflows.together import to_its_end
 from workflows.turns import take_turn
 from workflows.unlocking import unlock
 
 with workflow.unsafe.imports_passed_through():
-    from docustack.checks import refused_check, running_check
+    from docustack.checks import running_check
     from docustack.locks import LockAnswer
-    from docustack.repository import UnitStatus
-    from docustack.run_comments import refusal_comment
     from docustack.run_remarks import remarks_comment
-    from docustack.runs import ENDED_BADLY, Operation, RunResult, RunStatus, UnitOutcome, UnitPhase
+    from docustack.runs import Operation, RunResult, UnitPhase
     from docustack.signed_approvals import ApprovalAnswer, SignedApproval, Verdict
     from docustack.slack_messages import (
-        PLAN_CANCELLED,
-        apply_failed,
         apply_started,
-        plan_failed,
         plan_started,
     )
     from docustack.units import DependencyCycle
@@ -89,7 +76,7 @@ class RunWorkflow:
             await self._carry_out()
         except (Exception, asyncio.CancelledError) as error:
             problem = error
-        result = await to_its_end(self._end(problem))
+        result = await to_its_end(end_run(self._run, self._report, problem))
         with contextlib.suppress(asyncio.CancelledError):  # who cancels a run that has ended won't wait for Slack
             await self._report.flush_slack()
         await to_its_end(self._settle())
@@ -306,116 +293,3 @@ class RunWorkflow:
         while self._report.is_talking or not workflow.all_handlers_finished():
             await self._report.flush()
             await workflow.wait_condition(workflow.all_handlers_finished)
-
-    # ---- the end -----------------------------------------------------------------------------------------------------
-
-    def _end_status(self) -> RunStatus:
-        bad = any(outcome.phase in ENDED_BADLY for outcome in self._run.state.outcomes.values())
-        return RunStatus.FAILED if bad else RunStatus.SUCCEEDED
-
-    def _refused(self, refused: Refused) -> None:
-        state = self._run.state
-        state.status, state.message = refused.status, refused.message
-        self._report.react("-1")
-        quiet = self._run.start.draft and self._run.start.automatic
-        if not quiet:
-            self._report.say_why("refused", refusal_comment(refused.message))
-        if refused.check or refused.on_check or self._report.has_check:
-            cancelled = refused.status is RunStatus.CANCELLED
-            self._report.check(refused.check or refused_check(refused.message, cancelled=cancelled))
-
-    def _broken(self, error: BaseException) -> None:
-        """Cancelled, or something outside of any unit failed for good: say what is known."""
-        state = self._run.state
-        cancelled = is_cancelled_exception(error)
-        state.status = RunStatus.CANCELLED if cancelled else RunStatus.FAILED
-        state.message = message_of(error)
-        if cancelled and (login := cancelled_by(self._run)):
-            state.message = f"The run was cancelled by @{login}."
-        for unit in state.selected:
-            if unit not in state.outcomes and self._run.start.operation is not Operation.UNLOCK:
-                self._unfinished(unit, state.message)
-        self._report.summarize()
-        told_of = self._report.has_check or not cancelled
-        changes = self._run.start.operation.changes
-        if changes and state.gate_passed:
-            self._report.slack(apply_failed(state.message))
-        elif not changes and self._run.start.manual is None and state.selected and told_of:
-            self._report.slack(PLAN_CANCELLED if cancelled else plan_failed(state.message))
-        harmless = cancelled and not (changes and state.gate_passed)
-        self._report.react("-1" if harmless else "confused")
-        if not cancelled:
-            self._report.say_why("failed", refusal_comment(state.message))
-        if self._report.has_check or not cancelled:
-            self._report.check(refused_check(state.message, cancelled=cancelled, failed=not cancelled))
-
-    def _unfinished(self, unit: str, message: str) -> None:
-        """An apply that was cut off is always told of; a plan that was cut off is made again by who cut it off."""
-        outcome = UnitOutcome(
-            unit=unit, environment=self._run.environment_of(unit), phase=UnitPhase.SKIPPED, message=message
-        )
-        if self._run.start.operation.changes and self._run.state.gate_passed:
-            self._report.applied(outcome, planned_again=False)
-        else:
-            self._run.state.outcomes[unit] = outcome
-
-    async def _end(self, problem: BaseException | None) -> RunResult:
-        """Post what is left, tell the pull request, clean up: all of it, whatever has happened before."""
-        run, report, start, state = self._run, self._report, self._run.start, self._run.state
-        try:
-            self._say_how_it_ended(problem)
-        except Exception as error:
-            state.status, state.message = RunStatus.FAILED, message_of(problem or error)
-            report.say_why("failed", refusal_comment(state.message))
-            report.check(refused_check(state.message, failed=True))
-        tell_what_is_owed(run, report)
-        await report.flush()
-        report.status()
-        outcomes = tuple(state.outcomes.values())
-        result = RunResult(
-            run_id=start.run_id,
-            operation=start.operation,
-            status=state.status,
-            head_commit=run.head_commit,
-            outcomes=outcomes,
-            message=state.message,
-            comments=tuple(state.comments),
-            comment_units=state.comment_units,
-            left_out=tuple(state.left_out),
-            renewed=run.renewed_plans(),
-            comment_prefixes=tuple(run.configuration.comment_prefixes)
-            if state.loaded and state.loaded.configuration
-            else (),
-            rules=rules_guard(run),
-            deleted=what_was_seen_of_deletions(run),
-            changed=tuple(applied_from_here(run)) if state.discovery else None,
-            owed=still_owed(run),
-            slack_channel=run.configuration.slack.channel if state.loaded and state.loaded.configuration else "",
-            dependencies=run.discovery.dependencies if start.manual is not None and state.discovery else {},
-        )
-        await tell_pull_request(start, "run_ended", result)
-        await let_go(run)
-        await self._remove_work_trees()
-        return result
-
-    def _say_how_it_ended(self, problem: BaseException | None) -> None:
-        if self._run.state.quiet:
-            end_quietly(self._run, problem)
-        elif isinstance(problem, Refused):
-            self._refused(problem)
-        elif problem is not None:
-            self._broken(problem)
-        else:
-            self._run.state.status = self._end_status()
-            if self._run.start.manual is not None:
-                conclude_order(self._run, self._report)
-            else:
-                conclude(self._run, self._report)
-
-    async def _remove_work_trees(self) -> None:
-        if self._run.state.tree is None:
-            return
-        folders = [self._run.start.run_id]
-        if self._run.state.discovery and any(unit.status is UnitStatus.DELETED for unit in self._run.discovery.changed):
-            folders.append(base_tree_id(self._run))
-        await remove_work_trees(self._run, folders)
