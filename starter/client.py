@@ -116,5 +116,6 @@ def _unreachable(settings: Settings, why: str) -> CommandFailed:
         f"Temporal doesn't answer at {settings.temporal_address}: {reason}",
         "For a world on this machine, start it: docustack local up",
         "For a deployment, set DOCUSTACK_TEMPORAL_ADDRESS (and DOCUSTACK_TEMPORAL_NAMESPACE).",
+        "Without an installation: docustack --standalone …",
         code=ExitCode.UNREACHABLE,
     )

@@ -98,6 +98,7 @@ def connect_server() -> Server:
         raise CommandFailed(
             "Which server? None is configured.",
             f"Set {variable('public_url')} to the address of `docustack serve`, as people reach it.",
+            "Without an installation: docustack --standalone …",
             code=ExitCode.USAGE,
         )
     if not given:  # a token of the real GitHub has no business in a local world

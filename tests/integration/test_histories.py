@@ -13,7 +13,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Replayer
 
-from starter.history.manifest import file_of
+from starter.history.manifest import digest, file_of
 from tests.integration.test_cli_commands import (
     ROOT,
     VPC,
@@ -235,6 +235,29 @@ async def test_what_isnt_what_was_exported_is_named_and_nothing_is_imported(
     later_format = json.dumps({"format": 2, "histories": []})
     (good / "manifest.json").write_text(later_format)
     assert "has the format 2; this version knows 1" in (await docustack("history", "import", str(good))).err
+
+
+async def test_another_history_of_a_run_that_is_on_record_is_refused(
+    stage: Stage, docustack: Commands, tmp_path: Path, later: Later
+) -> None:
+    """Its checksum is right, and all the same it isn't what was imported before."""
+    out = tmp_path / "out"
+    await exported(stage, docustack, out)
+    later.begin()
+    assert (await docustack("history", "import", str(out))).code == 0
+    before = contents(later.artifacts)
+    forge(out)
+    answer = await docustack("history", "import", str(out))
+    assert (answer.code, "another history of this run was imported before" in answer.err) == (1, True)
+    assert contents(later.artifacts) == before
+
+
+def forge(folder: Path) -> None:
+    entries = manifest(folder)["histories"]
+    path = folder / entries[1]["file"]
+    path.write_text(path.read_text().replace("plan_unit", "plan_another"))
+    entries[1]["sha256"] = digest(path.read_text())
+    (folder / "manifest.json").write_text(json.dumps({**manifest(folder), "histories": entries}))
 
 
 async def test_wrong_names_and_folders_are_told_with_what_to_do(

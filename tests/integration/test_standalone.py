@@ -3,6 +3,8 @@
 import contextlib
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -107,6 +109,18 @@ def test_who_changes_something_waits_for_who_only_reads_and_says_for_whom(
     monkeypatch.setattr("starter.standalone.joining._READERS_END_WITHIN", 0.1)
     with used(), pytest.raises(CommandFailed, match=r"docustack .*\(since .*, process \d+\) has the database"):
         Standalone(is_asked=True).surround(engine=True)
+
+
+def test_after_a_killed_command_nothing_goes_on_running(folder: Folder) -> None:
+    hold = "standalone.ask(); standalone.surround(); print('there', flush=True); input()"
+    program = f"from starter.standalone.surrounding import standalone; {hold}"
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", program], stdin=pipe, stdout=pipe) as command:
+        assert command.stdout is not None
+        assert command.stdout.readline() == b"there\n"
+        assert living(folder) == ["temporal"]
+        command.kill()
+    wait_for(lambda: not living(folder) and not processes.is_alive(keeper(folder)), "its end", 60)
 
 
 def test_after_a_killed_keeper_the_next_command_takes_the_database_over(folder: Folder) -> None:
