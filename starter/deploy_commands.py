@@ -273,7 +273,7 @@ def _page(look: Look) -> RenderableType:
     parts += [table] if state.environments else []
     if look.waits_for_approval:
         run_id = look.waits_for_approval
-        parts.append(Text(f"Run {run_id} waits for approval: docustack approve {run_id}", "yellow"))
+        parts.append(Text(f"Run {run_id} waits for approval: {standalone.typed} approve {run_id}", "yellow"))
     if state.question is not None:
         parts.append(_question(state.question))
     decided = [f"{given.kind} by {given.login or 'nobody named'}: {given.told}" for given in state.decisions]
@@ -284,7 +284,7 @@ def _page(look: Look) -> RenderableType:
 
 
 def _question(question: Question) -> Text:
-    answers = [f"  docustack deploy {_usage(kind, question)}" for kind in question.answers]
+    answers = [f"  {standalone.typed} deploy {_usage(kind, question)}" for kind in question.answers]
     return Text("\n".join([f"{question.environment} has stopped.", question.message, "Decide:", *answers]), "yellow")
 
 

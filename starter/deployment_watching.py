@@ -14,6 +14,7 @@ from docustack.repository import Repository
 from docustack.runs import RunStatus, UnitPhase
 from starter.client import ANSWER_WITHIN, Connection, failure_of, is_away
 from starter.exit_codes import CommandFailed, ExitCode
+from starter.standalone.surrounding import standalone
 from starter.times import duration, now
 from workflows.run_models import RunView
 
@@ -117,7 +118,9 @@ class Changes:
     def since_last(self, look: Look) -> list[str]:
         lines = [self._changed(f"environment {one.name}", _stage_line(one)) for one in look.state.environments]
         lines += [self._changed(f"unit {unit}", f"  {unit} {phase.value}") for unit, phase in look.phases.items()]
-        asks = f"  run {look.waits_for_approval} waits for approval: docustack approve {look.waits_for_approval}"
+        asks = (
+            f"  run {look.waits_for_approval} waits for approval: {standalone.typed} approve {look.waits_for_approval}"
+        )
         lines.append(self._changed("approval", asks if look.waits_for_approval else ""))
         lines.append(self._changed("doing", look.state.doing if not look.state.environments else ""))
         lines += [

@@ -126,12 +126,11 @@ class OrderFollowing:
             output().print(Text.assemble("\n", (unit.unit, "bold"), "\n", said))
 
     def _say_how_to_go_on(self) -> None:
-        alone = " --standalone" if standalone.is_asked else ""
-        goes_on = "It rests, and goes on with" if alone else "It goes on. To watch it again"
+        goes_on = "It rests, and goes on with" if standalone.is_asked else "It goes on. To watch it again"
         errors().print(
-            f"\n{goes_on}: docustack{alone} runs watch {self.run_id}\n"
-            f"If it waits for your yes: docustack{alone} approve {self.run_id}\n"
-            f"To end it: docustack{alone} runs cancel {self.run_id}"
+            f"\n{goes_on}: {standalone.typed} runs watch {self.run_id}\n"
+            f"If it waits for your yes: {standalone.typed} approve {self.run_id}\n"
+            f"To end it: {standalone.typed} runs cancel {self.run_id}"
         )
 
     @property

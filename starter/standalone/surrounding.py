@@ -28,6 +28,11 @@ class Standalone:
     def ask(self) -> None:
         self.is_asked = True
 
+    @property
+    def typed(self) -> str:
+        """How our command is typed by this person, for advice."""
+        return "docustack --standalone" if self.is_asked else "docustack"
+
     def surround(self, *, engine: bool = False) -> None:
         """Make Temporal be there, with `engine` a worker and the server too, and this process' settings name them.
 

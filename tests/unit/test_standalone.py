@@ -234,6 +234,11 @@ def test_who_stops_watching_is_told_that_it_rests() -> None:
     assert Standalone().detached("docustack bootstrap dev") == "It goes on. To watch it again: docustack bootstrap dev"
 
 
+def test_advice_is_typed_as_the_command_was() -> None:
+    assert Standalone(is_asked=True).typed == "docustack --standalone"
+    assert Standalone().typed == "docustack"
+
+
 def test_detaching_would_leave_nothing_that_works() -> None:
     Standalone().refuse_detaching()
     with pytest.raises(CommandFailed, match="nothing goes on without a command") as failed:
