@@ -86,10 +86,15 @@ class ArtifactStore:
 
 def open_store(location: str, *keys: str | bytes, client: Any = None) -> ArtifactStore:  # boto3's clients have no type
     """`s3://bucket/prefix`, or a folder (a path, or `file:///path`)."""
+    return ArtifactStore(open_blobs(location, client), *keys)
+
+
+def open_blobs(location: str, client: Any = None) -> Blobs:  # boto3's clients have no type
+    """The same without keys, for who neither seals nor opens anything."""
     address = urlsplit(location)
     if address.scheme == "s3":
-        return ArtifactStore(S3Blobs(address.netloc, address.path.strip("/"), client or boto3.client("s3")), *keys)
-    return ArtifactStore(FolderBlobs(Path(address.path if address.scheme == "file" else location)), *keys)
+        return S3Blobs(address.netloc, address.path.strip("/"), client or boto3.client("s3"))
+    return FolderBlobs(Path(address.path if address.scheme == "file" else location))
 
 
 class FolderBlobs:

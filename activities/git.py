@@ -8,6 +8,7 @@ from pathlib import Path
 
 from temporalio import activity
 
+from activities.artifacts import ArtifactMissing, Blobs
 from activities.failures import failure
 from activities.git_command import TokenSource, git
 from activities.git_mirror import Mirror
@@ -46,12 +47,15 @@ class Git:
         clone_url: Callable[[Repository], str],
         token: TokenSource = None,
         environments: Sequence[str] = (),
+        blobs: Blobs | None = None,
     ) -> None:
+        """`blobs`: where patches of working copies lie; without it none can be planned."""
         self._data_dir = data_dir.resolve()
         self._host = host
         self._clone_url = clone_url
         self._token = token
         self._environments = tuple(environments)
+        self._blobs = blobs
 
     @activity.defn
     @heartbeats
@@ -123,6 +127,7 @@ class Git:
         mirror = self.mirror(question.repository)
         async with mirror.exclusive() as lock:
             commit = await mirror.fetch_ref(question.ref or question.base_ref, lock)
+            made = await self._patched(mirror, commit, question.patch, lock) if question.patch else commit
         tree = WorkTree(
             repository=question.repository,
             run_id=question.run_id,
@@ -130,7 +135,8 @@ class Git:
             base_commit=commit,
             head_commit=commit,
             merge_base=commit,
-            tree_commit=commit,
+            tree_commit=made,
+            patch=question.patch,
         )
         await self.ensure(tree)
         return CheckedOut(tree=tree, changed_files=(), host=self._host, environments=self._environments)
@@ -207,13 +213,28 @@ class Git:
         await mirror.fetch_commit(tree.base_commit, None, lock)
         await mirror.fetch_commit(tree.head_commit, None, lock)
         if not await mirror.has(tree.tree_commit):
-            merged = await mirror.merge(tree.base_commit, tree.head_commit, tree.base_ref)
+            if tree.patch:
+                merged = await self._patched(mirror, tree.head_commit, tree.patch, lock)
+            else:
+                merged = await mirror.merge(tree.base_commit, tree.head_commit, tree.base_ref)
             if merged != tree.tree_commit:
                 raise failure(
                     ErrorType.FAILED,
                     f"This host's git merges {tree.head_commit[:12]} into {tree.base_commit[:12]} differently than the "
                     "host that began the run: their versions of git differ. Plan again.",
                 )
+
+    async def _patched(self, mirror: Mirror, commit: str, patch: str, lock: int) -> str:
+        """The commit with somebody's uncommitted changes on it; the same one on every host."""
+        try:
+            if self._blobs is None:
+                raise ArtifactMissing(patch)
+            text = await asyncio.to_thread(self._blobs.read, patch)
+        except ArtifactMissing:
+            raise failure(
+                ErrorType.NOT_FOUND, f"The changes of this working copy ({patch}) are gone. Give the order again."
+            ) from None
+        return await mirror.patched(commit, text, lock)
 
     async def _add(self, mirror: Mirror, tree: WorkTree, path: Path, lock: int) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -81,6 +81,26 @@ class Mirror:
             _, tree = await git(self.path, "write-tree", environment=index, lock=lock)
         return await self._commit(tree.decode().strip(), (parent,), message, date_of=parent)
 
+    async def patched(self, parent: str, patch: bytes, lock: int) -> str:
+        """The commit that a patch makes of its parent; the same one whenever it is made.
+
+        Raises:
+            ApplicationError: MERGE_CONFLICT where it doesn't fit.
+        """
+        with tempfile.TemporaryDirectory(dir=self.path) as folder:
+            index = {"GIT_INDEX_FILE": f"{folder}/index"}
+            await git(self.path, "read-tree", parent, environment=index, lock=lock)
+            try:
+                apply = ("apply", "--cached", "--binary", "--whitespace=nowarn", "-")
+                await git(self.path, *apply, environment=index, standard_input=patch, lock=lock)
+            except GitError as error:
+                raise failure(
+                    ErrorType.MERGE_CONFLICT,
+                    f"The changes of the working copy don't fit {parent[:12]}: {error.stderr[-500:]}",
+                ) from None
+            _, tree = await git(self.path, "write-tree", environment=index, lock=lock)
+        return await self._commit(tree.decode().strip(), (parent,), "Uncommitted changes", date_of=parent)
+
     async def push(self, commit: str, branch: str, lock: int) -> None:
         """Only ever forward: what somebody else has pushed there stays."""
         settings = await remote_settings(self._url, self._token)

@@ -64,6 +64,7 @@ class CheckOutRef(Model):
     run_id: str
     base_ref: str  # the branch of the rules, which last applies are compared with
     ref: str  # empty: the tip of `base_ref`
+    patch: str = ""  # the artifact with uncommitted changes, to be laid over it
 
 
 class CheckedOut(Model):

@@ -29,6 +29,8 @@ _PURPOSE = b"docustack order 1\n"
 MANY = 50
 """Paths or targets of one order."""
 
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_WORKING_COPY = re.compile(r"working-copies/[0-9a-f]{64}\.patch")
 _REF = re.compile(r"(?!-)(?!.*\.\.)[^\s~^:?*\[\\\x00-\x1f]{1,250}")
 _TARGET = re.compile(r"[A-Za-z_][^\s\x00-\x1f]{0,500}")
 
@@ -94,7 +96,8 @@ def order_problem(operation: Operation, paths: Sequence[str], order: ManualOrder
     """What is wrong with an order, whatever the repository holds; empty where nothing is."""
     if operation not in ORDERED:
         return f"`{operation.value}` is nothing that can be ordered: {', '.join(each.value for each in ORDERED)} are."
-    problems = [*map(path_problem, paths), *map(_target_problem, order.targets), _import_problem(operation, order)]
+    problems = [*map(path_problem, paths), *map(_target_problem, order.targets)]
+    problems += [_import_problem(operation, order), _working_copy_problem(operation, order)]
     if not paths:
         problems.append("Which units? An order names at least one path.")
     if len(paths) > MANY or len(order.targets) > MANY:
@@ -113,6 +116,17 @@ def path_problem(path: str) -> str:
         return f"{path[:200]!r} lies outside of the repository: paths are said from its root on, without `..`."
     if not path.strip("/.") or not path.isprintable() or len(path) > 300:
         return f"{path[:200]!r} is no path of a unit or of a folder with units, as `dev/us-east-1/vpc`."
+    return ""
+
+
+def _working_copy_problem(operation: Operation, order: ManualOrder) -> str:
+    """What nobody else has can't be applied: the next apply of what the branch has would undo it unseen."""
+    if not order.working_copy:
+        return ""
+    if operation is not Operation.PLAN:
+        return "A working copy can be planned, and nothing else: commit, push, and say --ref with your branch."
+    if not _WORKING_COPY.fullmatch(order.working_copy) or not _COMMIT.fullmatch(order.ref):
+        return "A working copy is the key of a kept one, on a commit."
     return ""
 
 

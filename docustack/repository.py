@@ -35,6 +35,7 @@ class WorkTree(Model):
     merge_base: str
     tree_commit: str  # what lies in the tree: the merge of head into base
     name: str = ""  # of its folder, where the run has another one beside its own
+    patch: str = ""  # the artifact with a person's uncommitted changes, which lie on the head in the tree
 
     @property
     def folder(self) -> str:

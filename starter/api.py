@@ -73,7 +73,12 @@ class Call:
 
 
 def api_route(
-    method: str, path: str, question: type[Question], answer: Callable[[Call, Question], Awaitable[BaseModel]]
+    method: str,
+    path: str,
+    question: type[Question],
+    answer: Callable[[Call, Question], Awaitable[BaseModel]],
+    *,
+    limit: int = BODY_LIMIT,
 ) -> Route:
     """An endpoint: `question` is read from the JSON body of a POST, from the query of a GET.
 
@@ -86,7 +91,7 @@ def api_route(
             people: VerifiedPeople = request.app.state.people
             login = await people.verify_person(request)
             call = Call(login, request.path_params, request.app.state.connection, request, people)
-            found = await answer(call, _understood(question, request, await _read_body(request)))
+            found = await answer(call, _understood(question, request, await _read_body(request, limit)))
             response = JSONResponse(found.model_dump(mode="json"), headers={"Cache-Control": "no-store"})
         except ApiRefused as refused:
             response = refused.answer()
@@ -108,11 +113,11 @@ async def no_such_endpoint(_: Request) -> Response:
     return ApiRefused(404, "There is no such endpoint.", "docs/api.md has them all.").answer()
 
 
-async def _read_body(request: Request) -> bytes:
+async def _read_body(request: Request, limit: int) -> bytes:
     try:
-        return await read_body(request, limit=BODY_LIMIT, within=BODY_ARRIVES_WITHIN)
+        return await read_body(request, limit=limit, within=BODY_ARRIVES_WITHIN)
     except BodyTooLarge:
-        raise ApiRefused(413, f"A body has at most {BODY_LIMIT:,} bytes.", "Send less.") from None
+        raise ApiRefused(413, f"A body has at most {limit:,} bytes.", "Send less.") from None
     except BodyTooSlow:
         raise ApiRefused(
             408, f"The body took longer than {BODY_ARRIVES_WITHIN:.0f} seconds.", "Send it again."

@@ -1,6 +1,6 @@
 """What the API takes and answers (docs/api.md); the command line reads the same models."""
 
-from pydantic import Field
+from pydantic import Base64Bytes, Field
 
 from docustack.deployment_decisions import DecisionKind
 from docustack.model import Model
@@ -129,6 +129,19 @@ class RunCommand(Model):
     operation: Operation
     paths: tuple[str, ...]
     order: ManualOrder = ManualOrder()
+
+
+class WorkingCopy(Model):
+    """Somebody's uncommitted changes, as `git diff --binary` writes them."""
+
+    repository: str = Field(pattern=r"^[\w.-]+/[\w.-]+$")
+    patch: Base64Bytes
+
+
+class WorkingCopyKept(Model):
+    """`key` is what an order says."""
+
+    key: str
 
 
 class RunStarted(Model):

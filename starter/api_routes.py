@@ -12,11 +12,13 @@ from starter.api_messages import (
     PersonAnswer,
     RejectOrder,
     RunCommand,
+    WorkingCopy,
 )
 from starter.approval_endpoints import approve, cancel, reject, show_run
 from starter.bootstrap_endpoint import bootstrap
 from starter.deployment_endpoints import decide, deploy
 from starter.order_endpoint import start_run
+from starter.working_copy_endpoint import WORKING_COPY_LIMIT, keep_working_copy
 
 
 async def show_person(call: Call, _: Nothing) -> PersonAnswer:
@@ -29,6 +31,7 @@ def api_routes() -> list[BaseRoute]:
     return [
         api_route("GET", "/api/person", Nothing, show_person),
         api_route("POST", "/api/runs", RunCommand, start_run),
+        api_route("POST", "/api/working-copies", WorkingCopy, keep_working_copy, limit=WORKING_COPY_LIMIT),
         api_route("GET", "/api/runs/{run_id}", Nothing, show_run),
         api_route("POST", "/api/runs/{run_id}/approve", ApproveOrder, approve),
         api_route("POST", "/api/runs/{run_id}/reject", RejectOrder, reject),

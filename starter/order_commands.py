@@ -3,6 +3,7 @@
 They work on the workers as every run does: by the same rules, with the same locks, on the same record.
 """
 
+import base64
 import secrets
 import time
 from typing import Annotated
@@ -12,7 +13,7 @@ import typer
 from docustack.orders import order_problem
 from docustack.runs import ManualOrder, Operation, RunStatus
 from starter import owed_commands
-from starter.api_messages import PersonAnswer, RunCommand, RunStarted
+from starter.api_messages import PersonAnswer, RunCommand, RunStarted, WorkingCopy, WorkingCopyKept
 from starter.client import with_temporal
 from starter.console import errors, output, print_json_line
 from starter.exit_codes import CommandFailed, ExitCode
@@ -29,8 +30,10 @@ from starter.server_client import Server, connect_server
 from starter.standalone.surrounding import standalone
 from starter.surroundings import repository_wanted
 from starter.unfinished_orders import find_unfinished
+from starter.working_copy import uncommitted_changes
 
 _TRIES = 3
+_SHOWN = 10
 
 TARGETED = (
     "Only what --target names is planned, with what it depends on: the result may not be all that the configuration "
@@ -78,6 +81,12 @@ def plan(
     paths: Paths,
     target: Targets = None,
     ref: Ref = "",
+    working_copy: Annotated[
+        bool,
+        typer.Option(
+            "--working-copy", help="What lies in this clone, uncommitted changes too, on its pushed commit; plans only."
+        ),
+    ] = False,
     repository: RepositoryOption = None,
     as_json: JsonOption = False,
     variables: Variables = None,
@@ -88,6 +97,8 @@ def plan(
     answer, 4 no such unit, 130 Ctrl-C: it goes on.
     """
     order = ManualOrder(ref=ref, targets=tuple(target or ()))
+    if working_copy:
+        order = _with_working_copy(order, repository)
     _carry_out(Operation.PLAN, paths, order, repository, as_json=as_json)
 
 
@@ -188,7 +199,7 @@ def _carry_out(
     asks = operation is not Operation.PLAN and not order.confirmed
     if asks and as_json:
         raise CommandFailed("--json asks nobody: add --auto-approve.", code=ExitCode.USAGE)
-    paths = order_paths(typed, clone_here(), elsewhere=bool(order.ref))
+    paths = order_paths(typed, clone_here(), elsewhere=bool(order.ref) and not order.working_copy)
     if problem := order_problem(operation, paths, order):
         raise CommandFailed(problem, code=ExitCode.USAGE)
     if asks:
@@ -214,6 +225,24 @@ def _carry_out(
     following = OrderFollowing(server, started.run_id, operation, as_json, ask if asks else None)
     if following.to_its_end().run.status != RunStatus.SUCCEEDED:
         raise typer.Exit(ExitCode.FAILED)
+
+
+def _with_working_copy(order: ManualOrder, repository: str | None) -> ManualOrder:
+    """The same order, of what lies in this clone: what of it is not committed goes along."""
+    clone = clone_here()
+    if order.ref or clone is None:
+        wrong = (
+            "--working-copy and --ref are two commits." if order.ref else "--working-copy is of a clone you stand in."
+        )
+        raise CommandFailed(wrong, code=ExitCode.USAGE)
+    changes = uncommitted_changes(clone.root)
+    if not changes.files:
+        return order.model_copy(update={"ref": changes.commit})
+    shown = ", ".join(changes.files[:_SHOWN]) + (" …" if len(changes.files) > _SHOWN else "")
+    errors().print(f"Sends {len(changes.files)} uncommitted file(s) on {changes.commit[:7]}: {shown}")
+    sent = WorkingCopy(repository=repository_wanted(repository).full_name, patch=base64.b64encode(changes.patch))
+    kept = connect_server().post("/working-copies", sent, WorkingCopyKept)
+    return order.model_copy(update={"ref": changes.commit, "working_copy": kept.key})
 
 
 def _unfinished(server: Server, command: RunCommand) -> RunStarted | None:

@@ -126,6 +126,9 @@ def _unknown(typed: str, path: str, clone: Clone) -> CommandFailed:
         advice.append(f"Environments are {_environments(clone)}.")
     elif not near:
         advice.append(f"Units there: {_some(_of_environment(path, clone))}.")
+    advice.append(
+        "What others have pushed since is here after `git pull`; what another commit has is meant with --ref."
+    )
     return CommandFailed(f"There is no {path or typed} in {clone.root}.", *advice, code=ExitCode.NOT_FOUND)
 
 

@@ -15,7 +15,7 @@ from temporalio.worker.workflow_sandbox import SandboxRestrictions
 
 from activities.apply_order import ApplyOrder
 from activities.approvals import Approvals
-from activities.artifacts import ArtifactStore, open_store
+from activities.artifacts import ArtifactStore, open_blobs, open_store
 from activities.bootstrap import Bootstrap
 from activities.deployments import Deployments
 from activities.discovery import Units
@@ -121,6 +121,7 @@ async def open_activities(settings: Settings, client: Client) -> AsyncIterator[A
         clone_url=lambda repository: clone_url(settings, repository),
         token=settings.github_token,
         environments=settings.environments,
+        blobs=open_blobs(str(settings.artifacts_folder or settings.artifacts)),
     )
     surroundings = Surroundings(
         Installation(

@@ -25,7 +25,8 @@ async def read_outputs(run: Run, report: Report) -> None:
     async def read_one(unit: str) -> None:
         async with limit:
             report.phase(unit, UnitPhase.PLANNING)
-            run.state.outcomes = {**run.state.outcomes, unit: await _outcome(run, unit)}
+            outcome = await _outcome(run, unit)
+        run.state.outcomes = {**run.state.outcomes, unit: outcome}
 
     await together(read_one(unit) for unit in run.state.selected)
 

@@ -98,7 +98,13 @@ async def find_ordered_units(run: Run, order: ManualOrder) -> None:
     checked_out = await near_tree(
         run,
         Git.check_out_ref,
-        CheckOutRef(repository=start.repository, run_id=start.run_id, base_ref=run.base_ref, ref=order.ref),
+        CheckOutRef(
+            repository=start.repository,
+            run_id=start.run_id,
+            base_ref=run.base_ref,
+            ref=order.ref,
+            patch=order.working_copy,
+        ),
         summary=order.ref or run.base_ref,
         policy=policies.GIT,
     )

@@ -105,3 +105,11 @@ def test_an_order_is_good_for_a_quarter_of_an_hour() -> None:
     assert is_in_time(SIGNED.manual, NOW + timedelta(minutes=14))
     assert not is_in_time(SIGNED.manual, NOW + timedelta(minutes=16))
     assert not is_in_time(ManualOrder(), NOW)
+
+
+def test_a_working_copy_is_planned_and_nothing_else() -> None:
+    kept, commit = f"working-copies/{'0' * 64}.patch", "a" * 40
+    assert problem(Operation.PLAN, UNIT, working_copy=kept, ref=commit) == ""
+    assert "--ref" in problem(Operation.APPLY, UNIT, working_copy=kept, ref=commit)
+    for key, ref in (("runs/0dd64b3188/plan.json", commit), ("working-copies/../x", commit), (kept, "main")):
+        assert problem(Operation.PLAN, UNIT, working_copy=key, ref=ref)

@@ -377,10 +377,10 @@ async def test_what_is_plan_only_is_not_applied_by_an_order_either(stage: Stage)
 
 
 async def test_outputs_are_read_by_who_may_plan_and_change_nothing(stage: Stage) -> None:
-    stage.world.units = {VPC: Unit(), PROD: Unit()}
-    result = await (await order(stage, Operation.OUTPUT, VPC, actor="developer")).result()
+    stage.world.units = {VPC: Unit(), CLUSTER: Unit(), PROD: Unit()}
+    result = await (await order(stage, Operation.OUTPUT, "dev", actor="developer")).result()
     assert (result.status, stage.world.applied) == (RunStatus.SUCCEEDED, [])
-    [outcome] = result.outcomes
-    assert UnitOutputs.model_validate_json(outcome.text).outputs[0].value == f'"{VPC}-id"'
+    found = {one.unit: UnitOutputs.model_validate_json(one.text).outputs[0].value for one in result.outcomes}
+    assert found == {unit: f'"{unit}-id"' for unit in (VPC, CLUSTER)}
     refused = await (await order(stage, Operation.OUTPUT, PROD, actor="developer")).result()
     assert (refused.status, refused.outcomes) == (RunStatus.REFUSED, ())

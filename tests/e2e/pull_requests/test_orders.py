@@ -54,6 +54,19 @@ def test_units_are_planned_and_applied_with_a_yes_that_is_typed(world: SmallWorl
         assert "Did you mean `terraform_data.this`?" in json.dumps(end)
 
 
+def test_what_lies_uncommitted_in_a_clone_can_be_planned(world: SmallWorld) -> None:
+    path = "dev/uncommitted/one"
+    with Desk(world, "developer") as desk:
+        desk.push(unit(path))
+        for name, text in unit(path, value="not-pushed").items():
+            desk.tree.write(name, text)
+        answer = desk.call("plan", path, "--working-copy")
+        assert answer.returncode == 0, answer.stdout + answer.stderr
+        assert f"Sends 1 uncommitted file(s) on {desk.tree.head[:7]}: {path}/terragrunt.hcl" in answer.stderr
+        assert '= "not-pushed"' in answer.stdout
+        assert '= "one"' in desk.call("plan", path).stdout
+
+
 def test_what_is_wrong_is_told_before_anything_starts(world: SmallWorld) -> None:
     with Desk(world, "infra-member") as desk:
         desk.push(unit("dev/wrong/one"))
@@ -133,7 +146,7 @@ def test_a_destruction_in_production_waits_for_a_lead_who_has_not_ordered_it(wor
 
 def test_a_terminal_can_be_left_and_come_back_to_and_a_second_run_waits_in_line(world: SmallWorld) -> None:
     slow = SlowUnit(world, "slow", folder="dev/left")
-    with Desk(world, "infra-member") as desk, Desk(world, "lead") as other:
+    with Desk(world, "infra-member") as desk:
         desk.push(slow.files)
         first = desk.terminal("apply", slow.path, "--auto-approve")
         slow.begun()
@@ -142,14 +155,15 @@ def test_a_terminal_can_be_left_and_come_back_to_and_a_second_run_waits_in_line(
         assert first.end() == 130, first.text
         assert f"docustack runs watch {first.run_id}" in first.text
 
-        second = other.terminal("apply", slow.path, "--auto-approve")
-        assert f"run {first.run_id}" in second.until("waiting-in-line"), "who holds it is told"
+        with Desk(world, "lead") as other:
+            second = other.terminal("apply", slow.path, "--auto-approve")
+            assert f"run {first.run_id}" in second.until("waiting-in-line"), "who holds it is told"
 
-        again = desk.terminal("runs", "watch", first.run_id)
-        again.until("terraform_data.this: Creating...")
-        slow.let_go()
-        assert again.end() == 0, again.text
-        assert second.end() == 0, second.text
+            again = desk.terminal("runs", "watch", first.run_id)
+            again.until("terraform_data.this: Creating...")
+            slow.let_go()
+            assert again.end() == 0, again.text
+            assert second.end() == 0, second.text
     slow.applied_exactly_once()
 
 
