@@ -253,15 +253,17 @@ def _advice(kind: ErrorType, profile: str | None, lock: StateLock | None) -> str
     return _ADVICE.get(kind, "")
 
 
+_PLAN_AGAIN = "plan again (in a pull request: `terrateam plan`)"
+
 _ADVICE: dict[ErrorType, str] = {
     ErrorType.CONFIGURATION: "Correct the configuration at that place and push; the plan is made again by itself.",
-    ErrorType.STALE_PLAN: "State has changed since this plan: comment `terrateam plan`, then apply the new one.",
-    ErrorType.NO_OUTPUTS: "A dependency has not been applied yet: apply it first, then comment `terrateam plan`.",
+    ErrorType.STALE_PLAN: f"State has changed since this plan: {_PLAN_AGAIN}, then apply the new one.",
+    ErrorType.NO_OUTPUTS: f"A dependency has not been applied yet: apply it first, then {_PLAN_AGAIN}.",
     ErrorType.THROTTLED: "AWS limits the rate of requests: try again in a few minutes.",
     ErrorType.UNAVAILABLE: "A service could not be reached: try again when the network or the service is back.",
-    ErrorType.DISK_FULL: "The disk of the worker is full: make room there, then comment `terrateam plan`.",
+    ErrorType.DISK_FULL: f"The disk of the worker is full: make room there, then {_PLAN_AGAIN}.",
     ErrorType.PROVIDER_CRASH: (
-        "A provider plugin crashed. What it was doing may be done or half done: comment `terrateam plan` to see; if it "
-        "crashes again, pin another version of the provider."
+        f"A provider plugin crashed. What it was doing may be done or half done: {_PLAN_AGAIN} to see; if it crashes "
+        "again, pin another version of the provider."
     ),
 }
