@@ -8,15 +8,13 @@ import pytest
 import pytest_asyncio
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.testing import WorkflowEnvironment
 
 from docustack.bootstrap import BootstrapEnd, BootstrapOutcome, Step
 from docustack.bootstrap_file import with_remote_state
 from local import aws
+from tests.dev_server import address, dev_server
 from tests.e2e.bootstrapping import ALL_STEPS, EXAMPLE, TABLE, Account, moto, push_example, steps_done
 from tests.integration.stand_ins import GitHubStandIn
-from tests.integration.test_cli_commands import ROOT
-from worker.namespace import register_search_attributes
 
 MODULE = "modules/state-backend/main.tf"
 LIFECYCLE = re.compile(r"  lifecycle_rule \{.*?\n  \}\n", re.DOTALL)
@@ -37,15 +35,8 @@ def github(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitHubStandIn]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def temporal() -> AsyncIterator[str]:
-    environment = await WorkflowEnvironment.start_local(
-        data_converter=pydantic_data_converter,
-        dev_server_existing_path=str(ROOT / ".tools/bin/temporal"),
-        dev_server_log_level="error",
-        dev_server_extra_args=["--dynamic-config-value", "history.transferProcessorMaxPollRPS=2000"],
-    )
-    async with environment:
-        await register_search_attributes(environment.client)
-        yield environment.client.service_client.config.target_host
+    async with dev_server() as environment:
+        yield address(environment)
 
 
 @pytest.fixture

@@ -17,16 +17,15 @@ import uvicorn
 from pydantic import SecretStr
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.testing import WorkflowEnvironment
 
 from docustack.repository import Repository
 from docustack.runs import RunStatus
 from starter.server import create_app
+from tests.dev_server import address, dev_server
 from tests.integration.stand_ins import OWNER, REPOSITORY, GitHubStandIn
-from tests.integration.test_cli_commands import ROOT, Commands
+from tests.integration.test_cli_commands import Commands
 from tests.workflows.conftest import Stage, end_everything, workers
 from tests.workflows.fakes import APPROVAL_KEY, PEOPLE, Unit, World, read
-from worker.namespace import register_search_attributes
 from worker.settings import Settings
 from worker.temporal_client import connect_temporal
 
@@ -45,15 +44,8 @@ def github(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitHubStandIn]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def temporal() -> AsyncIterator[str]:
-    environment = await WorkflowEnvironment.start_local(
-        data_converter=pydantic_data_converter,
-        dev_server_existing_path=str(ROOT / ".tools/bin/temporal"),
-        dev_server_log_level="error",
-        dev_server_extra_args=["--dynamic-config-value", "history.transferProcessorMaxPollRPS=2000"],
-    )
-    async with environment:
-        await register_search_attributes(environment.client)
-        yield environment.client.service_client.config.target_host
+    async with dev_server() as environment:
+        yield address(environment)
 
 
 def settings_for(temporal: str, github: GitHubStandIn, folder: Path, key: str = APPROVAL_KEY) -> Settings:

@@ -20,7 +20,6 @@ import pytest
 import pytest_asyncio
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.testing import WorkflowEnvironment
 
 from docustack.errors import ErrorType
 from docustack.lock_messages import locks_workflow_id
@@ -28,9 +27,9 @@ from docustack.locks import LockRequest
 from local import processes, state
 from local.live_repository import Facts
 from starter.cli import run
+from tests.dev_server import address, dev_server
 from tests.workflows.conftest import Stage, workers
 from tests.workflows.fakes import Unit, World
-from worker.namespace import register_search_attributes
 
 ROOT = Path(__file__).resolve().parents[2]
 VPC, CLUSTER = "dev/us-east-1/vpc", "dev/us-east-1/ecs-cluster"
@@ -87,18 +86,8 @@ class Commands:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def server() -> AsyncIterator[str]:
-    environment = await WorkflowEnvironment.start_local(
-        data_converter=pydantic_data_converter,
-        dev_server_existing_path=str(ROOT / ".tools/bin/temporal"),
-        dev_server_log_level="error",
-        dev_server_extra_args=[
-            "--dynamic-config-value", "history.transferProcessorMaxPollRPS=2000",
-            "--dynamic-config-value", "history.timerProcessorMaxTimeShift=\"20ms\"",
-        ],
-    )  # fmt: skip
-    async with environment:
-        await register_search_attributes(environment.client)
-        yield environment.client.service_client.config.target_host
+    async with dev_server() as environment:
+        yield address(environment)
 
 
 @pytest.fixture(autouse=True)

@@ -10,12 +10,11 @@ import pytest
 import pytest_asyncio
 from temporalio.client import Client, WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Replayer
 
 from starter.history.manifest import digest, file_of
+from tests.dev_server import address, dev_server
 from tests.integration.test_cli_commands import (
-    ROOT,
     VPC,
     Answer,
     Commands,
@@ -29,7 +28,6 @@ from tests.integration.test_cli_commands import (
 )
 from tests.workflows.conftest import Stage
 from tests.workflows.fakes import Unit
-from worker.namespace import register_search_attributes
 from worker.wiring import WORKFLOWS, workflow_runner
 
 __all__ = ["client", "docustack", "elsewhere", "server", "stage"]
@@ -38,12 +36,8 @@ __all__ = ["client", "docustack", "elsewhere", "server", "stage"]
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def another() -> AsyncIterator[str]:
     """The Temporal of the installation that comes later: nothing ever ran there."""
-    environment = await WorkflowEnvironment.start_local(
-        dev_server_existing_path=str(ROOT / ".tools/bin/temporal"), dev_server_log_level="error"
-    )
-    async with environment:
-        await register_search_attributes(environment.client)
-        yield environment.client.service_client.config.target_host
+    async with dev_server() as environment:
+        yield address(environment)
 
 
 @pytest.fixture

@@ -14,9 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from temporalio.client import Client, WorkflowHistory
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError, RPCStatusCode
-from temporalio.testing import WorkflowEnvironment
 
 from docustack.base_moves import BaseMoved
 from docustack.deployment_decisions import DecisionKind
@@ -28,19 +26,19 @@ from docustack.repository import UnitStatus
 from docustack.rule_changes import NewRules, RuleChange
 from docustack.runs import Operation
 from docustack.signed_approvals import Verdict
+from tests.dev_server import dev_server
 from tests.workflows import test_decisions as decisions
 from tests.workflows import test_manual_runs as manual
 from tests.workflows.account import GOOD, FakeAccount
-from tests.workflows.conftest import ROOT, Stage, workers
+from tests.workflows.conftest import Stage, workers
 from tests.workflows.fakes import CONFIGURATION, Unit, World
 from tests.workflows.organisation import Deployment, Organisation
 from tests.workflows.organisation import start as start_deployment
 from tests.workflows.organisation import workers as deployment_workers
 from tests.workflows.test_bootstrap import start as start_bootstrap
 from tests.workflows.test_bootstrap import workers as bootstrap_workers
-from worker.namespace import register_search_attributes
 
-HISTORIES = Path(__file__).parent / "histories"
+HISTORIES = Path(__file__).resolve().parent / "histories"
 
 VPC = "dev/us-east-1/vpc"
 RDS = "dev/us-east-1/rds"
@@ -357,15 +355,7 @@ SCENARIOS: tuple[Scenario, ...] = (
 
 async def record(names: list[str]) -> None:
     """Record the scenarios named, or all."""
-    environment = await WorkflowEnvironment.start_local(
-        identity="recorder",
-        data_converter=pydantic_data_converter,
-        dev_server_existing_path=str(ROOT / ".tools/bin/temporal"),
-        dev_server_log_level="error",
-        dev_server_extra_args=["--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=200"],
-    )
-    async with environment:
-        await register_search_attributes(environment.client)
+    async with dev_server("limit.historyCount.suggestContinueAsNew=200", identity="recorder") as environment:
         for scenario in SCENARIOS:
             if names and scenario.__name__ not in names:
                 continue
@@ -446,7 +436,7 @@ async def _save(client: Client, stage: Stage, name: str) -> None:
 def _write(name: str, number: int, kind: str, histories: list[WorkflowHistory]) -> None:
     for part, history in enumerate(histories):
         path = HISTORIES / f"{name}.{number}-{kind}{f'.{part}' if part else ''}.json.gz"
-        text = history.to_json().replace(f"{ROOT}/", "")  # stack traces: no path of who has recorded
+        text = history.to_json().replace(f"{HISTORIES.parents[2]}/", "")  # stack traces: no path of who has recorded
         path.write_bytes(gzip.compress(text.encode(), mtime=0))
         print(path.name, len(history.events), "events")  # noqa: T201
 

@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
+import functools
 import uuid
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from datetime import timedelta
 
 import pytest
 import pytest_asyncio
@@ -12,42 +13,32 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError, RPCStatusCode
-from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker, WorkflowRunner
 
 from docustack.events import EVENT_SIGNAL, PullRequestEvent, pull_request_workflow_id
 from docustack.pull_request_state import PullRequestStart, PullRequestState
+from tests.dev_server import address, dev_server
 from tests.workflows.fakes import CONFIGURATION, REPOSITORY, Unit, World
-from worker.namespace import register_search_attributes
 from worker.wiring import WORKFLOWS, workflow_runner
 from workflows.policies import CONTROL_QUEUE, environment_queue, host_queue
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def temporal_server() -> AsyncIterator[str]:
     """One server for all; each test has a repository of its own."""
-    environment = await WorkflowEnvironment.start_local(
-        data_converter=pydantic_data_converter,
-        dev_server_existing_path=str(ROOT / ".tools/bin/temporal"),
-        dev_server_log_level="error",
-        dev_server_extra_args=[
-            "--dynamic-config-value", "history.transferProcessorMaxPollRPS=2000",
-            "--dynamic-config-value", "history.timerProcessorMaxTimeShift=\"20ms\"",
-            "--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=50",
-            "--dynamic-config-value", "history.workflowIdReuseMinimalInterval=\"10ms\"",
-        ],
-    )  # fmt: skip
-    async with environment:
-        await register_search_attributes(environment.client)
-        yield environment.client.service_client.config.target_host
+    settings = ("limit.historyCount.suggestContinueAsNew=50", 'history.workflowIdReuseMinimalInterval="10ms"')
+    async with dev_server(*settings) as environment:
+        yield address(environment)
 
 
 @pytest.fixture
 async def client(temporal_server: str) -> Client:
     """A client of the test's own event loop."""
     return await Client.connect(temporal_server, data_converter=pydantic_data_converter)
+
+
+HEARTBEATS_SENT_EVERY = timedelta(seconds=0.2)
+"""Sooner than in earnest: a cancellation arrives with the answer to one."""
 
 
 class Stage:
@@ -129,7 +120,7 @@ class Stage:
         """Wait until so many runs have ended and none is left."""
         async with asyncio.timeout(seconds):
             while len((await self.state(number)).runs) < runs:
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.1)
         return await self.until_idle(number, seconds)
 
     async def until_idle(self, number: int = 1, seconds: float = 120) -> PullRequestState:
@@ -139,7 +130,7 @@ class Stage:
                 state = await self.state(number)
                 if state.active is None and not state.inbox and not state.superseded and not state.queue:
                     return state
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.1)
 
 
 @pytest.fixture
@@ -156,6 +147,12 @@ async def workers(client: Client, world: World, runner: WorkflowRunner | None = 
         yield
 
 
+@functools.cache
+def sandbox() -> WorkflowRunner:
+    """The worker's own, loaded once for all tests of a process, as it is for all runs of a worker."""
+    return workflow_runner()
+
+
 def control_worker(client: Client, world: World, runner: WorkflowRunner | None = None) -> Worker:
     """The one that runs the workflows."""
     return Worker(
@@ -163,8 +160,9 @@ def control_worker(client: Client, world: World, runner: WorkflowRunner | None =
         task_queue=CONTROL_QUEUE,
         workflows=WORKFLOWS,
         activities=world.activities(client),
-        workflow_runner=runner or workflow_runner(),
+        workflow_runner=runner or sandbox(),
         max_cached_workflows=500,
+        max_heartbeat_throttle_interval=HEARTBEATS_SENT_EVERY,
     )
 
 
@@ -175,7 +173,13 @@ async def environment_workers(client: Client, world: World) -> AsyncIterator[Non
     queues += [host_queue(queue, "here") for queue in (CONTROL_QUEUE, *queues)]
     async with contextlib.AsyncExitStack() as stack:
         for queue in queues:
-            await stack.enter_async_context(Worker(client, task_queue=queue, activities=world.activities(client)))
+            worker = Worker(
+                client,
+                task_queue=queue,
+                activities=world.activities(client),
+                max_heartbeat_throttle_interval=HEARTBEATS_SENT_EVERY,
+            )
+            await stack.enter_async_context(worker)
         yield
 
 

@@ -41,9 +41,9 @@ from docustack.repository import Repository
 from docustack.runs import Operation, RunInput, RunResult, RunStatus, UnitOutcome, UnitPhase
 from docustack.terrateam import TerrateamConfiguration
 from docustack.units import in_apply_order
+from tests.workflows.conftest import sandbox
 from tests.workflows.fakes import APPROVAL_KEY, CONFIGURATION, PEOPLE
 from tests.workflows.stand_in_runs import StandInBootstrap, StandInRun
-from worker.wiring import workflow_runner
 from workflows.initial_deployment import InitialDeploymentWorkflow
 from workflows.policies import CONTROL_QUEUE, environment_queue
 
@@ -243,7 +243,7 @@ async def workers(client: Client, organisation: Organisation) -> AsyncIterator[N
                 task_queue=queue,
                 workflows=[InitialDeploymentWorkflow, StandInRun, StandInBootstrap] if queue == CONTROL_QUEUE else [],
                 activities=organisation.activities(),
-                workflow_runner=workflow_runner(),
+                workflow_runner=sandbox(),
             )
             await stack.enter_async_context(worker)
         yield

@@ -25,12 +25,14 @@ from docustack.repository import Repository
 from docustack.state_backend import BucketFacts, Presence
 from docustack.state_document import StateFacts
 from tests.workflows.account import ACCOUNT, BUCKET, GOOD, TABLE, FakeAccount
+from tests.workflows.conftest import HEARTBEATS_SENT_EVERY, sandbox
 from tests.workflows.fakes import APPROVAL_KEY
-from worker.wiring import workflow_runner
 from workflows.bootstrap import BootstrapWorkflow
 from workflows.policies import CONTROL_QUEUE, environment_queue, host_queue
 
 SECONDS = 120.0
+A_STOPPED_WORKER_IS_GIVEN = timedelta(seconds=2)
+"""For the workflow task that it had in hand, instead of ten seconds."""
 
 BEFORE_ANYTHING_IS_MADE = (
     "load_configuration",
@@ -55,7 +57,8 @@ async def workers(client: Client, account: FakeAccount) -> AsyncIterator[None]:
                     task_queue=name,
                     workflows=[BootstrapWorkflow] if name == CONTROL_QUEUE else [],
                     activities=account.activities(),
-                    workflow_runner=workflow_runner(),
+                    workflow_runner=sandbox(),
+                    max_heartbeat_throttle_interval=HEARTBEATS_SENT_EVERY,
                 )
                 await stack.enter_async_context(worker)
         yield
@@ -73,7 +76,11 @@ async def start(client: Client, key: str = APPROVAL_KEY, **changes: Any) -> Work
     order = BootstrapOrder(**known | changes)
     workflow_id = f"bootstrap:{secrets.token_hex(4)}"
     return await client.start_workflow(
-        "BootstrapWorkflow", sign_order(order, key), id=workflow_id, task_queue=CONTROL_QUEUE
+        "BootstrapWorkflow",
+        sign_order(order, key),
+        id=workflow_id,
+        task_queue=CONTROL_QUEUE,
+        task_timeout=A_STOPPED_WORKER_IS_GIVEN,
     )
 
 

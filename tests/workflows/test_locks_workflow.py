@@ -24,9 +24,8 @@ from docustack.lock_messages import (
 from docustack.locks import LockAnswer, LockRequest, LockTable
 from docustack.model import Model
 from docustack.repository import Repository
-from tests.workflows.conftest import Stage
+from tests.workflows.conftest import Stage, sandbox
 from tests.workflows.fakes import Unit
-from worker.wiring import workflow_runner
 from workflows.locks import LocksWorkflow
 from workflows.policies import CONTROL_QUEUE
 
@@ -181,7 +180,7 @@ async def office(client: Client) -> AsyncIterator[Office]:
         task_queue=CONTROL_QUEUE,
         workflows=[LocksWorkflow, Requester, Crowd],
         activities=[office.locks.find_holdings],
-        workflow_runner=workflow_runner(),
+        workflow_runner=sandbox(),
     ):
         yield office
         for workflow_id in [*office.requesters, locks_workflow_id(office.repository)]:

@@ -8,8 +8,6 @@ import pytest
 from temporalio import activity
 from temporalio.client import Client
 from temporalio.common import RetryPolicy
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.testing import WorkflowEnvironment
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.messages import (
@@ -24,10 +22,10 @@ from activities.messages import (
 from docustack.lock_messages import locks_workflow_id
 from docustack.locks import LockRequest, LockTable
 from docustack.runs import RunStatus
-from tests.workflows.conftest import ROOT, Stage, end_everything, workers
+from tests.dev_server import time_skipping_server
+from tests.workflows.conftest import Stage, end_everything, workers
 from tests.workflows.fakes import CONFIGURATION, Unit, World
 from tests.workflows.test_apply import planned
-from worker.namespace import register_search_attributes
 from workflows import policies
 from workflows.run_models import LookAgain
 
@@ -71,14 +69,7 @@ class WorldThatListens(World):
 @pytest.fixture
 async def days() -> AsyncIterator[Stage]:
     """A stage whose workflows don't wait for their timers."""
-    environment = await WorkflowEnvironment.start_time_skipping_v2(
-        data_converter=pydantic_data_converter,
-        dev_server_existing_path=str(ROOT / ".tools/bin/temporal"),
-        dev_server_log_level="error",
-        dev_server_extra_args=["--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"],
-    )
-    async with environment:
-        await register_search_attributes(environment.client)
+    async with time_skipping_server() as environment:
         world = WorldThatListens(environment.client)
         async with workers(environment.client, world):
             yield Stage(environment.client, world)
