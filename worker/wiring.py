@@ -40,7 +40,7 @@ from worker.settings import Settings, process_environment
 from workflows.bootstrap import BootstrapWorkflow
 from workflows.initial_deployment import InitialDeploymentWorkflow
 from workflows.locks import LocksWorkflow
-from workflows.policies import CONTROL_QUEUE, environment_queue, host_queue
+from workflows.policies import CONTROL_QUEUE, HEARTBEATS_SENT_EVERY, environment_queue, host_queue
 from workflows.pull_request import PullRequestWorkflow
 from workflows.run import RunWorkflow
 
@@ -88,6 +88,7 @@ def make_workers(settings: Settings, client: Client, activities: Activities) -> 
                 activities=[*activities.control, *activities.everywhere],
                 workflow_runner=workflow_runner(),
                 graceful_shutdown_timeout=settings.shutdown_grace,
+                max_heartbeat_throttle_interval=HEARTBEATS_SENT_EVERY,
             )
             for queue in (CONTROL_QUEUE, host_queue(CONTROL_QUEUE, settings.host))
         ]
@@ -100,6 +101,7 @@ def make_workers(settings: Settings, client: Client, activities: Activities) -> 
                 activities=[*activities.environment, *activities.everywhere],
                 max_concurrent_activities=TERRAFORM_SLOTS,
                 graceful_shutdown_timeout=settings.shutdown_grace,
+                max_heartbeat_throttle_interval=HEARTBEATS_SENT_EVERY,
             )
             for queue in (of_all, host_queue(of_all, settings.host))
         ]

@@ -48,7 +48,10 @@ SLACK = ActivityConfig(
     retry_policy=_PATIENT,
 )
 HEARTBEAT_TIMEOUT = timedelta(seconds=15)
-"""Sets how fast a dead worker is noticed, and (at 0.8 of it) how fast a cancellation arrives."""
+"""Sets how fast a dead worker is noticed."""
+
+HEARTBEATS_SENT_EVERY = timedelta(seconds=2)
+"""At most, however often an activity has one: a cancellation arrives with the answer, and people wait for it."""
 
 GIT = ActivityConfig(
     task_queue=CONTROL_QUEUE,
