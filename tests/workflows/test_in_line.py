@@ -82,7 +82,7 @@ async def test_comment_and_check_tell_holder_since_when_and_place_and_are_kept_u
         await waits(stage, number, number - 1)
     for number in (2, 3):
         assert f"`{VPC}`: held by pull request 1 (`infra-member`) since " in line_of(stage, number)
-    assert "before it in line: 1 pull request (2)" in line_of(stage, 3)
+    assert "before it in line: 1 other (pull request 2)" in line_of(stage, 3)
     title = "Waiting in line for its units: number 2"
     await stage.until(lambda: check_of(stage, 3) == ("in_progress", title), "the check of pull request 3")
     assert stage.world.applied == []
