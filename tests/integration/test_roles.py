@@ -38,6 +38,7 @@ provider "aws" {
   skip_metadata_api_check     = true
   skip_requesting_account_id  = true
   skip_credentials_validation = true
+  skip_get_ec2_platforms      = true # it would ask the real EC2, in vain and for long
   endpoints { sts = "ENDPOINT" }
 }
 terraform {
