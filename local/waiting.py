@@ -7,6 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 EVERY = 0.1
+_SLOWER = 1.05
 
 
 class NotThere(Exception):
@@ -19,14 +20,15 @@ def wait_for(
     seconds: float,
     *,
     every: float = EVERY,
+    at_last_every: float = 0.0,
     found_instead: Callable[[], str] | None = None,
 ) -> T:
-    """The first thing that `look` finds.
+    """The first thing that `look` finds; it looks less and less often where `at_last_every` is more than `every`.
 
     Raises:
         NotThere: nothing was found within `seconds`.
     """
-    until = time.monotonic() + seconds
+    until, pause = time.monotonic() + seconds, every
     while True:
         found = look()
         if found:
@@ -34,4 +36,5 @@ def wait_for(
         if time.monotonic() > until:
             instead = f"; {found_instead()}" if found_instead else ""
             raise NotThere(f"{what}: not there after {seconds:.0f} s{instead}")
-        time.sleep(every)
+        time.sleep(pause)
+        pause = max(every, min(pause * _SLOWER, at_last_every))

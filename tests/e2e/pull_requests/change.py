@@ -47,7 +47,8 @@ class Change:
             signs = {one.content for one in self.author.reactions(comment)} & ENDS
             return signs.pop() if signs else None
 
-        return wait_for(look, f"the end of {comment.body!r} in #{self.number}", seconds, found_instead=self.told)
+        what = f"the end of {comment.body!r} in #{self.number}"
+        return wait_for(look, what, seconds, at_last_every=1, found_instead=self.told)
 
     def approve(self, by: str) -> None:
         self.world.person(by).approve(self.number)
@@ -84,7 +85,14 @@ class Change:
     # ---- waits -------------------------------------------------------------------------------------------------------
 
     def wait(self, look: Callable[[], object], what: str, seconds: float = SECONDS) -> None:
-        wait_for(lambda: bool(look()), f"{what} in #{self.number}", seconds, every=0.2, found_instead=self.told)
+        wait_for(
+            lambda: bool(look()),
+            f"{what} in #{self.number}",
+            seconds,
+            every=0.2,
+            at_last_every=1,
+            found_instead=self.told,
+        )
 
     def planned(self, *units: str, seconds: float = SECONDS) -> dict[str, str]:
         """The newest plan comment of each unit, once all are there and the check of the head says so too."""
