@@ -26,9 +26,9 @@ up: setup ## Start the same world and keep it running until Ctrl-C
 down: setup ## Stop a world that was started elsewhere
 	@$(VENV)/docustack local down
 
-# Most of a test's time is waiting, so two at once halve it. A file stays in one process, which shares its world; the
-# slow ones, end to end, come first: last, they would run alone.
-JOBS ?= 2
+# Much of a test's time is waiting: three processes fill two cores. A file stays in one process, which shares its world;
+# tests/conftest.py has the slow ones begin first.
+JOBS ?= 3
 
 test: setup ## Run every test, with coverage (TESTS=PATH or ARGS='-k NAME' for some; JOBS=0 one after the other)
 	@$(VENV)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term --durations=30 $(ARGS) $(TESTS)
