@@ -37,6 +37,7 @@ class WorldState(BaseModel):
     source: str  # what the live repository was made from
     terragrunt: str = ""
     workers: int = 1
+    empty_account: bool = False  # the state's bucket and table are left to be made
     settings: dict[str, str] = {}  # DOCUSTACK_… variables of the person who made it
     webhook_secret: str = Field(default_factory=lambda: secrets.token_hex(24))
     artifact_key: str = Field(default_factory=_artifact_key)

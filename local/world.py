@@ -41,6 +41,10 @@ class World:
         living = {name: record.pid for name, record in state.processes.items() if processes.is_alive(record)}
         return describe(self.places, state, {name: living[name] for name in _parts(state) if name in living})
 
+    def remembered(self) -> WorldState:
+        """Ports, secrets, processes. Raises WorldError where no world was ever made in this folder."""
+        return self._state()
+
     def part_names(self) -> tuple[str, ...]:
         """What this world consists of. Raises WorldError where no world was ever made in this folder."""
         return _parts(self._state())
@@ -64,12 +68,14 @@ class World:
         fresh: bool = False,
         settings: dict[str, str] | None = None,
         workers: int | None = None,
+        empty_account: bool = False,
     ) -> bool:
         """Start what doesn't run; returns once all of it is ready. False if all was up already.
 
         A world that was stopped goes on with its data, except for AWS: moto keeps nothing. A stopped world of another
         live repository is replaced, and with `fresh` any. What fails to start leaves nothing running. With more
-        `workers` than one, each counts as a host of its own; without a number a world keeps those that it has.
+        `workers` than one, each counts as a host of its own; without a number a world keeps those that it has. A new
+        world with an `empty_account` has no state buckets and no lock table.
 
         Raises:
             WorldError: something is missing, or a part did not come up; its last lines are in the message.
@@ -87,7 +93,7 @@ class World:
                 self._say("data", "of another live repository is removed", 0)
                 self.places.clear()
                 state = None
-            state = state or self._make(source or EXAMPLE, settings or {})
+            state = state or self._make(source or EXAMPLE, settings or {}, empty_account=empty_account)
             if not self.is_up():
                 state.workers = workers or state.workers
                 if state.processes:
@@ -143,7 +149,7 @@ class World:
             raise WorldError(f"There is no local world in {self.places.data_dir}: start one with `docustack local up`.")
         return state
 
-    def _make(self, source: Path, settings: dict[str, str]) -> WorldState:
+    def _make(self, source: Path, settings: dict[str, str], *, empty_account: bool) -> WorldState:
         began = time.monotonic()
         self.places.clear()
         draft = self.places.git / "draft.git"
@@ -160,6 +166,7 @@ class World:
             repository=facts,
             source=live_repository.identity(source),
             settings=settings,
+            empty_account=empty_account,
         )
         self._say("git", f"{target} on main and staging", time.monotonic() - began)
         if facts.problem:
@@ -228,6 +235,9 @@ class World:
             raise WorldError(f"{error}. Its log, {record.log}, ends with:\n{last or '(nothing)'}") from error
 
     def _prepare_aws(self, state: WorldState) -> None:
+        if state.empty_account:
+            self._say("aws", "is an empty account: no state bucket, no lock table", 0)
+            return
         began = time.monotonic()
         repository = state.repository
         made = aws.prepare_state_backend(state.url("moto"), repository.buckets, repository.lock_table)

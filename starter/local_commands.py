@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from local import processes
-from local.demo.scenarios import DEFAULT, SCENARIOS
+from local.demo.scenarios import ALL, DEFAULT, SCENARIOS
 from local.parts import PASSED_ON
 from local.places import DEFAULT_DATA_DIR
 from local.progress import Progress
@@ -148,7 +148,7 @@ def restart(
 
 @app.command()
 def demo(
-    scenario: Annotated[str, typer.Argument(help=f"One of {', '.join(SCENARIOS)}.")] = DEFAULT,
+    scenario: Annotated[str, typer.Argument(help=f"One of {', '.join(SCENARIOS)}; {ALL} for each.")] = DEFAULT,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the world running at the end.")] = False,
     terragrunt: Terragrunt = None,
     data_dir: DataDir = DEFAULT_DATA_DIR,
@@ -157,7 +157,7 @@ def demo(
 
     Exit codes: 0 every step was as it should be, 1 one was not, 2 there is no such scenario.
     """
-    if scenario not in SCENARIOS:
+    if scenario not in (*SCENARIOS, ALL):
         known = [f"{name}: {one.summary}" for name, one in SCENARIOS.items()]
         raise CommandFailed(f"There is no scenario {scenario!r}. There are:", *known, code=ExitCode.USAGE)
     from local.demo.performance import perform  # noqa: PLC0415  # takes a second that no other command has to wait for
@@ -165,7 +165,12 @@ def demo(
     _interrupt_on_signals()
     # Where nobody looks the lines are as long as on a wide screen.
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
-    if not perform(scenario, data_dir, console, keep=keep, terragrunt=terragrunt):
+    names = list(SCENARIOS) if scenario == ALL else [scenario]
+    # Of all only the last one's world can be kept: they share the folder.
+    played = [
+        perform(name, data_dir, console, keep=keep and name == names[-1], terragrunt=terragrunt) for name in names
+    ]
+    if not all(played):
         raise typer.Exit(ExitCode.FAILED)
 
 

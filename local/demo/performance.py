@@ -7,7 +7,7 @@ from rich.table import Column, Table
 from rich.text import Text
 from temporalio.service import RPCError
 
-from local.demo.scenarios import SCENARIOS
+from local.demo.scenarios import SCENARIOS, Scenario
 from local.demo.screen import Screen
 from local.demo.stage import Differs, Stage
 from local.histories import Workflow
@@ -29,7 +29,7 @@ def perform(name: str, data_dir: Path, console: Console, *, keep: bool = False, 
     stage = Stage(World(data_dir, screen.tell), screen)
     console.print(Text.assemble(("DocuStack", "bold"), f": {scenario.summary}. All of it on this machine, for real."))
     try:
-        _bring_up(stage, terragrunt, scenario.workers)
+        _bring_up(stage, terragrunt, scenario)
         scenario.play(stage)
     except Differs:
         pass  # on record
@@ -44,10 +44,12 @@ def perform(name: str, data_dir: Path, console: Console, *, keep: bool = False, 
     return stage.complete
 
 
-def _bring_up(stage: Stage, terragrunt: str | None, workers: int) -> None:
+def _bring_up(stage: Stage, terragrunt: str | None, scenario: Scenario) -> None:
     with stage.step("The world starts"):
         try:
-            stage.world.up(fresh=True, terragrunt=terragrunt, workers=workers)
+            stage.world.up(
+                fresh=True, terragrunt=terragrunt, workers=scenario.workers, empty_account=scenario.empty_account
+            )
         except WorldError as error:
             stage.check("the world is up", False, error)
             return

@@ -15,6 +15,7 @@ class Scenario:
     summary: str
     module: str
     workers: int = 1
+    empty_account: bool = False
 
     def play(self, stage: "Stage") -> object:
         """Raises Differs where something is not as it should be."""
@@ -24,5 +25,11 @@ class Scenario:
 SCENARIOS = {
     "new-service": Scenario("a pull request becomes applied infrastructure", "local.demo.new_service"),
     "team": Scenario("a team's pull requests, over the same units at once", "local.demo.team", workers=2),
+    "bootstrap": Scenario(
+        "from an empty AWS account to four deployed environments", "local.demo.first_deployment", empty_account=True
+    ),
 }
+ALL = "all"
+"""Plays each of them, one after the other, each on a world of its own."""
+
 DEFAULT = "new-service"

@@ -40,6 +40,10 @@ class Screen:
         took = f"  {seconds:.1f} s" if seconds else ""
         self._line(Text.assemble((f"{part:<9}", "bold"), what, (took, "dim")))
 
+    def printed(self, line: str) -> None:
+        """A line that a command has printed."""
+        self.console.print(Text(f"        │ {line}", "dim"), soft_wrap=True)
+
     def checked(self, what: str, found: str = "") -> None:
         self._line(Text.assemble(("✔ ", "green"), what, (f"  {found}" if found else "", "dim")))
 
