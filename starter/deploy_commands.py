@@ -136,6 +136,7 @@ def stop(repository: RepositoryOption = None, as_json: JsonOption = False) -> No
 def cancel(repository: RepositoryOption = None, as_json: JsonOption = False) -> None:
     """Cancel it, whatever it does: Terraform finishes the resource in hand and writes its state; what is done stays."""
     wanted = repository_wanted(repository)
+    standalone.surround(engine=True)
     given = DeploymentDecision(repository=wanted.full_name, kind=DecisionKind.CANCEL, question=0)
     _answered(given, as_json=as_json)
 
