@@ -37,11 +37,10 @@ class Look:
     def at_work(self) -> EnvironmentProgress | None:
         return next((one for one in self.state.environments if one.stage in _WORKS), None)
 
-    @property
-    def phases(self) -> dict[str, UnitPhase]:
-        """Of all units that are known by now, as they are at this moment."""
-        found = {unit: phase for one in self.state.environments for unit, phase in one.units.items()}
-        return found | (self.run.units if self.run is not None else {})
+    def of(self, environment: EnvironmentProgress) -> dict[str, UnitPhase]:
+        """Its units as far as they are known, as they are at this moment."""
+        works = self.run is not None and environment is self.at_work
+        return environment.units | (self.run.units if self.run is not None and works else {})
 
     @property
     def waits_for_approval(self) -> str:
@@ -116,8 +115,12 @@ class Changes:
         self._seen: dict[str, str] = {}
 
     def since_last(self, look: Look) -> list[str]:
-        lines = [self._changed(f"environment {one.name}", _stage_line(one)) for one in look.state.environments]
-        lines += [self._changed(f"unit {unit}", f"  {unit} {phase.value}") for unit, phase in look.phases.items()]
+        lines: list[str] = []
+        for one in look.state.environments:
+            units = [self._changed(f"unit {unit}", f"  {unit} {phase.value}") for unit, phase in look.of(one).items()]
+            stage = self._changed(f"environment {one.name}", _stage_line(one))
+            # An environment begins before its units do, and ends after them.
+            lines += [stage, *units] if one is look.at_work else [*units, stage]
         asks = (
             f"  run {look.waits_for_approval} waits for approval: {standalone.typed} approve {look.waits_for_approval}"
         )

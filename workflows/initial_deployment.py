@@ -141,9 +141,9 @@ class InitialDeploymentWorkflow:
         """All its units, in the order of their dependencies; again what is left, for as long as somebody says so."""
         environment.began_at = workflow.now()
         self._leave_out(environment, self._state.left_out)
-        self._estimate(environment)
         actor = self._order.login
         while True:
+            self._estimate(environment)
             self._show(f"deploying {environment.name}", environment, Stage.DEPLOYING)
             paths = tuple(environment.left) or (self._rules(environment).path,)
             left_out = tuple(self._state.left_out)
@@ -169,7 +169,7 @@ class InitialDeploymentWorkflow:
             took |= other.seconds
         configuration, dependencies = self._calls.configuration, self._state.dependencies
         units = units_of(configuration, environment.name, dependencies)
-        left = [unit for unit in units if unit not in environment.left_out]
+        left = environment.left or [unit for unit in units if unit not in environment.left_out]
         environment.expected_seconds = expected_seconds(configuration, left, dependencies, took)
 
     # ---- what a failure asks ---------------------------------------------------------------------------------------
