@@ -75,9 +75,14 @@ class OrderFollowing:
     def _decide(self, detail: RunDetail) -> None:
         """Show exactly the plans that the yes will be of."""
         assert self.ask is not None
-        for unit in detail.units:
-            if unit.phase in _ASKED:
-                self._show_plan(unit)
+        unread = [unit.unit for unit in detail.units if unit.phase in _ASKED and not self._show_plan(unit)]
+        if unread:
+            raise CommandFailed(
+                f"The plans of {', '.join(unread)} can't be read from the server, and nobody says yes to what "
+                "nobody can read.",
+                f"The run waits: docustack approve {self.run_id}",
+                code=ExitCode.UNREACHABLE,
+            )
         if not self.ask():
             order = CancelOrder(reason="no, at the terminal that has started it")
             self.server.post(f"{self._path}/cancel", order, DecisionAnswer)
@@ -95,14 +100,17 @@ class OrderFollowing:
         self.answered.add(detail.plans)
         errors().print(Text(answer.message, "dim"))
 
-    def _show_plan(self, unit: UnitLine) -> None:
+    def _show_plan(self, unit: UnitLine) -> bool:
+        """False where it has a plan that can't be read."""
         preview = "  (made from mock outputs: it is planned again before it is applied)" if unit.preview else ""
-        output().print(Text.assemble("\n", (unit.unit, "bold"), f"  {counts(unit)}{preview}"))
+        told = counts(unit) or "has no plan yet, since it waits for what comes before it"
+        output().print(Text.assemble("\n", (unit.unit, "bold"), f"  {told}{preview}"))
         text = self.server.text(unit.text) if unit.text else None
         if text is not None:
             output().print(coloured(text))
         elif unit.text:
             errors().print(Text(f"Its text can't be read from the server now: /logs/{unit.text}", "yellow"))
+        return text is not None or not unit.text
 
     def _tell_end(self, detail: RunDetail) -> None:
         if self.operation is Operation.PLAN:

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from docustack.access import Door
-from docustack.runs import Operation, RunStatus, UnitPhase
+from docustack.runs import RunStatus, UnitPhase
 from starter.answers import DecisionLine, RunDetail, RunLine, UnitLine
 from starter.times import ago, at, duration
 
@@ -79,6 +79,7 @@ def run_page(detail: RunDetail) -> RenderableType:
     parts: list[RenderableType] = [_title(detail), _facts(detail)]
     if detail.message:
         parts += ["", Text(detail.message)]
+    parts += [Text(note, "yellow") for note in detail.notes]
     if not detail.complete:
         why = "It had not ended when it was exported" if detail.run.imported else "No worker answers"
         parts += ["", Text(f"{why}, so how far its units are is not known now.", "yellow")]
@@ -144,7 +145,7 @@ def units_table(detail: RunDetail, since: Mapping[str, float] | None = None) -> 
 
 def _groups(detail: RunDetail) -> list[tuple[str, list[UnitLine]]]:
     lines = {unit.unit: unit for unit in detail.units}
-    waves = detail.waves if detail.run.operation is Operation.APPLY else ()
+    waves = detail.waves if detail.run.operation and detail.run.operation.changes else ()
     groups = [
         (f"wave {number}", [lines.pop(unit) for unit in wave if unit in lines]) for number, wave in enumerate(waves, 1)
     ]
@@ -195,7 +196,7 @@ def _facts(detail: RunDetail) -> Table:
     table.add_column(overflow="fold")
     rows = {
         "repository": run.repository,
-        "commit": f"{detail.head_commit[:12]} into {detail.base_ref}" if detail.head_commit else "",
+        "commit": _commit(detail),
         "directories": ", ".join(run.directories),
         "environments": ", ".join(run.environments),
         "started": f"{at(run.started_at)} ({ago(run.started_at)}){' by itself' if run.automatic else ''}",
@@ -206,6 +207,13 @@ def _facts(detail: RunDetail) -> Table:
         if value:
             table.add_row(name, value)
     return table
+
+
+def _commit(detail: RunDetail) -> str:
+    if not detail.head_commit:
+        return ""
+    joins = "into" if detail.run.pull_request is not None else "by the rules of"
+    return f"{detail.head_commit[:12]} {joins} {detail.base_ref}" if detail.base_ref else detail.head_commit[:12]
 
 
 def _some(units: Sequence[str]) -> str:

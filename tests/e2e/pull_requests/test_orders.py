@@ -167,6 +167,18 @@ def test_a_terminal_can_be_left_and_come_back_to_and_a_second_run_waits_in_line(
     slow.applied_exactly_once()
 
 
+def test_what_exists_is_imported_after_the_plan_was_shown(world: SmallWorld) -> None:
+    path = "dev/imported/one"
+    with Desk(world, "infra-member") as desk:
+        desk.push(unit(path))
+        terminal = desk.terminal("import", ".", "terraform_data.this", "made-by-hand", folder=path)
+        assert "made-by-hand" in terminal.until("Enter a value:")
+        assert world.states.text(path) == ""
+        terminal.type("yes")
+        assert terminal.end() == 0, terminal.text
+        assert '"made-by-hand"' in world.states.text(path)
+
+
 def test_a_cancelled_run_finishes_what_terraform_has_in_hand(world: SmallWorld) -> None:
     slow = SlowUnit(world, "slow", folder="dev/cancelled")
     with Desk(world, "infra-member") as desk, Desk(world, "developer") as other:
