@@ -70,6 +70,8 @@ class Environment(Section):
     `management`."""
     allow_destroy: Flag = False
     """Let a plain `apply` destroy units that the pull request deletes, without the words `apply --destroy`."""
+    apply_working_copies: Flag = False
+    """Let `docustack apply --working-copy` apply what nobody has committed; never for `prod` and `management`."""
     trust_temporal_operators: Flag = False
     """Count `approve` signals from Temporal's own UI or CLI for whoever they name, though nobody has verified that."""
 

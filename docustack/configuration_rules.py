@@ -90,7 +90,15 @@ def _check_approvals(source: YamlSource, environments: dict[str, Value]) -> Iter
 
 def _check_auto_apply(source: YamlSource, environments: dict[str, Value]) -> Iterator[Problem]:
     for name, environment in environments.items():
-        if _mapping(environment).get("auto_apply_on_merge") is True and name.split("-")[0] in NEVER_BY_ITSELF:
+        if name.split("-")[0] not in NEVER_BY_ITSELF:
+            continue
+        if _mapping(environment).get("apply_working_copies") is True:
+            yield source.problem(
+                ("environments", name, "apply_working_copies"),
+                f"is true, and in `{name}` nothing is applied that nobody else can see",
+                "remove it: commit and push, then apply with --ref",
+            )
+        if _mapping(environment).get("auto_apply_on_merge") is True:
             yield source.problem(
                 ("environments", name, "auto_apply_on_merge"),
                 f"is true, and `{name}` is never applied by a merge alone",

@@ -119,12 +119,19 @@ def path_problem(path: str) -> str:
     return ""
 
 
+def working_copy_refused(environment: str) -> str:
+    """The next apply of what the branch has undoes it, and nobody would see why."""
+    return (
+        f"A working copy is applied to `{environment}` only where its rules say so (`environments.{environment}."
+        "apply_working_copies` in `docustack.yaml`). Commit and push it, and say --ref with your branch."
+    )
+
+
 def _working_copy_problem(operation: Operation, order: ManualOrder) -> str:
-    """What nobody else has can't be applied: the next apply of what the branch has would undo it unseen."""
     if not order.working_copy:
         return ""
-    if operation is not Operation.PLAN:
-        return "A working copy can be planned, and nothing else: commit, push, and say --ref with your branch."
+    if operation not in (Operation.PLAN, Operation.APPLY):
+        return "A working copy can be planned and applied, and nothing else."
     if not _WORKING_COPY.fullmatch(order.working_copy) or not _COMMIT.fullmatch(order.ref):
         return "A working copy is the key of a kept one, on a commit."
     return ""

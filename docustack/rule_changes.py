@@ -35,6 +35,7 @@ _FIRST = (
     "approvals.minimum",
     "auto_apply_on_merge",
     "allow_destroy",
+    "apply_working_copies",
     "mode",
     "trust_temporal_operators",
     "branch",

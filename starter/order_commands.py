@@ -71,6 +71,10 @@ Ref = Annotated[
         "--ref", metavar="REF", help="Branch, tag or commit; else the branch that is the environment's truth."
     ),
 ]
+WorkingCopyOption = Annotated[
+    bool,
+    typer.Option("--working-copy", help="What lies in this clone, uncommitted changes too, on its pushed commit."),
+]
 Variables = Annotated[
     list[str] | None,
     typer.Option("--var", "-var", "--var-file", "-var-file", hidden=True, callback=_no_variables),
@@ -81,12 +85,7 @@ def plan(
     paths: Paths,
     target: Targets = None,
     ref: Ref = "",
-    working_copy: Annotated[
-        bool,
-        typer.Option(
-            "--working-copy", help="What lies in this clone, uncommitted changes too, on its pushed commit; plans only."
-        ),
-    ] = False,
+    working_copy: WorkingCopyOption = False,
     repository: RepositoryOption = None,
     as_json: JsonOption = False,
     variables: Variables = None,
@@ -111,6 +110,7 @@ def apply(
         str | None,
         typer.Option("--commit", "-c", help="Apply what this merge owes, by a command in its pull request."),
     ] = None,
+    working_copy: WorkingCopyOption = False,
     repository: RepositoryOption = None,
     as_json: JsonOption = False,
     variables: Variables = None,
@@ -123,11 +123,15 @@ def apply(
     Temporal doesn't answer, 4 no such unit, 130 Ctrl-C: it goes on.
     """
     if commit is not None:
-        if len(paths) != 1 or target or ref or auto_approve:
+        if len(paths) != 1 or target or ref or auto_approve or working_copy:
             raise CommandFailed("--commit goes with one unit and nothing else.", code=ExitCode.USAGE)
         owed_commands.apply(paths[0], commit, repository)
         return
     order = ManualOrder(ref=ref, targets=tuple(target or ()), confirmed=auto_approve)
+    if working_copy:
+        if not auto_approve:
+            refuse_without_terminal(Operation.APPLY)
+        order = _with_working_copy(order, repository)
     _carry_out(Operation.APPLY, paths, order, repository, as_json=as_json)
 
 

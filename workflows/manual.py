@@ -35,7 +35,7 @@ with workflow.unsafe.imports_passed_through():
         without_free_dependants,
     )
     from docustack.modes import plan_only_refusal
-    from docustack.orders import is_in_time, not_believed, signed_run
+    from docustack.orders import is_in_time, not_believed, signed_run, working_copy_refused
     from docustack.plans import PlanSummary
     from docustack.runs import DONE, ENDED_BADLY, ManualOrder, Operation, UnitPhase
     from docustack.slack_messages import apply_completed, apply_failed, unit_failure
@@ -124,7 +124,7 @@ async def _look_at_destruction(run: Run) -> None:
 
 
 def refuse_what_is_never_applied(run: Run) -> None:
-    """Units in plan-only mode, and units of environments whose truth is another branch.
+    """Units in plan-only mode, of environments whose truth is another branch, and working copies where none is wanted.
 
     Raises:
         Refused: with where that is set.
@@ -133,6 +133,9 @@ def refuse_what_is_never_applied(run: Run) -> None:
     told = [plan_only_refusal(found, base_ref) for found in run.plan_only(units)]
     branches = [decide_branch(run.configuration, name, base_ref) for name in run.environments()]
     told += [decision.message for decision in branches if not decision.allowed]
+    if run.start.manual is not None and run.start.manual.working_copy:
+        rules = run.configuration.environments
+        told += [working_copy_refused(name) for name in run.environments() if not rules[name].apply_working_copies]
     if told:
         raise Refused("\n\n".join(told))
 

@@ -257,6 +257,12 @@ def test_environment_that_a_merge_alone_never_changes_refuses_to_be_set_so(name:
     assert problem.line == 10
 
 
+def test_production_takes_nothing_that_nobody_has_committed() -> None:
+    text = GOOD.replace("    path: prod", "    path: prod\n    apply_working_copies: true")
+    (problem,) = read_configuration_files({"docustack.yaml": text}, where="here").problems
+    assert "nothing is applied that nobody else can see" in problem.describe()
+
+
 def test_other_environments_may_be_applied_by_a_merge() -> None:
     text = GOOD.replace("    path: dev", "    path: dev\n    auto_apply_on_merge: true")
     assert read_configuration_files({"docustack.yaml": text}, where="here").problems == ()

@@ -107,9 +107,10 @@ def test_an_order_is_good_for_a_quarter_of_an_hour() -> None:
     assert not is_in_time(ManualOrder(), NOW)
 
 
-def test_a_working_copy_is_planned_and_nothing_else() -> None:
+def test_a_working_copy_is_planned_or_applied_on_a_commit() -> None:
     kept, commit = f"working-copies/{'0' * 64}.patch", "a" * 40
     assert problem(Operation.PLAN, UNIT, working_copy=kept, ref=commit) == ""
-    assert "--ref" in problem(Operation.APPLY, UNIT, working_copy=kept, ref=commit)
+    assert problem(Operation.APPLY, UNIT, working_copy=kept, ref=commit) == "", "the environment's rules decide"
+    assert problem(Operation.DESTROY, UNIT, working_copy=kept, ref=commit)
     for key, ref in (("runs/0dd64b3188/plan.json", commit), ("working-copies/../x", commit), (kept, "main")):
         assert problem(Operation.PLAN, UNIT, working_copy=key, ref=ref)

@@ -384,3 +384,16 @@ async def test_outputs_are_read_by_who_may_plan_and_change_nothing(stage: Stage)
     assert found == {unit: f'"{unit}-id"' for unit in (VPC, CLUSTER)}
     refused = await (await order(stage, Operation.OUTPUT, PROD, actor="developer")).result()
     assert (refused.status, refused.outcomes) == (RunStatus.REFUSED, ())
+
+
+async def test_a_working_copy_is_applied_only_where_the_rules_say_so(stage: Stage) -> None:
+    stage.world.units = {VPC: Unit()}
+    kept: dict[str, Any] = {"working_copy": f"working-copies/{'0' * 64}.patch", "ref": COMMIT}
+    refused = await (await order(stage, Operation.APPLY, VPC, **kept)).result()
+    assert (refused.status, stage.world.applied) == (RunStatus.REFUSED, [])
+    assert "environments.dev.apply_working_copies" in refused.message
+    dev = CONFIGURATION.environments["dev"].model_copy(update={"apply_working_copies": True})
+    environments = {**CONFIGURATION.environments, "dev": dev}
+    stage.world.configuration = CONFIGURATION.model_copy(update={"environments": environments})
+    applied = await (await order(stage, Operation.APPLY, VPC, **kept)).result()
+    assert (applied.status, stage.world.applied) == (RunStatus.SUCCEEDED, [VPC])

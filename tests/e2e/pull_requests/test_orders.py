@@ -65,6 +65,10 @@ def test_what_lies_uncommitted_in_a_clone_can_be_planned(world: SmallWorld) -> N
         assert f"Sends 1 uncommitted file(s) on {desk.tree.head[:7]}: {path}/terragrunt.hcl" in answer.stderr
         assert '= "not-pushed"' in answer.stdout
         assert '= "one"' in desk.call("plan", path).stdout
+        with Desk(world, "infra-member") as other:
+            other.tree.write(f"{path}/main.tf", "")
+            refused = other.call("apply", path, "--working-copy", "--auto-approve")
+            assert (refused.returncode, "apply_working_copies" in refused.stdout) == (1, True), refused.stdout
 
 
 def test_what_is_wrong_is_told_before_anything_starts(world: SmallWorld) -> None:
