@@ -30,8 +30,10 @@ down: setup ## Stop a world that was started elsewhere
 # tests/conftest.py has the slow ones begin first.
 JOBS ?= 3
 
+COVERAGE ?= --cov --cov-report=term
+
 test: setup ## Run every test, with coverage (TESTS=PATH or ARGS='-k NAME' for some; JOBS=0 one after the other)
-	@$(VENV)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term --durations=30 $(ARGS) $(TESTS)
+	@$(VENV)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(COVERAGE) --durations=30 $(ARGS) $(TESTS)
 
 retest: setup ## Run what failed last once more, one test after the other
 	@$(VENV)/python -m pytest --last-failed --last-failed-no-failures none -v $(ARGS)

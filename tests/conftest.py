@@ -34,7 +34,7 @@ def pytest_configure() -> None:
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
-        # Temporal, Terragrunt, Terraform and its provider are Go, and spend a fifth to a quarter of their time on
+        # Temporal, Terragrunt, Terraform and its provider are Go, and spend up to a fifth of their time on
         # collecting garbage: in processes that live for seconds for next to nothing.
         "GOGC": "400",
         "GIT_CONFIG_GLOBAL": os.devnull,
