@@ -81,7 +81,7 @@ class ApplyResults:
     async def secrets(self, unit: Unit) -> tuple[Look, set[Secret]]:
         """What the unit gets from its dependencies, found out while the apply runs; it never makes one fail."""
         try:
-            look = await self._planning.look(unit)
+            look = await self._planning.recent_look(unit)
             return look, await self._disclosure.dependency_secrets(unit, look)
         except ApplicationError as error:
             activity.logger.warning("secrets of the dependencies of %s: %s", unit.request.unit, error.message)

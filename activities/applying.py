@@ -28,7 +28,7 @@ from docustack.model import Model
 
 T = TypeVar("T")
 
-_POLL = 0.2
+_POLL = 0.1
 _RENEW_EVERY = 5.0
 _STARTS_WITHIN = 30.0
 _LOOK_EVERY = 2.0

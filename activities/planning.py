@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import json
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -43,6 +44,7 @@ from docustack.targets import unmatched_targets
 from docustack.terragrunt_errors import clean_output
 
 _BEYOND = 50
+_RECENT = 30.0
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ class Planning:
         self._reader = reader
         self._disclosure = disclosure
         self._scratch = scratch
+        self._looks: dict[Path, tuple[float, Look]] = {}  # by the unit's folder in the run's own work tree
 
     async def look(self, unit: Unit, *, join: bool = False) -> Look:
         """Raises an `ApplicationError` where the unit or its dependencies' outputs can't be read.
@@ -88,6 +91,19 @@ class Planning:
         except TimeoutError:
             message = f"The configuration of {unit.request.unit} could not be read in time."
             raise unit_failure(ErrorType.UNAVAILABLE, message) from None
+
+    async def present_outputs(self, unit: Unit) -> tuple[DependencyOutputs, ...]:
+        """What the unit gets from its dependencies now; the look is kept for the apply that this may allow."""
+        look = await self.look(unit)
+        now = time.monotonic()
+        self._looks = {folder: each for folder, each in self._looks.items() if now - each[0] < _RECENT}
+        self._looks[unit.folder] = (now, look)
+        return self.present(unit, look)
+
+    async def recent_look(self, unit: Unit) -> Look:
+        """The look by which the unit's plan was judged, where this worker has judged it seconds ago; else a new one."""
+        looked_at, look = self._looks.pop(unit.folder, (-_RECENT, Look()))
+        return look if time.monotonic() - looked_at < _RECENT else await self.look(unit)
 
     def present(self, unit: Unit, look: Look) -> tuple[DependencyOutputs, ...]:
         """What the unit gets from its dependencies now, as digests."""

@@ -96,7 +96,7 @@ class Terragrunt:
         """Digests of what the unit's dependencies give now; asked right before a saved plan is applied."""
         async with heartbeating(lambda: "reading outputs"):
             unit = await self.units.open(request, changes=False)
-            return OutputsAnswer(dependencies=self._planning.present(unit, await self._planning.look(unit)))
+            return OutputsAnswer(dependencies=await self._planning.present_outputs(unit))
 
     @activity.defn
     async def list_resources(self, request: UnitRequest) -> OwnedResources:

@@ -439,6 +439,45 @@ async def test_an_apply_hides_what_its_plan_marks_and_asks_terraform_only_where_
     assert ("show" in called.read_text().split()) is not on_record
 
 
+SECRET_OUTPUT = """
+variable "value" { type = string }
+output "value" {
+  value     = "${var.value}-secret-words"
+  sensitive = true
+}
+"""
+PASSED_ON = """
+variable "value" { type = string }
+resource "terraform_data" "this" {
+  input = var.value
+  provisioner "local-exec" { command = "echo ${var.value}" }
+}
+output "plain" { value = "seen ${var.value}" }
+"""
+
+
+@pytest.mark.parametrize("judged", [True, False])
+async def test_an_apply_looks_at_its_dependencies_once_and_hides_what_is_secret_of_them(
+    worker: Worker, tmp_path: Path, judged: bool
+) -> None:
+    called, script = tmp_path / "called", tmp_path / "terragrunt"
+    script.write_text(f'#!/bin/sh\necho "$1" >> "{called}"\nexec "{worker.command.terragrunt}" "$@"\n')
+    script.chmod(0o755)
+    worker.repository.unit("dev/a", 'inputs = { value = "of-a" }', module=SECRET_OUTPUT)
+    worker.repository.unit("dev/b", depends_on("a"), module=PASSED_ON)
+    await apply(worker, await plan(worker, "dev/a"))
+    worker.command = dataclasses.replace(worker.command, terragrunt=str(script))
+    terragrunt, record = worker.terragrunt, await plan(worker, "dev/b")
+    if judged:
+        await worker.run(terragrunt.dependency_outputs, worker.unit_request("dev/b"))
+    called.unlink()
+    text = (await worker.run(terragrunt.apply_unit, worker.apply_request(record))).text
+    assert "seen (sensitive value)" in text
+    assert "of-a-secret-words" not in text + written(worker)
+    assert "of-a-secret-words" in "".join(path.read_text() for path in worker.data.glob("applies/*/log"))
+    assert called.read_text().split().count("render") == (0 if judged else 3)
+
+
 async def test_a_secret_is_nowhere_in_a_failure(worker: Worker) -> None:
     inputs = f"inputs = {{ password = {json.dumps(SECRET)}, fail = true }}"
     worker.repository.unit("dev/a", inputs, module=SECRET_MODULE)
