@@ -27,6 +27,7 @@ from docustack.unit_reads import SCANNED_SUFFIXES, UNIT_FILES, Tree, static_depe
 
 _FIND_SINCE = (0, 75, 0)
 _LIMIT = timedelta(minutes=5)  # a thousand units take three seconds
+_REMEMBERED = 20
 _FIND = ("find", "--dependencies", "--include", "--reading", "--json")
 _OWN_SETTINGS = {"TG_NO_FILTERS_FILE": "true"}
 """A file `.terragrunt-filters` in the repository would hide units from us."""
@@ -38,6 +39,7 @@ class Units:
     def __init__(self, *, work_trees: Git, command: TerragruntCommand) -> None:
         self._work_trees = work_trees
         self._command = command
+        self._graphs: dict[str, UnitGraph] = {}  # by commit, the latest last: an apply follows the plan of the same
 
     @activity.defn
     @heartbeats
@@ -56,7 +58,7 @@ class Units:
             changed_files = await mirror.changed_files(request.tree.merge_base, request.tree.head_commit)
         blobs = await mirror.list_files(request.tree.tree_commit)
         tree = await self._read_tree(request.tree, blobs)
-        graph, warnings = _with_lost_units(await self.graph(root), tree)
+        graph, warnings = _with_lost_units(await self._graph(request.tree, root), tree)
         discovery = await asyncio.to_thread(
             changed_units, graph, tree, changed_files, request.configuration, request.terrateam
         )
@@ -76,7 +78,7 @@ class Units:
         root = await self._work_trees.ensure(request.tree)
         blobs = await self._work_trees.mirror(request.tree.repository).list_files(request.tree.tree_commit)
         tree = await self._read_tree(request.tree, blobs)
-        graph, warnings = _with_lost_units(await self.graph(root), tree)
+        graph, warnings = _with_lost_units(await self._graph(request.tree, root), tree)
         found = ordered_units(
             graph, request.configuration, request.directories, request.without, destroy=request.destroy
         )
@@ -95,7 +97,7 @@ class Units:
         root = await self._work_trees.ensure(base)
         blobs = await self._work_trees.mirror(base.repository).list_files(base.tree_commit)
         tree = await self._read_tree(base, blobs)
-        graph, _ = _with_lost_units(await self.graph(root), tree)
+        graph, _ = _with_lost_units(await self._graph(base, root), tree)
         inputs = await asyncio.to_thread(unit_inputs, graph, tree, blobs, deleted, request.terrateam)
         return discovery.model_copy(
             update={
@@ -112,7 +114,7 @@ class Units:
         root = await self._work_trees.ensure(question.tree)
         mirror = self._work_trees.mirror(question.tree.repository)
         tree = await self._read_tree(question.tree, await mirror.list_files(question.tree.tree_commit))
-        graph, _ = _with_lost_units(await self.graph(root), tree)
+        graph, _ = _with_lost_units(await self._graph(question.tree, root), tree)
         found: list[MovedInputs] = []
         for commit in dict.fromkeys(question.since.values()):
             if not await mirror.has(commit):  # the branch was pushed over, and this host has never seen it as it was
@@ -122,6 +124,14 @@ class Units:
             paths = {path for file in moved for path in (file.path, file.previous_path) if path}
             found += await asyncio.to_thread(moved_inputs, graph, tree, paths, units)
         return MovedInputsAnswer(units=tuple(found))
+
+    async def _graph(self, tree: WorkTree, root: Path) -> UnitGraph:
+        """Terragrunt is asked once about a commit, unless it was long ago."""
+        graph = self._graphs.pop(tree.tree_commit, None) or await self.graph(root)
+        self._graphs[tree.tree_commit] = graph
+        if len(self._graphs) > _REMEMBERED:
+            del self._graphs[next(iter(self._graphs))]
+        return graph
 
     async def graph(self, root: Path) -> UnitGraph:
         """The units of a folder, by Terragrunt's own account."""

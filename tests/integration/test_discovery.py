@@ -1,5 +1,6 @@
 """The units that a pull request changes, found by real Terragrunt, and compared with its own list of them."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -96,6 +97,28 @@ async def listed(trees: Git, *directories: str, **fields: Any) -> Discovery:
             **fields,
         )
     )
+
+
+async def test_terragrunt_is_asked_once_about_a_commit(trees: Git, origin: Origin, tmp_path: Path) -> None:
+    called, script = tmp_path / "called", tmp_path / "terragrunt"
+    command = await TerragruntCommand.find()
+    script.write_text(f'#!/bin/sh\necho "$1" >> "{called}"\nexec "{command.terragrunt}" "$@"\n')
+    script.chmod(0o755)
+    units = Units(work_trees=trees, command=dataclasses.replace(command, terragrunt=str(script)))
+
+    async def listed_by(run_id: str) -> list[str]:
+        question = CheckOutRef(repository=REPOSITORY, run_id=run_id, base_ref="main", ref="")
+        tree = (await trees.check_out_ref(question)).tree
+        request = ListUnits(
+            tree=tree, directories=("dev",), configuration=CONFIGURATION, terrateam=TerrateamConfiguration()
+        )
+        return [unit.unit for unit in (await units.list_units(request)).changed]
+
+    assert await listed_by("run:1") == await listed_by("run:2") == ["dev/a", "dev/b", "dev/c"]
+    assert called.read_text().split() == ["find"]
+    origin.commit({"dev/d/terragrunt.hcl": ""})
+    assert await listed_by("run:3") == ["dev/a", "dev/b", "dev/c", "dev/d"]
+    assert called.read_text().split() == ["find", "find"]
 
 
 async def test_an_order_finds_the_units_in_its_directories(trees: Git) -> None:
