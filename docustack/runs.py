@@ -97,6 +97,7 @@ class ManualOrder(Model):
     address: str = ""  # of an import: the resource in the unit's configuration
     resource_id: str = ""  # of an import: the id by which the provider finds what is there
     without: tuple[str, ...] = ()  # units that are left out
+    late: bool = False  # where nobody is asked, plan what depends on other units only when its turn comes
     working_copy: ArtifactRef = ""  # the artifact with uncommitted changes on `ref`
     given_at: datetime | None = None
     signature: str = ""  # our server's, which has verified whose order it is; a step of another workflow needs none

@@ -263,6 +263,9 @@ class UnitApply:
         if record.summary.is_empty:
             self._plan = record
             return
+        if gate.nobody_is_asked(self._run, self._environment):
+            self._plan = self._approved = record
+            return
         outcome = UnitOutcome(
             unit=self._unit, environment=self._environment, phase=UnitPhase.PLANNED, plan=shown, log=record.log
         )

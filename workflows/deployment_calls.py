@@ -158,6 +158,7 @@ class DeploymentCalls:
         *,
         actor: str,
         without: tuple[str, ...] = (),
+        late: bool = False,
     ) -> RunResult:
         """A run over units of one environment, to its end: it asks for the environment's approvals itself.
 
@@ -172,7 +173,7 @@ class DeploymentCalls:
             repository=self._order.repository,
             operation=operation,
             actor=actor,
-            manual=ManualOrder(ref=environment.commit, confirmed=True, without=without),
+            manual=ManualOrder(ref=environment.commit, confirmed=True, without=without, late=late),
             directories=paths,
         )
         try:

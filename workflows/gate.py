@@ -80,6 +80,12 @@ async def refuse_at_once(run: Run, environments: list[str]) -> None:
     refuse_access(run, facts, environments)
 
 
+def nobody_is_asked(run: Run, environment: str) -> bool:
+    """Its actor has said yes beforehand to whatever the plans of an order show, and the environment wants no more."""
+    confirmed = run.start.manual is not None and run.start.manual.confirmed
+    return confirmed and not run.configuration.environments[environment].approvals.minimum
+
+
 async def pass_unit_gate(run: Run, report: Report, outcome: UnitOutcome, beyond: tuple[Change, ...]) -> str:
     """A new plan does more than was approved: it wants a yes of its own, given after it was shown.
 

@@ -147,7 +147,10 @@ class InitialDeploymentWorkflow:
             self._show(f"deploying {environment.name}", environment, Stage.DEPLOYING)
             paths = tuple(environment.left) or (self._rules(environment).path,)
             left_out = tuple(self._state.left_out)
-            result = await self._calls.run(environment, Operation.APPLY, paths, actor=actor, without=left_out)
+            late = self._is_first(environment)
+            result = await self._calls.run(
+                environment, Operation.APPLY, paths, actor=actor, without=left_out, late=late
+            )
             environment.take(result)
             self._state.dependencies = self._state.dependencies | result.dependencies
             stop_if_cancelled()
@@ -161,6 +164,11 @@ class InitialDeploymentWorkflow:
         environment.ended_at = workflow.now()
         self._show("", environment, Stage.UNCHANGED if environment.is_as_it_was else Stage.DEPLOYED)
         self._slack.say(texts.for_slack(texts.environment_done(environment)))
+
+    def _is_first(self, environment: EnvironmentProgress) -> bool:
+        """Of none of its units is an apply known: then all of them have to wait for one another anyway."""
+        known = {*self._earlier.seconds, *environment.seconds}
+        return not any(self._calls.configuration.environment_of(unit) == environment.name for unit in known)
 
     def _estimate(self, environment: EnvironmentProgress) -> None:
         """By earlier runs, and by the environments that this deployment has done."""

@@ -37,7 +37,7 @@ with workflow.unsafe.imports_passed_through():
     from docustack.modes import plan_only_refusal
     from docustack.orders import is_in_time, not_believed, signed_run, working_copy_refused
     from docustack.plans import PlanSummary
-    from docustack.runs import DONE, ENDED_BADLY, ManualOrder, Operation, UnitPhase
+    from docustack.runs import DONE, ENDED_BADLY, ManualOrder, Operation, UnitOutcome, UnitPhase
     from docustack.slack_messages import apply_completed, apply_failed, unit_failure
     from docustack.units import DependencyCycle, UnknownDirectory, in_apply_order, select
 
@@ -138,6 +138,24 @@ def refuse_what_is_never_applied(run: Run) -> None:
         told += [working_copy_refused(name) for name in run.environments() if not rules[name].apply_working_copies]
     if told:
         raise Refused("\n\n".join(told))
+
+
+def put_off_plans(run: Run) -> None:
+    """What depends on a unit of the order is planned from its mock outputs first, for people to look at.
+
+    Where nobody looks (the actor has said yes to all of it, and no environment asks for approvals) that plan would
+    only be made again: such a unit is planned once, when its dependencies are applied.
+    """
+    order, rules = run.start.manual, run.configuration.environments
+    assert order is not None
+    asks = [name for name in run.environments() if rules[name].approvals.minimum]
+    if not order.late or not order.confirmed or asks or run.start.operation is not Operation.APPLY:
+        return
+    selected, dependencies = set(run.state.selected), run.discovery.dependencies
+    for unit in run.state.selected:
+        if selected & {*dependencies.get(unit, ())}:
+            environment = run.environment_of(unit)
+            run.state.outcomes[unit] = UnitOutcome(unit=unit, environment=environment, phase=UnitPhase.DEFERRED)
 
 
 def settle_plans(run: Run) -> bool:

@@ -19,6 +19,7 @@ from workflows.locking import LockAnswers, take_locks, take_over
 from workflows.manual import (
     believe_order,
     choose_ordered_units,
+    put_off_plans,
     refuse_what_is_never_applied,
     settle_plans,
 )
@@ -238,6 +239,7 @@ class RunWorkflow:
             refuse_what_is_never_applied(run)
             await gate.refuse_at_once(run, run.environments())
             await refuse_wrong_accounts(run)
+            put_off_plans(run)
             self._report.status()
         await self._plan_selected()
         go_on = settle_plans(run)

@@ -450,6 +450,14 @@ async def test_how_long_it_will_take_is_told_by_earlier_runs_of_the_same_units(
     assert staging.expected_seconds == 10 + 10 + 10, "by what dev has just taken: this deployment's own runs"
 
 
+async def test_only_what_was_never_applied_is_planned_late(client: Client, organisation: Organisation) -> None:
+    organisation.took = {VPC: 10.0}
+    deployment = await start(client, first="dev", last="staging")
+    await deployment.outcome()
+    late = [(run.directories[0], run.manual.late) for run in organisation.runs if run.manual is not None]
+    assert late == [("dev", False), ("staging", True)]
+
+
 async def test_temporal_and_slack_are_told_of_it(client: Client, organisation: Organisation) -> None:
     deployment = await stopped(client, organisation, RDS)
     described = await deployment.handle.describe()

@@ -124,6 +124,24 @@ async def test_an_apply_works_by_dependencies_and_plans_again_on_real_outputs(st
     assert {record.pull_request for record in stage.world.commits.audit} == {None}
 
 
+async def test_where_nobody_is_asked_what_depends_on_others_can_be_planned_once_at_its_turn(stage: Stage) -> None:
+    stage.world.units = chain(VPC, CLUSTER, DATABASE)
+    result = await (await order(stage, Operation.APPLY, "dev", late=True)).result()
+    assert result.status is RunStatus.SUCCEEDED
+    assert stage.world.applied == [VPC, CLUSTER, DATABASE]
+    assert [unit.plans for unit in stage.world.units.values()] == [1, 1, 1]
+    assert not any(plan.is_preview for plan in stage.world.applied_plans)
+
+
+async def test_where_approvals_are_asked_for_all_is_planned_first(stage: Stage) -> None:
+    top = "prod/us-east-1/rds"
+    stage.world.units = {PROD: Unit(), top: Unit(dependencies=(PROD,))}
+    run = await order(stage, Operation.APPLY, "prod", actor="lead", late=True)
+    assert {plan.unit for plan in (await until_waiting(run)).shown} == {PROD, top}
+    await approve(stage, run, "second-lead")
+    assert (await run.result()).status is RunStatus.SUCCEEDED
+
+
 async def test_an_apply_waits_for_the_word_of_who_has_ordered_it(stage: Stage) -> None:
     stage.world.units = {VPC: Unit()}
     run = await order(stage, Operation.APPLY, VPC, confirmed=False)
