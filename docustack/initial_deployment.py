@@ -14,7 +14,7 @@ from docustack.errors import DocuStackError
 from docustack.model import Model, State
 from docustack.packing import Packed
 from docustack.repository import Repository
-from docustack.runs import DONE, RunResult, UnitPhase
+from docustack.runs import DONE, RunResult, RunStatus, UnitPhase
 from docustack.signatures import is_signed_by, signature
 from docustack.signed_approvals import GOOD_FOR
 
@@ -171,9 +171,11 @@ class EnvironmentProgress(State):
                 self.made.append(outcome.unit)
 
     def take_destroyed(self, result: RunResult) -> None:
-        """What a rollback has destroyed is this deployment's no more."""
+        """What a rollback has destroyed is this deployment's no more; nor what had nothing in its state to destroy."""
         self.message = result.message
         gone = [outcome.unit for outcome in result.outcomes if outcome.phase in DONE]
+        if result.status is RunStatus.SUCCEEDED:
+            gone = list(self.made)
         self.made = [unit for unit in self.made if unit not in gone]
         for unit in gone:
             self.units[unit] = UnitPhase.WAITING

@@ -84,6 +84,7 @@ class Organisation:
     graph: dict[str, tuple[str, ...]] = field(default_factory=graph)
     fails: set[str] = field(default_factory=set)
     exists: set[str] = field(default_factory=set)
+    hollow: set[str] = field(default_factory=set)  # units that fail before anything is in their state
     keeps: set[str] = field(default_factory=set)  # units whose destruction fails
     without_backend: set[str] = field(default_factory=set)  # environments
     broken: dict[str, str] = field(default_factory=dict)  # environment -> what is wrong with its account
@@ -165,7 +166,7 @@ class Organisation:
         if why := self.refuses.get(environment):
             return self._result(start, RunStatus.REFUSED, (), why)
         outcomes = self._destroy(start) if start.operation is Operation.DESTROY else self._apply(start)
-        if not outcomes:
+        if not outcomes and start.operation is Operation.APPLY:
             return self._result(start, RunStatus.REFUSED, (), "There is no unit there.")
         bad = any(one.phase in (UnitPhase.FAILED, UnitPhase.SKIPPED) for one in outcomes)
         return self._result(start, RunStatus.FAILED if bad else RunStatus.SUCCEEDED, outcomes)
@@ -196,7 +197,7 @@ class Organisation:
 
     def _destroy(self, start: RunInput) -> tuple[UnitOutcome, ...]:
         outcomes = []
-        for unit in start.directories:
+        for unit in (each for each in start.directories if each not in self.hollow):
             phase = UnitPhase.FAILED if unit in self.keeps else UnitPhase.APPLIED
             self.exists -= {unit} if phase is UnitPhase.APPLIED else set()
             outcomes.append(UnitOutcome(unit=unit, environment="dev", phase=phase))

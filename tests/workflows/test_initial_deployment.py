@@ -277,6 +277,15 @@ async def test_a_rollback_that_fails_asks_again_for_what_is_left(client: Client,
     assert organisation.exists == set()
 
 
+async def test_a_rollback_of_what_failed_before_it_had_a_state_is_done(
+    client: Client, organisation: Organisation
+) -> None:
+    organisation.hollow = {VPC}
+    deployment = await stopped(client, organisation, VPC)
+    await deployment.decide(ROLL_BACK, environment="dev")
+    assert (await deployment.outcome()).end is DeploymentEnd.ROLLED_BACK
+
+
 async def test_where_nothing_was_made_there_is_nothing_to_roll_back(client: Client, organisation: Organisation) -> None:
     organisation.exists = {VPC, CLUSTER, RDS, TEMPORAL}
     organisation.refuses = {"dev": "Nobody approved within 7 days."}
