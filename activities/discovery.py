@@ -93,19 +93,27 @@ class Units:
         deleted = [unit.unit for unit in discovery.changed if unit.status is UnitStatus.DELETED]
         if not deleted:
             return discovery
-        base = request.tree.of_base()
-        root = await self._work_trees.ensure(base)
-        blobs = await self._work_trees.mirror(base.repository).list_files(base.tree_commit)
-        tree = await self._read_tree(base, blobs)
-        graph, _ = _with_lost_units(await self._graph(base, root), tree)
+        base, now = request.tree.of_base(), request.tree.of_now()
+        graph, tree, blobs = await self._units_of(base)
+        present = merged if now is request.tree else (await self._units_of(now))[0]
         inputs = await asyncio.to_thread(unit_inputs, graph, tree, blobs, deleted, request.terrateam)
         return discovery.model_copy(
             update={
-                "deletions": find_deletions(discovery.changed, changed_files, graph, merged),
+                "deletions": find_deletions(discovery.changed, changed_files, graph, present),
                 "may_have_taken_over": may_have_taken_over(changed_files, merged),
+                "come_since": tuple(sorted(present.units.keys() - merged.units.keys() - {*deleted})),
+                "gone_since": tuple(sorted((graph.units.keys() & merged.units.keys()) - present.units.keys())),
                 "inputs": {**discovery.inputs, **inputs},
             }
         )
+
+    async def _units_of(self, tree: WorkTree) -> tuple[UnitGraph, Tree, dict[str, str]]:
+        """The graph of another tree of the run, the texts that it was read from, and what each path holds there."""
+        root = await self._work_trees.ensure(tree)
+        blobs = await self._work_trees.mirror(tree.repository).list_files(tree.tree_commit)
+        texts = await self._read_tree(tree, blobs)
+        graph, _ = _with_lost_units(await self._graph(tree, root), texts)
+        return graph, texts, blobs
 
     @activity.defn
     @heartbeats

@@ -92,7 +92,9 @@ class Git:
             base_commit = await mirror.fetch_branch(question.base_ref, lock)
             await mirror.fetch_commit(question.head_commit, question.pull_request, lock)
         head_commit = own_head = await mirror.resolve(question.head_commit)
+        base_tip = ""
         if question.merge_commit:
+            base_tip = base_commit
             base_commit = await mirror.before_merge(question.merge_commit, own_head, into=base_commit)
             head_commit = question.merge_commit
         tree = WorkTree(
@@ -104,6 +106,7 @@ class Git:
             merge_base=await mirror.merge_base(base_commit, head_commit),
             tree_commit=await mirror.merge(base_commit, head_commit, question.base_ref),
             name=question.name,
+            base_tip=base_tip,
         )
         await self.ensure(tree)
         changed_files = await mirror.changed_files(await mirror.merge_base(base_commit, own_head), own_head)

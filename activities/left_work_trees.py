@@ -44,9 +44,8 @@ class LeftWorkTrees:
         return left
 
     async def _is_needed(self, folder: str) -> bool:
-        return await self._is_running(folder.removesuffix("-base")) or await asyncio.to_thread(
-            self._is_applied_in, folder
-        )
+        run = folder.removesuffix("-base").removesuffix("-now")
+        return await self._is_running(run) or await asyncio.to_thread(self._is_applied_in, folder)
 
     def _is_applied_in(self, folder: str) -> bool:
         """A run that was terminated doesn't take its Terraform with it: that has its lease."""

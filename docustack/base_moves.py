@@ -65,9 +65,9 @@ def many_moved_reason(moved: Sequence[MovedInputs], base_ref: str, before: str, 
     )
 
 
-def wants_another_command(units: Sequence[str], prefix: str) -> str:
+def wants_another_command(units: Sequence[str], command: str) -> str:
     """Units that need no approval: who commanded the apply has not seen the new plans."""
-    again = inline_code(f"{prefix} apply")
+    again = inline_code(command)
     return f"The new plan of {code_list(tuple(units))} has to be read first; then comment {again} again."
 
 

@@ -54,10 +54,14 @@ def deletion_remark(deleted: DeletedUnit) -> str:
                 "by, and nothing of it is destroyed. To destroy it, run `terragrunt destroy` in it at the base branch, "
                 "before the merge."
             )
-        case Fate.GONE:
-            return (
-                f"{name} is deleted here, and the base branch has lost it meanwhile: that is not this pull request's."
-            )
+        case Fate.GONE | Fate.BACK:
+            return _not_its_own(name, deleted.fate)
+
+
+def _not_its_own(name: str, fate: Fate) -> str:
+    if fate is Fate.BACK:
+        return f"{name} is in the base branch again, so nothing of it is destroyed here."
+    return f"{name} is deleted here, and the base branch has lost it meanwhile: that is not this pull request's."
 
 
 def destroy_note(plan: PlanRecord) -> str:

@@ -21,7 +21,10 @@ def find_deletions(
     base: UnitGraph,
     merged: UnitGraph,
 ) -> tuple[Deletion, ...]:
-    """The deleted ones among the changed units, with their place in the graphs of the base branch and of the merge."""
+    """The deleted ones among the changed units, with their place in the graphs of the base branch and of the merge.
+
+    For a merge of a while ago `merged` is the graph of the base branch as it is now.
+    """
     units = [unit for unit in changed if unit.status is UnitStatus.DELETED]
     renamed = _renames(changed_files, {unit.unit for unit in units}, merged)
     before = base.dependencies()
@@ -42,6 +45,7 @@ def find_deletions(
             dependants=tuple(sorted(_without_circles(unit.unit, dependants.get(unit.unit, set()), before))),
             needed_by=tuple(sorted(still_named.get(unit.unit, ()))),
             renamed_to=renamed.get(unit.unit),
+            is_back=unit.unit in merged.units,
         )
         for unit in units
     )
@@ -112,6 +116,8 @@ def _fate(
 ) -> _Decided:
     if not deletion.in_base:
         return Fate.GONE, ()
+    if deletion.is_back:
+        return Fate.BACK, ()
     if deletion.environment is None:
         return Fate.OUTSIDE, ()
     if state is not None and state.known and state.count == 0:

@@ -46,6 +46,7 @@ def begin(state: PullRequestState, run_id: str, run: RunToStart) -> None:
         actor=run.actor,
         directories=run.directories,
         only_outdated=run.only_outdated,
+        only_looks=run.only_looks,
         destroy=run.destroy,
         comment_id=run.comment_id,
     )

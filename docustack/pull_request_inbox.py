@@ -2,6 +2,7 @@
 
 from docustack.base_moves import BaseMoved
 from docustack.lock_messages import LocksHeld, UnitsFreed
+from docustack.orphans import look_at_orphans
 from docustack.pull_request_actions import Action
 from docustack.pull_request_base import take_base_moved
 from docustack.pull_request_challenges import take_may_begin
@@ -26,12 +27,19 @@ def take_entry(state: PullRequestState, entry: InboxEntry) -> list[Action]:
             return take_base_moved(state, moved)
         case InboxEntry(hand_over=HandOver() as wanted):
             return take_hand_over(state, wanted)
-        case InboxEntry(held=LocksHeld() as held):
-            return take_held(state, held)
-        case InboxEntry(freed=UnitsFreed() as freed):
-            return take_units_freed(state, freed) if state.is_open else take_back(state, freed)
         case InboxEntry(lost=str() as run_id):
             return take_run_lost(state, run_id)
         case InboxEntry(unknown_signal=str() as name):
             return take_unknown_signal(state, name)
+        case InboxEntry(look_at_orphans=True):
+            return look_at_orphans(state)
+    return _take_news_of_locks(state, entry)
+
+
+def _take_news_of_locks(state: PullRequestState, entry: InboxEntry) -> list[Action]:
+    match entry:
+        case InboxEntry(held=LocksHeld() as held):
+            return take_held(state, held)
+        case InboxEntry(freed=UnitsFreed() as freed):
+            return take_units_freed(state, freed) if state.is_open else take_back(state, freed)
     return []

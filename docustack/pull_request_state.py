@@ -35,6 +35,11 @@ class RunToStart(Model):
         """Its plans take the place of all plans before."""
         return self.operation is Operation.PLAN and not self.directories and not self.only_outdated
 
+    @property
+    def only_looks(self) -> bool:
+        """After a merge nothing is planned; such a run reads what is left of the deleted units, and says nothing."""
+        return self.operation is Operation.PLAN and bool(self.merge_commit)
+
 
 class ActiveRun(Model):
     """The run that counts now."""
@@ -46,6 +51,7 @@ class ActiveRun(Model):
     directories: tuple[str, ...] = ()
     only_outdated: bool = False
     waiting: bool = False  # at its gate: nothing is being changed
+    only_looks: bool = False
     destroy: bool = False
     comment_id: int | None = None
 
@@ -61,6 +67,7 @@ class SupersededRun(Model):
     run_id: str
     operation: Operation
     head_commit: str
+    actor: str = ""
 
 
 class Challenger(Model):
@@ -81,6 +88,10 @@ class HandOver(Model):
 
     units: tuple[str, ...]
     to: int
+
+
+class LookAtOrphans(Model):
+    """Somebody wants to know whether what a merge has left owned by nobody is still there."""
 
 
 class PastRun(Model):
@@ -126,6 +137,7 @@ class InboxEntry(Model):
     freed: UnitsFreed | None = None
     lost: str | None = None  # the id of a run that is no more, and has not told how it ended
     unknown_signal: str | None = None  # its name
+    look_at_orphans: bool = False
 
 
 class PullRequestState(State):
@@ -153,6 +165,7 @@ class PullRequestState(State):
     deleted_head: str = ""  # the head at which a run has looked at them
     told_orphans: bool = False
     orphans: Packed[list[DeletedUnit]] = []  # merged, not destroyed, and not dismissed by name yet
+    looks: int = 0  # ends of runs that have only looked at them
     slack_channel: str = ""
     changed: Packed[list[str]] = []  # what the base branch promises once the pull request is merged
     changed_head: str = ""  # the head at which a run has found that

@@ -38,11 +38,15 @@ def take_command(state: PullRequestState, run: RunToStart, key: str) -> list[Act
             return [SignalRun(run_id=active.run_id, actor=run.actor)]
         if state.challenger is None:
             return [StartRun(run=run.model_copy(update={"challenges": active.run_id}))]
-    elif active.operation is Operation.PLAN and run.operation is Operation.PLAN and not run.directories:
+    elif active.only_looks or _plans_the_same(active, run):
         return [*supersede(state, SUPERSEDED_BY_PLAN), StartRun(run=run)]
     state.queue.append(run)
     waits = Reply(key=key, body=queued_reply(run.operation, active.operation, active.run_id, len(state.queue)))
     return [waits, SignalRun(run_id=active.run_id)]  # a run that is no more is found by not reaching it
+
+
+def _plans_the_same(active: ActiveRun, run: RunToStart) -> bool:
+    return active.operation is Operation.PLAN and run.operation is Operation.PLAN and not run.directories
 
 
 def _is_the_same_apply(active: ActiveRun, run: RunToStart) -> bool:
@@ -82,7 +86,9 @@ def leave_line(state: PullRequestState) -> list[Action]:
 def supersede(state: PullRequestState, reason: str) -> list[Action]:
     assert state.active is not None
     run = state.active
-    state.superseded.append(SupersededRun(run_id=run.run_id, operation=run.operation, head_commit=run.head_commit))
+    state.superseded.append(
+        SupersededRun(run_id=run.run_id, operation=run.operation, head_commit=run.head_commit, actor=run.actor)
+    )
     state.active = None
     return [CancelRun(run_id=run.run_id, reason=reason)]
 

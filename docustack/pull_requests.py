@@ -2,6 +2,7 @@
 
 from docustack.events import EventKind, PullRequestEvent
 from docustack.merge_queue import take_checks_requested
+from docustack.orphans import settle_orphans
 from docustack.pull_request_actions import (
     Action,
     EndCheck,
@@ -103,18 +104,24 @@ def take_run_end(state: PullRequestState, result: RunResult) -> list[Action]:
     if state.challenger is not None and state.challenger.run_id == result.run_id:
         return _challenger_ended(state, state.challenger, result)
     if state.active is None or state.active.run_id != result.run_id:
-        if _forget_superseded(state, result.run_id) is not None:
+        superseded = _forget_superseded(state, result.run_id)
+        if superseded is not None:
             keep_renewed(state, result)
             keep_what_was_touched(state, result)
         old = result.comments
         folded = [FoldComments(comment_ids=old, reason=OUTDATED_BY_PUSH)] if old else []
-        return [*folded, *look_at_base(state)]
+        settled = settle_orphans(state, result, superseded.actor) if superseded else []
+        return [*folded, *settled, *look_at_base(state)]
     ended, state.active = state.active, None
     outdated = [*look_for_superseded(state), *keep_result(state, ended, result)]
     keep_renewed(state, result)
+    outdated += settle_orphans(state, result, ended.actor)
     forget_freed(state, result)
     keep_changed(state, result)
-    _remember_run(state, ended, result)
+    if ended.only_looks:
+        state.looks += 1
+    else:
+        _remember_run(state, ended, result)
     outdated += withdraw_challenger(state, asked_again=state.is_open or bool(state.taken_up_merge))
     if not state.is_open:
         return [*outdated, *_go_on(state)]
@@ -191,7 +198,8 @@ def take_run_lost(state: PullRequestState, run_id: str) -> list[Action]:
         run_id=run_id, operation=active.operation, status=RunStatus.CANCELLED, head_commit=active.head_commit
     )
     message = lost_reply(active.operation, run_id)
-    return [Reply(key=f"lost-{run_id}", body=message), *_end_lost_check(active, message), *take_run_end(state, result)]
+    told = [] if active.only_looks else [Reply(key=f"lost-{run_id}", body=message)]
+    return [*told, *_end_lost_check(active, message), *take_run_end(state, result)]
 
 
 def _end_lost_check(run: ActiveRun | SupersededRun, message: str) -> list[Action]:
@@ -221,6 +229,9 @@ def not_started(state: PullRequestState, run: RunToStart, reason: str) -> list[A
         state.active = None
         if run.plans_everything:
             state.planned_head = ""
+    if run.only_looks:
+        state.looks += 1
+        return _go_on(state)
     told = Reply(key=f"not-started-{run.comment_id or run.head_commit}", body=not_started_reply(run.operation, reason))
     return [told, *_go_on(state)]
 

@@ -36,6 +36,7 @@ class WorkTree(Model):
     tree_commit: str  # what lies in the tree: the merge of head into base
     name: str = ""  # of its folder, where the run has another one beside its own
     patch: str = ""  # the artifact with a person's uncommitted changes, which lie on the head in the tree
+    base_tip: str = ""  # after a merge: the present tip of the base branch, which may have moved on since
 
     @property
     def folder(self) -> str:
@@ -45,6 +46,14 @@ class WorkTree(Model):
     def of_base(self) -> "WorkTree":
         """The base branch as the run has met it, in a folder beside the run's own: it still has the deleted units."""
         return self.model_copy(update={"name": f"{self.run_id}-base", "tree_commit": self.base_commit})
+
+    def of_now(self) -> "WorkTree":
+        """After a merge: the base branch as it is now, where that is another than the merge has made of it."""
+        tip = self.base_tip
+        if tip in ("", self.tree_commit):
+            return self
+        commits = dict.fromkeys(("base_commit", "head_commit", "merge_base", "tree_commit"), tip)
+        return self.model_copy(update={"name": f"{self.run_id}-now", **commits})
 
 
 class UnitStatus(StrEnum):
@@ -72,6 +81,7 @@ class Deletion(Model):
     dependants: tuple[str, ...] = ()  # units that depended on it directly, as the base branch has them
     needed_by: tuple[str, ...] = ()  # units that still depend on it with the pull request merged
     renamed_to: str | None = None  # the added unit that has its file, as git sees it
+    is_back: bool = False  # merged a while ago, and the base branch has the unit again
 
 
 class Discovery(Model):
@@ -89,3 +99,5 @@ class Discovery(Model):
     inputs: dict[str, str] = {}  # of changed and affected units: the digest of all files that each one reads
     deletions: tuple[Deletion, ...] = ()  # more about the deleted ones of `changed`
     may_have_taken_over: tuple[str, ...] = ()  # units whose own file changes, where others are deleted
+    come_since: tuple[str, ...] = ()  # after a merge: units that the base branch has got since, which may have, too
+    gone_since: tuple[str, ...] = ()  # and those that it has lost since, by somebody else's merge

@@ -124,6 +124,7 @@ class RunInput(Model):
     freed: dict[str, str] = {}  # with `only_outdated`: units to be planned again all the same, and why
     only_outdated: bool = False  # plan only what the base branch has outdated, and say nothing if that is nothing
     merge_commit: str = ""  # the pull request was merged by it: what is left of it is applied at this commit
+    orphans: tuple[str, ...] = ()  # after a merge: units on record as owned by nobody
 
     @property
     def number(self) -> int | None:

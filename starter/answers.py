@@ -131,7 +131,8 @@ class OrphanLine(Model):
     repository: str
     pull_request: int
     environment: str | None
-    resources: int | None  # when it was deleted; None: its state could not be read
+    resources: int | None  # as they were read last; None: its state could never be read
+    unread: bool = False  # the last time its state could not be read
     commit: str  # of the base branch, which still has its folder
     url: str
 

@@ -17,7 +17,7 @@ from workflows.hosts import leave_host, living_host, near_unit
 from workflows.reporting import Report
 from workflows.run_state import Refused, Run
 from workflows.together import to_its_end, together
-from workflows.unit_calls import free_state_lock, plan_request, plan_unit, unit_policy
+from workflows.unit_calls import free_state_lock, plan_coverage, plan_request, plan_unit, unit_policy
 
 with workflow.unsafe.imports_passed_through():
     from activities.locks import Locks
@@ -25,7 +25,6 @@ with workflow.unsafe.imports_passed_through():
         ApplyAnswer,
         ApplyRequest,
         ConfirmLocks,
-        CoverageRequest,
         OutputsAnswer,
     )
     from activities.terragrunt import Terragrunt
@@ -70,7 +69,7 @@ def remaining_waves(run: Run) -> list[list[str]]:
 async def apply_wave(run: Run, report: Report, wave: list[str], *, first: bool) -> None:
     """One wave in parallel; a unit whose dependency failed is skipped, the others finish."""
     environment = run.environment_of(wave[0])
-    if not first:
+    if not first or (run.start.merge_commit and run.destroys(wave[0])):
         try:
             await gate.check_again(run, [environment])
             await follow_base(run)
@@ -249,13 +248,7 @@ class UnitApply:
         record = shown.without_text()
         beyond: tuple[Change, ...] = ()
         if self._approved is not None:
-            coverage = await near_unit(
-                self._run,
-                Terragrunt.plan_coverage,
-                CoverageRequest(approved=self._approved, new=record),
-                summary=self._unit,
-                policy=unit_policy(self._run, self._environment),
-            )
+            coverage = await plan_coverage(self._run, self._approved, record)
             if coverage.covered:
                 self._plan = record.model_copy(update={"shown_at": self._approved.shown_at})
                 return

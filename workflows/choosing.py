@@ -77,20 +77,19 @@ def choose_what_to_apply(run: Run, report: Report) -> None:
     """
     start, state = run.start, run.state
     wanted = [unit for unit in state.selected if unit in start.to_apply]
-    never = _plan_only(run, wanted)
-    elsewhere = _of_other_branches(run, [unit for unit in wanted if unit not in never])
+    kept = not_applied_from_here(run, wanted)
     unplanned = without_plan(state.selected, start)
-    reasons = list(dict.fromkeys([*never.values(), *elsewhere.values()]))
+    reasons = list(dict.fromkeys(kept.values()))
     if unplanned and wanted:
         reasons.append(no_plan_text(unplanned, start))
     told = "\n\n".join(reasons)
-    chosen = [unit for unit in wanted if unit not in never and unit not in elsewhere]
+    chosen = [unit for unit in wanted if unit not in kept]
     chosen, standing = choose_destructions(run, chosen)
     if standing and not chosen:
         still = apply_check((), not_destroyed=undestroyed(run))
         raise Refused("\n\n".join([*reasons, *standing]), check=still)
     if not chosen:
-        only_plans = bool(never or elsewhere) and not unplanned and state.new_rules is None
+        only_plans = bool(kept) and not unplanned and state.new_rules is None
         check = plan_only_check(told) if only_plans else None
         raise Refused(told or nothing_to_apply_comment(state.selected, start), on_check=bool(reasons), check=check)
     if reasons:
@@ -101,6 +100,12 @@ def choose_what_to_apply(run: Run, report: Report) -> None:
     for plan in start.plans:
         if plan.unit in chosen:
             run.show_plan(plan)
+
+
+def not_applied_from_here(run: Run, units: list[str]) -> dict[str, str]:
+    """Those of the units that are plan-only, or of another branch, and why."""
+    never = _plan_only(run, units)
+    return never | _of_other_branches(run, [unit for unit in units if unit not in never])
 
 
 def _plan_only(run: Run, units: list[str]) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Units that a pull request deletes: what becomes of each, and a second look right before one is destroyed."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
@@ -34,7 +34,7 @@ def what_was_seen_of_deletions(run: Run) -> tuple[DeletedUnit, ...] | None:
 
 async def refuse_destruction(run: Run, wave: Iterable[str]) -> dict[str, str]:
     """Right before a destruction: a unit that has got an heir to its state meanwhile is left alone, and why."""
-    deletions = [each for each in run.discovery.deletions if each.unit in wave and run.destroys(each.unit)]
+    deletions = [each for each in run.discovery.deletions if each.unit in wave]
     refused: dict[str, str] = {}
     for deleted in await _fates(run, deletions):
         if deleted.fate not in (Fate.DESTROY, Fate.NOTHING_LEFT):
@@ -44,8 +44,11 @@ async def refuse_destruction(run: Run, wave: Iterable[str]) -> dict[str, str]:
     return refused
 
 
-def choose_destructions(run: Run, chosen: list[str]) -> tuple[list[str], list[str]]:
-    """Of the units that an apply could take those that it may destroy go along; of the others it is told why not."""
+def choose_destructions(run: Run, chosen: Sequence[str], settled: Collection[str] = ()) -> tuple[list[str], list[str]]:
+    """Of the units that an apply could take those that it may destroy go along; of the others it is told why not.
+
+    `settled`: units of which nothing is left to do, beside those that the run's own input tells.
+    """
     start, configuration = run.start, run.configuration
     applies = [unit for unit in chosen if not run.destroys(unit)]
     allowed = [
@@ -68,17 +71,23 @@ def choose_destructions(run: Run, chosen: list[str]) -> tuple[list[str], list[st
             deletion_remark(run.deleted[plan.unit])
             for plan in start.plans
             if plan.destroy and plan.unit in run.deleted and not run.destroys(plan.unit)
+            if plan.unit in start.orphans or not start.merge_commit
         ]
-    return applies + _without_held_back(run, applies, allowed, told), told
+    left, held = without_held_back(run, applies, allowed, settled)
+    return applies + left, told + held
 
 
-def _without_held_back(run: Run, applies: Sequence[str], allowed: list[str], told: list[str]) -> list[str]:
-    settled = settled_units(run.discovery, run.state.deleted, run.start.plans, run.start.applied)
+def without_held_back(
+    run: Run, applies: Sequence[str], allowed: Sequence[str], settled: Collection[str]
+) -> tuple[list[str], list[str]]:
+    """The destructions that come before nobody who still has to let go; and what is said of the others."""
+    settled = {*settled} | settled_units(run.discovery, run.state.deleted, run.start.plans, run.start.applied)
+    allowed, told = list(allowed), list[str]()
     while True:
         holding = {unit: still_holding(unit, run.order, {*applies, *allowed}, settled) for unit in allowed}
         held = [unit for unit in allowed if holding[unit]]
         if not held:
-            return allowed
+            return allowed, told
         told += [held_back(unit, holding[unit]) for unit in held]
         allowed = [unit for unit in allowed if unit not in held]
 
@@ -99,6 +108,13 @@ async def with_what_remains(run: Run, outcome: UnitOutcome) -> UnitOutcome:
     return outcome.model_copy(update={"message": f"{outcome.message}\n{remains}"})
 
 
+async def own_nothing(run: Run, units: Iterable[str]) -> set[str]:
+    """Those of the units whose states are known to hold no resources."""
+    placed = [unit for unit in units if run.configuration.environment_of(unit) is not None]
+    states = await asyncio.gather(*(state_of(run, unit) for unit in placed))
+    return {unit for unit, state in zip(placed, states, strict=True) if state.known and not state.count}
+
+
 async def _fates(run: Run, deletions: Sequence[Deletion]) -> list[DeletedUnit]:
     """A few at once: a pull request may delete a whole region."""
     if not deletions:
@@ -110,9 +126,11 @@ async def _fates(run: Run, deletions: Sequence[Deletion]) -> list[DeletedUnit]:
             return await state_of(run, unit)
 
     owned = [each.unit for each in deletions if each.in_base and each.environment is not None]
-    heirs = [unit for unit in run.discovery.may_have_taken_over if run.configuration.environment_of(unit) is not None]
+    placed, concerned = run.configuration.environment_of, {each.environment for each in deletions}
+    newcomers = [unit for unit in run.discovery.come_since if placed(unit) in concerned - {None}]
+    heirs = [unit for unit in run.discovery.may_have_taken_over if placed(unit) is not None] + newcomers
     states = dict(zip([*owned, *heirs], await asyncio.gather(*(look(unit) for unit in [*owned, *heirs])), strict=True))
-    added = {unit.unit for unit in run.discovery.changed if unit.status is UnitStatus.ADDED}
+    added = {unit.unit for unit in run.discovery.changed if unit.status is UnitStatus.ADDED} | {*newcomers}
     return decide_fates(
         deletions,
         {unit: states[unit] for unit in owned},

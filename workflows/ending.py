@@ -11,7 +11,7 @@ from workflows.failures import message_of
 from workflows.hosts import remove_work_trees
 from workflows.manual import conclude_order, let_go
 from workflows.merging import still_owed, tell_what_is_owed
-from workflows.preparing import base_tree_id
+from workflows.preparing import trees_beside
 from workflows.renewing import end_quietly
 from workflows.reporting import Report
 from workflows.rules import rules_guard
@@ -138,5 +138,5 @@ async def _remove_work_trees(run: Run) -> None:
         return
     folders = [run.start.run_id]
     if run.state.discovery and any(unit.status is UnitStatus.DELETED for unit in run.discovery.changed):
-        folders.append(base_tree_id(run))
+        folders += trees_beside(run)
     await remove_work_trees(run, folders)

@@ -26,7 +26,7 @@ async def follow_base(run: Run) -> None:
     if loaded.commit == run.tree.base_commit:
         return
     run.state.loaded = loaded
-    if run.stays_at_commit:
+    if run.stays_at_commit and not _must_look_again(run, loaded.commit):
         return
     try:
         await find_units(run)
@@ -37,8 +37,15 @@ async def follow_base(run: Run) -> None:
         raise
 
 
+def _must_look_again(run: Run, tip: str) -> bool:
+    """What has been merged stays what it is; but by now others may need what it deletes, or have it again."""
+    if not run.start.merge_commit or tip == run.tree.base_tip:
+        return False
+    return any(run.destroys(unit) for unit in run.state.selected)
+
+
 def is_of_another_base(run: Run, plan: PlanRecord) -> bool:
     """Was a plan made from other files than its unit reads now? After a merge each is made anew, of what was merged."""
     if run.stays_at_commit:
-        return plan.tree_commit != run.tree.tree_commit
+        return plan.tree_commit != run.tree_of(plan.unit).tree_commit
     return is_outdated(plan, run.discovery.inputs, run.tree.tree_commit)

@@ -268,7 +268,8 @@ async def _missing_commands(run: Run, facts: GateFacts) -> list[str]:
         needs_command = not run.configuration.environments[environment].approvals.minimum
         if needs_command and not await _said_yes(run, facts, outcome, asked):
             unseen.append(unit)
-    return [wants_another_command(unseen, run.prefix)] if unseen else []
+    command = f"{run.prefix} apply{' --destroy' if run.start.destroy else ''}"
+    return [wants_another_command(unseen, command)] if unseen else []
 
 
 async def _waits(run: Run, report: Report, message: str) -> None:

@@ -42,6 +42,7 @@ class LockAnswers:
 
     def __init__(self) -> None:
         self._by_request: dict[str, LockAnswer] = {}
+        self.beside: set[str] = set()  # requests whose grants the run itself doesn't work under
 
     def heard(self, answer: LockAnswer) -> None:
         self._by_request[answer.request_id] = answer
@@ -75,16 +76,21 @@ def take_over(run: Run, answer: LockAnswer) -> None:
     workflow.upsert_memo({LOCKS_MEMO: LocksMemo(grants=answer.grants)})
 
 
-async def hold(run: Run, answers: LockAnswers, units: Sequence[str]) -> tuple[Grant, ...]:
+async def hold(
+    run: Run, answers: LockAnswers, units: Sequence[str], *, purpose: str = "owed", keep: bool = True
+) -> tuple[Grant, ...]:
     """Take for the pull request what nobody else holds, for longer than this run; without waiting for the rest.
 
-    Returns the grants of those who hold the rest.
+    Returns the grants of those who hold the rest. Without `keep` what was taken is given back: then it only looks.
     """
-    request_id, wanted, blocked_by = f"{_request_id(run)}:owed", tuple(units), dict[str, Grant]()
+    request_id, wanted, blocked_by = f"{_request_id(run)}:{purpose}", tuple(units), dict[str, Grant]()
     while wanted:
         request = _request(run, f"{request_id}:{len(wanted)}", wanted)
+        answers.beside.add(request.request_id)
         answer = await _ask_or_take_over(run, request, answers)
         if answer.granted:
+            if not keep:
+                await _withdraw(run, request.request_id)
             break
         await _withdraw(run, request.request_id)
         blocked_by |= {grant.unit: grant for grant in answer.blocked_by}

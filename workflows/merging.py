@@ -7,6 +7,7 @@ from temporalio import workflow
 from workflows.apply_order import look_at_order
 from workflows.choosing import applied_from_here
 from workflows.locking import LockAnswers, hold
+from workflows.orphans import choose_orphans
 from workflows.reporting import Report
 from workflows.run_state import Refused, Run
 
@@ -27,7 +28,7 @@ _IN_THE_WAY = (Standing.BEHIND, Standing.UNMERGED)
 
 
 async def choose_what_is_owed(run: Run, report: Report, locks: LockAnswers) -> bool:
-    """Of what the merge has left unapplied, what this run applies; is there any?
+    """Of what the merge has left unapplied, or owned by nobody, what this run applies and destroys; is there any?
 
     By itself it applies the environments that have `auto_apply_on_merge`, and nothing of a pull request that changes
     the rules: it would be judged by its own.
@@ -44,14 +45,19 @@ async def choose_what_is_owed(run: Run, report: Report, locks: LockAnswers) -> b
     in_the_way = [each for each in found if each.standing in _IN_THE_WAY and each.unit in state.selected]
     skipped = {each.unit: _skipped(run, each) for each in in_the_way}
     chosen = [unit for unit in state.selected if unit in state.owed and unit not in skipped and _may_apply(run, unit)]
+    standing: list[str] = []
+    if not start.applies_itself:
+        chosen, standing = await choose_orphans(run, locks, chosen)
     if start.applies_itself:
         await _keep_locks(run, [unit for unit in state.owed if unit not in chosen], locks)
         state.quiet = not chosen
     elif not chosen:
-        raise Refused("\n\n".join(skipped.values()) or NOTHING_OWED)
+        raise Refused("\n\n".join([*skipped.values(), *standing]) or NOTHING_OWED)
     told = [_applies_itself(run, chosen)] if chosen and start.applies_itself else []
     if told or skipped:
         report.say("merged", notice_comment([*told, *skipped.values()]))
+    if standing:
+        report.say("not-destroyed", notice_comment(standing))
     state.selected = chosen
     for plan in start.plans:
         if plan.unit in chosen:

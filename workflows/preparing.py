@@ -126,6 +126,6 @@ async def find_ordered_units(run: Run, order: ManualOrder) -> None:
     )
 
 
-def base_tree_id(run: Run) -> str:
-    """The name of the work tree of the base branch, beside the run's own."""
-    return run.tree.of_base().folder
+def trees_beside(run: Run) -> list[str]:
+    """The names of the work trees that a run has beside its own, where units are deleted."""
+    return [run.tree.of_base().folder, *([run.tree.of_now().folder] if run.start.merge_commit else [])]

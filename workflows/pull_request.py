@@ -56,6 +56,7 @@ with workflow.unsafe.imports_passed_through():
     from docustack.pull_request_state import (
         HandOver,
         InboxEntry,
+        LookAtOrphans,
         PullRequestStart,
         PullRequestState,
         RunMayBegin,
@@ -92,7 +93,7 @@ class PullRequestWorkflow:
         if not self._state.bot_login:
             await self._learn_our_name()
         while True:
-            await workflow.wait_condition(lambda: bool(self._state.inbox) or self._continues() or self._is_over())
+            await self._wait()
             while self._state.inbox and not self._continues():
                 await self._take(self._state.inbox.pop(0))
             if self._is_over() and not self._state.inbox:
@@ -142,6 +143,10 @@ class PullRequestWorkflow:
     def hand_over(self, wanted: HandOver) -> None:
         self._state.inbox.append(InboxEntry(hand_over=wanted))
 
+    @workflow.signal
+    def look_at_orphans(self, message: LookAtOrphans) -> None:
+        self._state.inbox.append(InboxEntry(look_at_orphans=True))
+
     @workflow.signal(dynamic=True)
     def from_temporal(self, name: str, payloads: Sequence[RawValue]) -> None:
         """What somebody sends from Temporal's own UI or CLI under a name that is none."""
@@ -157,6 +162,16 @@ class PullRequestWorkflow:
         """Under which login we comment: people mention it, and what it says is never a command."""
         installation = await call(Surroundings.read_installation, Nothing(), policy=policies.on(policies.CONTROL_QUEUE))
         self._state.bot_login = installation.bot_login or self._state.bot_login
+
+    async def _wait(self) -> None:
+        """For the next thing that happens; what nobody owns is looked at now and then in between."""
+        within = policies.ORPHANS_LOOKED_AT_EVERY if self._state.orphans else None
+        try:
+            await workflow.wait_condition(
+                lambda: bool(self._state.inbox) or self._continues() or self._is_over(), timeout=within
+            )
+        except TimeoutError:
+            self._state.inbox.append(InboxEntry(look_at_orphans=True))
 
     async def _take(self, entry: InboxEntry) -> None:
         held = self._state.held
@@ -291,6 +306,7 @@ class PullRequestWorkflow:
                         destroy=run.destroy,
                         freed=run.freed,
                         merge_commit=run.merge_commit,
+                        orphans=tuple(each.unit for each in (state.orphans if state.told_orphans else state.deleted)),
                     )
                 ),
                 id=f"run:{run_id}",

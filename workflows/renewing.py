@@ -25,6 +25,7 @@ with workflow.unsafe.imports_passed_through():
         moved_reason,
         outdated_plans,
     )
+    from docustack.deletion_texts import deletion_remark
     from docustack.plans import PlanRecord
     from docustack.run_comments import refusal_comment
     from docustack.runs import RunStatus, UnitOutcome, UnitPhase
@@ -108,7 +109,14 @@ def leave_out_gone(run: Run, report: Report) -> None:
     if not gone:
         return
     run.state.selected = [unit for unit in run.state.selected if unit not in gone]
-    told = gone_from_base(gone, run.tree.base_ref)
+    kept = [unit for unit in gone if unit in run.deleted]  # deleted ones that are not to be destroyed any more
+    lost = [unit for unit in gone if unit not in kept]
+    told = "\n\n".join(
+        [
+            *([gone_from_base(lost, run.tree.base_ref)] if lost else []),
+            *(deletion_remark(run.deleted[unit]) for unit in kept),
+        ]
+    )
     if not run.state.selected:
         raise Refused(told, on_check=True)
     report.say(f"gone:{run.tree.base_commit[:12]}", refusal_comment(told))

@@ -27,6 +27,7 @@ from workflows.merging import (
     choose_what_is_owed,
     leave_out_what_others_applied_meanwhile,
 )
+from workflows.orphans import hold_who_let_go, plan_orphans
 from workflows.outputs import read_outputs
 from workflows.planning import drop_what_may_not_be_planned, plan_units
 from workflows.preparing import find_ordered_units, find_units, read_rules
@@ -98,7 +99,7 @@ class RunWorkflow:
     @workflow.signal
     def lock_answer(self, answer: LockAnswer) -> None:
         self._locks.heard(answer)
-        if answer.granted and self._run.state.tokens:
+        if answer.granted and self._run.state.tokens and answer.request_id not in self._locks.beside:
             take_over(self._run, answer)
 
     @workflow.signal(dynamic=True)
@@ -260,10 +261,13 @@ class RunWorkflow:
                 await gate.refuse_at_once(run, run.environments())
                 await take_turn(run)
             await refuse_wrong_accounts(run)
+            if run.start.merge_commit:
+                await plan_orphans(run, report)
             await gate.pass_gate(run, report, run.environments())
             await take_locks(run, report, self._locks)
             if run.start.merge_commit:
                 await leave_out_what_others_applied_meanwhile(run, report)
+                await hold_who_let_go(run, report, self._locks)
             else:
                 await refuse_what_others_applied_meanwhile(run)
             run.state.gate_passed = True

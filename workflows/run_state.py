@@ -148,6 +148,12 @@ class Run:
             self.show_plan(plans[-1])
             self.renewed_at[unit] = asked
 
+    def keep_plan(self, plan: PlanRecord) -> None:
+        """Take a new plan that nobody has to say yes to once more."""
+        plans = [known for known in self.start.plans if known.unit != plan.unit]
+        self.start = self.start.model_copy(update={"plans": (*plans, plan)})
+        self.show_plan(plan)
+
     def renewed_plans(self) -> tuple[PlanRecord, ...]:
         """Those of them that it has not begun to apply: the pull request keeps them."""
         ended = {unit for unit, outcome in self.state.outcomes.items() if outcome.plan is not None}
@@ -182,6 +188,12 @@ class Run:
     def deletes(self, unit: str) -> bool:
         """Is it one whose folder only the base branch has?"""
         return any(each.unit == unit and each.in_base for each in self.discovery.deletions)
+
+    def tree_of(self, unit: str) -> WorkTree:
+        """A deleted unit is worked on in the base branch's tree, which still has it."""
+        if self.deletes(unit) or unit in self.discovery.gone_since:
+            return self.tree.of_base()
+        return self.tree.of_now() if unit in self.discovery.come_since else self.tree
 
     def destroys(self, unit: str) -> bool:
         """Is it planned for destruction?"""

@@ -10,9 +10,19 @@ from workflows.reporting import Report
 from workflows.run_state import Run
 
 with workflow.unsafe.imports_passed_through():
-    from activities.messages import FreeStateLock, PlanAnswer, PlanRequest, PlanShape, StateLockAnswer, UnitRequest
+    from activities.messages import (
+        CoverageAnswer,
+        CoverageRequest,
+        FreeStateLock,
+        PlanAnswer,
+        PlanRequest,
+        PlanShape,
+        StateLockAnswer,
+        UnitRequest,
+    )
     from activities.terragrunt import Terragrunt
     from docustack.deletion_texts import destroy_message, no_outputs_to_destroy_with
+    from docustack.plans import PlanRecord
     from docustack.run_remarks import deferred_message
     from docustack.runs import Operation, UnitOutcome, UnitPhase
 
@@ -23,10 +33,10 @@ def unit_policy(run: Run, environment: str) -> ActivityConfig:
 
 
 def unit_request(run: Run, unit: str) -> UnitRequest:
-    """A unit that is deleted is worked on in the base branch's tree, which still has it."""
+    """In the run's tree, or in the one beside it that has the unit."""
     environment = run.environment_of(unit)
     return UnitRequest(
-        tree=run.tree.of_base() if run.deletes(unit) else run.tree,
+        tree=run.tree_of(unit),
         unit=unit,
         environment_name=environment,
         environment=run.configuration.environments[environment],
@@ -68,6 +78,17 @@ async def plan_unit(run: Run, unit: str) -> PlanAnswer:
     if answer.record is None:
         return answer
     return answer.model_copy(update={"record": answer.record.model_copy(update=made_from)})
+
+
+async def plan_coverage(run: Run, approved: PlanRecord, new: PlanRecord) -> CoverageAnswer:
+    """Does the approval of one plan of a unit cover another?"""
+    return await near_unit(
+        run,
+        Terragrunt.plan_coverage,
+        CoverageRequest(approved=approved, new=new),
+        summary=new.unit,
+        policy=unit_policy(run, run.environment_of(new.unit)),
+    )
 
 
 async def free_state_lock(run: Run, unit: str) -> StateLockAnswer:

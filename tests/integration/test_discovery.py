@@ -13,7 +13,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.discovery import Units
 from activities.git import MAX_LISTED_FILES, Git
-from activities.messages import CheckedOut, CheckOut, CheckOutRef, Discover, ListUnits, MovedSince
+from activities.messages import CheckedOut, CheckOut, CheckOutRef, Discover, ListUnits, MovedSince, RemoveWorkTree
 from activities.terragrunt_command import TerragruntCommand
 from docustack.configuration import Configuration
 from docustack.errors import ErrorType
@@ -68,8 +68,8 @@ def trees(tmp_path: Path, origin: Origin) -> Git:
     return Git(data_dir=tmp_path / "data", host="host-1", clone_url=lambda _: origin.url)
 
 
-async def found(trees: Git, head: str) -> tuple[CheckedOut, Discovery]:
-    question = CheckOut(repository=REPOSITORY, run_id="run:1", base_ref="main", head_commit=head)
+async def found(trees: Git, head: str, merge: str = "") -> tuple[CheckedOut, Discovery]:
+    question = CheckOut(repository=REPOSITORY, run_id="run:1", base_ref="main", head_commit=head, merge_commit=merge)
     done = await trees.check_out(question)
     units = Units(work_trees=trees, command=await TerragruntCommand.find())
     discovery = await units.discover(
@@ -234,6 +234,31 @@ async def test_a_unit_that_others_have_deleted_meanwhile_is_not_in_the_base_any_
     origin.on("main").commit({"prod/a/terragrunt.hcl": None, "README.md": "y"})
     _, discovery = await found(trees, head)
     assert [(each.unit, each.in_base) for each in discovery.deletions] == [("prod/a", False)]
+
+
+async def test_what_a_merge_has_deleted_is_told_with_who_names_it_and_what_is_back_by_now(
+    trees: Git, origin: Origin
+) -> None:
+    origin.on("main").commit({"dev/d/terragrunt.hcl": UNIT + 'dependencies { paths = ["../a"] }\n'})
+    gone = {"dev/a/terragrunt.hcl": None, "dev/b/terragrunt.hcl": None, "prod/a/terragrunt.hcl": None}
+    head = origin.on("feature").commit({**gone, "dev/c/terragrunt.hcl": UNIT})
+    origin.on("main").git("merge", "--quiet", "--no-ff", "--no-edit", "feature")
+    merge = origin.git("rev-parse", "HEAD")
+    origin.commit({"prod/a/terragrunt.hcl": UNIT})
+    origin.commit({"dev/d/terragrunt.hcl": None})
+    origin.commit({"dev/late/terragrunt.hcl": UNIT + 'dependency "b" { config_path = "../b" }\n'})
+    done, discovery = await found(trees, head, merge)
+    told = {each.unit: (each.dependants, each.needed_by, each.is_back) for each in discovery.deletions}
+    assert told == {
+        "dev/a": (("dev/b", "dev/d"), (), False),
+        "dev/b": (("dev/c",), ("dev/late",), False),
+        "prod/a": ((), (), True),
+    }
+    assert (discovery.come_since, discovery.gone_since) == (("dev/late",), ("dev/d",))
+    assert "dev/late" not in discovery.dependencies, "the run itself works with what was merged"
+    await trees.remove_work_tree(RemoveWorkTree(repository=REPOSITORY, run_id=done.tree.of_now().folder))
+    elsewhere = await trees.ensure(done.tree.of_now())
+    assert (elsewhere / "dev/late/terragrunt.hcl").exists(), "any host can make it again"
 
 
 async def test_a_moved_unit_is_a_rename_even_where_its_file_has_changed_a_little(trees: Git, origin: Origin) -> None:

@@ -22,10 +22,12 @@ from docustack.errors import ErrorType
 from docustack.lock_messages import locks_workflow_id
 from docustack.locks import LockRequest
 from docustack.plans import PlanSummary
+from docustack.pull_request_state import LookAtOrphans
 from docustack.repository import UnitStatus
 from docustack.rule_changes import NewRules, RuleChange
 from docustack.runs import Operation
 from docustack.signed_approvals import Verdict
+from docustack.state_document import OwnedResources
 from tests.dev_server import dev_server
 from tests.workflows import test_decisions as decisions
 from tests.workflows import test_manual_runs as manual
@@ -189,6 +191,29 @@ async def units_destroyed(stage: Stage) -> None:
     await stage.until_ended(3)
 
 
+async def destroyed_after_the_merge(stage: Stage) -> None:
+    """One is found to be gone by a look, the other is planned anew, shown, and destroyed."""
+
+    def gone() -> Unit:
+        return Unit((), "sha256:there", summary=PlanSummary(destroy=2), changes=frozenset({"delete main"}))
+
+    stage.world.units = {PROD: gone(), VPC: gone()}
+    stage.world.statuses = {PROD: UnitStatus.DELETED, VPC: UnitStatus.DELETED}
+    stage.world.open(author="infra-member")
+    await stage.send("opened")
+    await stage.until_ended(1)
+    await stage.merge("c" * 40)
+    await stage.until(lambda: bool(stage.world.texts("Owned by nobody")))
+    stage.world.states[VPC] = OwnedResources(known=True)
+    await stage.handle().signal("look_at_orphans", LookAtOrphans())
+    await stage.until(lambda: bool(stage.world.texts("is gone: its state holds")))
+    await stage.comment("terrateam apply --destroy", sender="lead")
+    await stage.until(lambda: bool(stage.world.texts("Waiting for approval")))
+    stage.world.approve("second-lead")
+    await stage.send("review_submitted", sender="second-lead", review_state="approved")
+    await stage.handle().result()
+
+
 async def rules_changed(stage: Stage) -> None:
     looser = RuleChange(where="dev", rule="apply", before="infra", after="anyone")
     stage.world.new_rules = NewRules(files=("docustack.yaml",), changes=(looser,))
@@ -342,6 +367,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     decided_by_every_door,
     base_moved_while_it_waited,
     units_destroyed,
+    destroyed_after_the_merge,
     rules_changed,
     ended_by_another_command,
     terminated_and_missed,

@@ -75,6 +75,13 @@ def deletion(unit: str, **fields: object) -> Deletion:
     return Deletion.model_validate({"unit": unit, "environment": "dev", **fields})
 
 
+def test_a_unit_that_the_base_branch_has_again_after_the_merge_is_nobodys_orphan() -> None:
+    (back,) = decide_fates([deletion(A, is_back=True)], {A: owns()}, {}, [])
+    assert back.fate is Fate.BACK
+    assert not back.is_owned_by_nobody
+    assert deletion_remark(back) == f"`{A}` is in the base branch again, so nothing of it is destroyed here."
+
+
 # ---- found ---------------------------------------------------------------------------------------------------------
 
 

@@ -60,6 +60,7 @@ class Commits:
                 head_commit=question.merge_commit,
                 merge_base=FIRST,
                 tree_commit=question.merge_commit,
+                base_tip=self.tip,
             )
         return WorkTree(
             repository=question.repository,

@@ -131,6 +131,10 @@ class World:
     state_locks_looked_at = 0
     lives_on = False  # an apply whose run is no more
     ended_asked = 0
+    back: tuple[str, ...] = ()  # deleted units that the base branch has got again since the merge
+    come_since: tuple[str, ...] = ()  # units that it has got since
+    gone_since: tuple[str, ...] = ()  # and lost
+    hold_states: asyncio.Event | None = None  # a state is read once it is set
     _locks: Locks | None = None
 
     def __init__(self, units: dict[str, Unit], configuration: Configuration = CONFIGURATION) -> None:
@@ -278,6 +282,8 @@ class World:
             dependencies=stays,
             deletions=deletions,
             may_have_taken_over=added if deletions else (),
+            come_since=self.come_since,
+            gone_since=self.gone_since,
             inputs=self.commits.inputs_of(self.units),
         )
 
@@ -293,6 +299,7 @@ class World:
             dependants=tuple(sorted(dependants | {*self.depended.get(unit.unit, ())})),
             needed_by=self.needed_by.get(unit.unit, ()),
             renamed_to=self.renames.get(unit.unit),
+            is_back=unit.unit in self.back,
         )
 
     @activity.defn
@@ -349,6 +356,8 @@ class World:
     @activity.defn
     async def list_resources(self, request: UnitRequest) -> OwnedResources:
         self.looked_at.append(request)
+        if self.hold_states is not None:
+            await heartbeat_until(self.hold_states)
         default = OwnedResources(known=True, addresses=("aws_db_instance.main",), count=1, lineage=request.unit)
         return self.states.get(request.unit, default)
 
@@ -371,6 +380,8 @@ class World:
             raise _error(unit.apply_errors.pop(0), f"{request.unit} failed")
         assert not request.plan.spent
         unit.outputs = unit.outputs_after_apply
+        if request.plan.destroy:
+            self.states[request.unit] = OwnedResources(known=True, lineage=request.unit)
         self.applied.append(request.unit)
         self.applied_plans.append(request.plan)
         self.applied_in.append(request.tree)

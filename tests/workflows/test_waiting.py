@@ -26,6 +26,7 @@ from tests.dev_server import time_skipping_server
 from tests.workflows.conftest import Stage, end_everything, workers
 from tests.workflows.fakes import CONFIGURATION, Unit, World
 from tests.workflows.test_apply import planned
+from tests.workflows.test_deletions import RDS, deleted, deletes, owns
 from workflows import policies
 from workflows.run_models import LookAgain
 
@@ -73,6 +74,16 @@ async def days() -> AsyncIterator[Stage]:
         world = WorldThatListens(environment.client)
         async with workers(environment.client, world):
             yield Stage(environment.client, world)
+
+
+async def test_what_a_merge_has_left_to_nobody_is_looked_at_every_day(days: Stage) -> None:
+    deletes(days, RDS)
+    await days.planned({RDS: deleted()})
+    days.world.states[RDS] = owns()
+    await days.merge("c" * 40)
+    await asyncio.wait_for(days.handle().result(), 120)
+    assert days.world.texts("Owned by nobody: ")
+    assert days.world.texts(f"`{RDS}` is gone: its state holds no resources any more")
 
 
 async def waits_for_approval(stage: Stage) -> None:

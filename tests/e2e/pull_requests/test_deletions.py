@@ -85,6 +85,42 @@ def test_a_deleted_unit_that_another_still_depends_on_is_left_alone(world: Small
     assert world.docustack("units", "dismiss", base, login="developer").returncode == 4, "it is on record no more"
 
 
+def test_what_a_merge_has_left_is_destroyed_there_after_all_or_found_to_be_gone(world: SmallWorld) -> None:
+    base, user, lone = "dev/left/base", "dev/left/user", "dev/left/lone"
+    merged(world, "left", unit(base) | dependent(user, "base") | unit(lone), base, user, lone)
+    change = open_deletion(world, "left-deletion", base, lone)
+    change.planned(lone)
+    change.merge()
+    change.wait_said("Owned by nobody", f"`{base}`: 1 resource", "comment `terrateam apply --destroy` here")
+
+    # One goes by hand, as the closing comment says; nobody has told DocuStack.
+    before = world.person("developer").clone(world.clone_folder())
+    before.git("checkout", "--quiet", "HEAD~1")
+    terragrunt(before.path / lone, "destroy", "-auto-approve")
+    found = world.docustack("units", "orphans", "--json", login="developer")
+    assert f"{lone} is owned by nobody no longer" in " ".join(found.stderr.split())
+    assert [one["unit"] for one in json.loads(found.stdout)["orphans"]] == [base]
+    change.wait_said(f"`{lone}` is gone: its state holds no resources any more", "who did, and when, is not known")
+
+    # The other one is still needed, until a later pull request lets go of it.
+    assert change.ended("terrateam apply --destroy") == "-1"
+    assert change.saying(f"`{base}` is deleted here, but `{user}` still depends on it")
+    later = open_change(world, "left-lets-go", unit(user))
+    later.planned(user)
+    assert later.ended("terrateam apply") == "rocket"
+    later.merge()
+    commanded = change.command("terrateam apply --destroy")
+    change.wait_said("This is what is left of it now", "Plan: 0 to add, 0 to change, 1 to destroy.")
+    assert resources(world, base) == 1, "nobody had read that plan before"
+    change.command("terrateam apply --destroy")
+    assert change.end_of(commanded) == "rocket"
+    assert "Resources: 0 added, 0 changed, 1 destroyed." in change.applied(base)[base]
+    assert resources(world, base) == 0
+    change.wait_said("Destroyed by `infra-member`, and owned by nobody no longer", "Nothing of this merge is left so")
+    wait_for(lambda: any(base in text for text in world.slack.texts() if "nobody no longer" in text), "Slack", 120)
+    assert json.loads(world.docustack("units", "orphans", "--json", login="developer").stdout)["orphans"] == []
+
+
 def test_a_rename_tells_how_to_move_the_state_and_what_was_moved_is_never_destroyed(world: SmallWorld) -> None:
     old, new = "dev/renamed/old", "dev/renamed/new"
     files = unit(old)
