@@ -52,6 +52,13 @@ def refused_check(message: str, *, cancelled: bool = False, failed: bool = False
     return _completed("action_required", _plain(message) or "Refused", prose(message))
 
 
+def ready_check(prefix: str) -> Check:
+    """An apply was refused since the pull request was a draft, and it is none any more."""
+    return _completed(
+        "action_required", "Not applied yet", f"It is ready for review now. Comment {inline_code(f'{prefix} apply')}."
+    )
+
+
 def lost_check(operation: Operation, message: str) -> Check:
     """A run that was ended from outside and can't say how; after an apply somebody has to look."""
     conclusion = "failure" if operation is Operation.APPLY else "cancelled"

@@ -73,6 +73,9 @@ class UnitsFreed(Model):
     units: tuple[str, ...]
     how: str  # what became of it, as in "pull request 7, which held it, was merged"
     merged: bool = False
+    only_owed: bool = (
+        False  # nothing was changed with them: it concerns only the merges from which they were taken over
+    )
     key: str  # who is told twice, by a retry, knows it by this
 
     @property

@@ -78,6 +78,7 @@ class TellFreed(Model):
     units: tuple[str, ...]
     how: str
     merged: bool = False
+    only_owed: bool = False
 
 
 class FoldComments(Model):

@@ -9,6 +9,7 @@ from docustack.pull_request_challenges import take_may_begin
 from docustack.pull_request_locks import take_held, take_units_freed
 from docustack.pull_request_merge import take_back, take_hand_over
 from docustack.pull_request_state import HandOver, InboxEntry, PullRequestState, RunMayBegin, RunWaits
+from docustack.pull_request_turns import look_for_superseded
 from docustack.pull_requests import take_run_end, take_run_lost, take_run_waits
 from docustack.runs import RunResult
 from docustack.unknown_signals import take_unknown_signal
@@ -33,6 +34,8 @@ def take_entry(state: PullRequestState, entry: InboxEntry) -> list[Action]:
             return take_unknown_signal(state, name)
         case InboxEntry(look_at_orphans=True):
             return look_at_orphans(state)
+        case InboxEntry(look_around=True):
+            return look_for_superseded(state) or look_at_orphans(state)
     return _take_news_of_locks(state, entry)
 
 

@@ -15,9 +15,19 @@ _KNOWN = 50
 
 
 def take_held(state: PullRequestState, held: LocksHeld) -> list[Action]:
-    """The table of locks tells what is this pull request's own; others hear what somebody has given up of it."""
+    """The table of locks tells what is this pull request's own; others hear what somebody has given up of it.
+
+    What a run has taken and given back without using it may have been taken over from a merge, which owes it again.
+    """
+    now = {grant.unit for grant in held.grants}
+    unused = tuple(grant.unit for grant in state.held if grant.unit not in {*now, *held.freed})
     state.held = list(held.grants)
-    return [TellFreed(units=held.freed, how=f"was unlocked by {person(held.freed_by)}")] if held.freed else []
+    told: list[Action] = []
+    if held.freed:
+        told.append(TellFreed(units=held.freed, how=f"was unlocked by {person(held.freed_by)}"))
+    if unused and state.is_open:
+        told.append(TellFreed(units=unused, how="has given it back without applying it", only_owed=True))
+    return told
 
 
 def give_up(state: PullRequestState, but_not: Sequence[str]) -> list[Action]:
@@ -32,7 +42,7 @@ def give_up(state: PullRequestState, but_not: Sequence[str]) -> list[Action]:
 def take_units_freed(state: PullRequestState, freed: UnitsFreed) -> list[Action]:
     """What has a plan is planned again once nothing runs: the holder's apply has changed what that was made from."""
     units = [unit for unit in freed.units if unit in state.plans]
-    if state.facts is None or not state.is_open or not units or freed.key in state.freed_known:
+    if state.facts is None or not state.is_open or not units or freed.key in state.freed_known or freed.only_owed:
         return []
     if freed.pull_request == state.facts.number:
         return []

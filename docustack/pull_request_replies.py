@@ -5,6 +5,8 @@ from docustack.comments import help_comment
 from docustack.run_comments import refusal_comment
 from docustack.runs import Operation
 
+DRAFT = "This pull request is a draft. Mark it as ready for review, then comment `terrateam apply` again."
+
 OUTDATED_BY_PUSH = "the pull request has changed since"
 OUTDATED_BY_REOPENING = "the pull request is planned anew"
 OUTDATED_BY_PLAN = "planned again since"

@@ -138,6 +138,7 @@ class InboxEntry(Model):
     lost: str | None = None  # the id of a run that is no more, and has not told how it ended
     unknown_signal: str | None = None  # its name
     look_at_orphans: bool = False
+    look_around: bool = False  # nothing has happened for a while
 
 
 class PullRequestState(State):
@@ -180,6 +181,7 @@ class PullRequestState(State):
     comment_prefixes: tuple[str, ...] = DEFAULT_PREFIXES
     bot_login: str = ""
     told_fork: bool = False
+    refused_as_draft: PastRun | None = None  # the apply whose check still says so
     held: Packed[list[Grant]] = []  # the units that are this pull request's own, as the table of locks has told
     rules: RulesGuard | None = None  # where the present head changes the rules
     rules_told: RulesVerdict | None = None

@@ -15,6 +15,7 @@ from docustack.pull_request_actions import (
 from docustack.pull_request_base import keep_renewed, look_at_base
 from docustack.pull_request_challenges import begin, challenge_from_line, stand_beside, withdraw_challenger
 from docustack.pull_request_comments import take_comment
+from docustack.pull_request_drafts import keep_refusal_as_draft, look_whether_draft
 from docustack.pull_request_locks import forget_freed
 from docustack.pull_request_merge import after_close, keep_changed
 from docustack.pull_request_plans import forget_other_heads, keep_result, keep_what_was_touched
@@ -75,7 +76,7 @@ def take_event(
     `answered`: it is a comment that we have answered before, perhaps before the pull request was closed and reopened.
     """
     ran_nothing = state.active is None and not state.runs and not state.superseded
-    outdated = [*look_for_superseded(state), *forget_other_heads(state)]
+    outdated = [*look_for_superseded(state), *forget_other_heads(state), *look_whether_draft(state)]
     kind = event.known_kind
     if kind is EventKind.COMMENT_CREATED:
         actions = take_comment(state, event, bot_login, may_command=may_command, answered=answered)
@@ -116,6 +117,7 @@ def take_run_end(state: PullRequestState, result: RunResult) -> list[Action]:
     outdated = [*look_for_superseded(state), *keep_result(state, ended, result)]
     keep_renewed(state, result)
     outdated += settle_orphans(state, result, ended.actor)
+    keep_refusal_as_draft(state, ended, result)
     forget_freed(state, result)
     keep_changed(state, result)
     if ended.only_looks:

@@ -24,6 +24,7 @@ with workflow.unsafe.imports_passed_through():
     from docustack.decisions import as_review
     from docustack.manual_runs import asks_for_yes, facts_of_order
     from docustack.plans import Change
+    from docustack.pull_request_replies import DRAFT
     from docustack.run_comments import more_than_approved, waiting_for_approval_comment
     from docustack.runs import Operation, RunStatus, UnitOutcome, UnitPhase
 
@@ -184,10 +185,7 @@ def refuse_what_can_not_be_applied(run: Run, facts: GateFacts) -> None:
     if facts.state != "open":
         raise Refused("The pull request was closed, so nothing is applied from it.", status=RunStatus.CANCELLED)
     if settings.require_mergeable and facts.draft:
-        raise Refused(
-            "This pull request is a draft. Mark it as ready for review, then comment `terrateam apply` again.",
-            on_check=True,
-        )
+        raise Refused(DRAFT, on_check=True)
     if settings.require_mergeable and facts.mergeable is False:
         raise Refused(
             f"This pull request conflicts with `{facts.base_ref}`. Resolve the conflicts and push; it is planned again "

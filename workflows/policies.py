@@ -87,6 +87,9 @@ LOCK_ANSWERS_WITHIN = timedelta(seconds=20)
 LOCKS_ASKED_AGAIN_WITHIN = timedelta(minutes=20)
 """Who waits in line asks less and less often, down to this: a lost grant holds up those behind for so long."""
 
+SUPERSEDED_LOOKED_FOR_EVERY = timedelta(minutes=10)
+"""How long a run that was cancelled for another, and then terminated by an operator, may go unnoticed."""
+
 ORPHANS_LOOKED_AT_EVERY = timedelta(days=1)
 """How long nobody may notice that a unit which a merge has left owned by nobody was destroyed by hand."""
 

@@ -164,14 +164,16 @@ class PullRequestWorkflow:
         self._state.bot_login = installation.bot_login or self._state.bot_login
 
     async def _wait(self) -> None:
-        """For the next thing that happens; what nobody owns is looked at now and then in between."""
+        """For the next thing that happens; what nobody would tell of is looked at now and then in between."""
         within = policies.ORPHANS_LOOKED_AT_EVERY if self._state.orphans else None
+        if self._state.superseded:
+            within = policies.SUPERSEDED_LOOKED_FOR_EVERY
         try:
             await workflow.wait_condition(
                 lambda: bool(self._state.inbox) or self._continues() or self._is_over(), timeout=within
             )
         except TimeoutError:
-            self._state.inbox.append(InboxEntry(look_at_orphans=True))
+            self._state.inbox.append(InboxEntry(look_around=True))
 
     async def _take(self, entry: InboxEntry) -> None:
         held = self._state.held
@@ -346,6 +348,7 @@ class PullRequestWorkflow:
             units=action.units,
             how=action.how,
             merged=action.merged,
+            only_owed=action.only_owed,
             key=str(workflow.uuid4()),
         )
         try:

@@ -17,13 +17,15 @@ from docustack.pull_request_actions import (
     GiveTurn,
     ReleaseAllLocks,
     Reply,
+    ReportCheck,
     Sign,
     SignalRun,
     StartRun,
 )
 from docustack.pull_request_challenges import take_may_begin
 from docustack.pull_request_comments import asks_for_a_run, wants_an_answer
-from docustack.pull_request_replies import SUPERSEDED_BY_PLAN
+from docustack.pull_request_inbox import take_entry
+from docustack.pull_request_replies import DRAFT, SUPERSEDED_BY_PLAN
 from docustack.pull_request_state import InboxEntry, PullRequestState, RunMayBegin, RunToStart, RunWaits
 from docustack.pull_requests import (
     hear_waits,
@@ -383,6 +385,41 @@ def test_a_draft_that_becomes_ready_while_its_refusal_is_on_the_way_is_planned(l
     actions = life.event(EventKind.READY_FOR_REVIEW)
     assert only(actions, CancelRun).run_id == old
     assert "start-run" in kinds(actions)
+
+
+def ready_and_told(life: Life) -> list[Action]:
+    life.change(draft=False)
+    return life.event(EventKind.READY_FOR_REVIEW)
+
+
+def ready_while_it_is_closed(life: Life) -> list[Action]:
+    life.close()
+    life.change(draft=False)
+    life.event(EventKind.READY_FOR_REVIEW)
+    return life.reopen()
+
+
+@pytest.mark.parametrize("becomes_ready", [ready_and_told, ready_while_it_is_closed])
+def test_the_check_of_an_apply_that_was_refused_as_a_draft_says_so_no_longer_than_that_is_true(
+    life: Life, becomes_ready: Callable[[Life], list[Action]]
+) -> None:
+    life.change(draft=True)
+    life.opened_and_planned()
+    life.comment("terrateam apply")
+    life.end(status=RunStatus.REFUSED, message=DRAFT)
+    assert "report-check" not in kinds(life.comment("not yet"))
+    told = only(becomes_ready(life), ReportCheck)
+    assert (told.operation, told.head_commit, told.check.title) == (Operation.APPLY, HEAD, "Not applied yet")
+    assert "report-check" not in kinds(life.comment("once")), "once"
+
+
+def test_a_later_apply_or_head_has_its_own_check_whether_or_not_it_was_a_draft_before(life: Life) -> None:
+    life.change(draft=True)
+    life.opened_and_planned()
+    life.comment("terrateam apply")
+    life.end(status=RunStatus.REFUSED, message=DRAFT)
+    life.change(draft=False, head_commit=NEW_HEAD)
+    assert "report-check" not in kinds(life.event(EventKind.SYNCHRONIZE))
 
 
 # ---- commands --------------------------------------------------------------------------------------------------------
@@ -955,6 +992,13 @@ def test_a_superseded_run_that_has_not_told_its_end_is_looked_for_at_the_next_en
     life.push()
     assert only(life.end(), SignalRun).run_id == old
     assert only(later(life), SignalRun).run_id == old
+
+
+def test_a_superseded_run_that_has_not_told_its_end_is_looked_for_also_where_nothing_happens(life: Life) -> None:
+    old = life.planning()
+    life.push()
+    life.end()
+    assert only(take_entry(life.state, InboxEntry(look_around=True)), SignalRun).run_id == old
 
 
 def test_a_run_that_can_not_be_started_is_told_and_holds_up_nobody(life: Life) -> None:

@@ -1,7 +1,9 @@
 """After a merge: what is applied by itself at the merge commit, what is owed and held, how it is applied after all."""
 
 import asyncio
+from datetime import UTC, datetime
 
+from docustack.apply_audit import AuditedApply
 from docustack.configuration import Configuration
 from docustack.errors import ErrorType
 from docustack.lock_messages import locks_workflow_id
@@ -9,7 +11,7 @@ from docustack.locks import LockTable
 from docustack.plans import PlanSummary
 from docustack.repository import UnitStatus
 from docustack.rule_changes import NewRules
-from docustack.runs import RunStatus
+from docustack.runs import RunStatus, UnitPhase
 from tests.workflows.conftest import Stage
 from tests.workflows.fakes import CONFIGURATION, Unit, read
 
@@ -209,6 +211,41 @@ async def test_what_was_taken_over_and_not_applied_is_owed_again_and_flagged_aga
     await stage.comment("terrateam apply", sender="lead")
     await stage.handle(1).result()
     assert stage.world.applied == [PROD]
+
+
+async def test_what_was_taken_over_and_given_back_before_its_apply_is_owed_again_at_once(stage: Stage) -> None:
+    """A third one has applied it meanwhile and is not merged: so the second may not, and keeps no lock."""
+    await owing_and_another(stage)
+    stage.world.open(3, head="f" * 40, author="infra-member")
+    other = applied_by(stage, 3, "f" * 40)
+    stage.world.commits.audit.append(other)
+    stage.world.commits.lacked = {"f" * 40}
+    await stage.comment("terrateam apply", sender="lead", number=2)
+    assert (await stage.until_ended(2, 2)).runs[-1].status is RunStatus.REFUSED
+    await stage.until(lambda: bool(stage.world.texts("has given it back without applying it")), "that it is back")
+    state = await stage.until_ended(3)
+    assert (state.owed, state.handed_over) == ([PROD], {})
+    assert await held(stage) == {PROD: 1}
+    await stage.close(2, merged=False)
+    await stage.handle(2).result()
+    assert stage.world.applied == []
+
+
+def applied_by(stage: Stage, number: int, head: str) -> AuditedApply:
+    return AuditedApply(
+        repository=stage.repository,
+        unit=PROD,
+        environment="prod",
+        run_id="elsewhere",
+        actor="lead",
+        at=datetime(2026, 1, 1, tzinfo=UTC),
+        outcome=UnitPhase.APPLIED,
+        pull_request=number,
+        base_ref="main",
+        base_commit="b" * 40,
+        head_commit=head,
+        tree_commit=head,
+    )
 
 
 async def test_pull_request_that_does_not_contain_the_merge_waits_for_it(stage: Stage) -> None:
