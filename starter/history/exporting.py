@@ -1,12 +1,12 @@
 """Writes histories from Temporal into a folder: whole, as they are there, and only what isn't in it yet."""
 
+import base64
 import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from google.protobuf.json_format import MessageToDict
 from temporalio.client import Client, WorkflowExecution
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -132,4 +132,15 @@ def _attributes(execution: WorkflowExecution) -> dict[str, Any]:
 
 
 def _memo(execution: WorkflowExecution) -> dict[str, Any]:
-    return {name: MessageToDict(payload) for name, payload in execution.raw_info.memo.fields.items()}
+    """As they are: whoever has encoded them can read them; in Temporal's own JSON form of a payload."""
+    return {
+        name: {
+            "metadata": {key: _base64(value) for key, value in payload.metadata.items()},
+            "data": _base64(payload.data),
+        }
+        for name, payload in execution.raw_info.memo.fields.items()
+    }
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
