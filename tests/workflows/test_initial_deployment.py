@@ -474,6 +474,9 @@ async def test_temporal_and_slack_are_told_of_it(client: Client, organisation: O
     assert attributes["DocustackStatus"] == "waiting-for-decision"
     assert list(attributes["DocustackEnvironment"]) == ["dev"]
     assert "dev: waiting-for-decision" in await described.memo_value("DocustackDeployment")
+    async with asyncio.timeout(60):
+        while len(organisation.slack) < 2:
+            await asyncio.sleep(0.05)
     head, asks = organisation.slack
     assert "started by lead: dev" in head
     assert "|Temporal>" in head
