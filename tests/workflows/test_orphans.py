@@ -342,10 +342,11 @@ async def test_a_command_takes_the_place_of_a_look(stage: Stage) -> None:
 
 async def test_a_look_that_was_terminated_is_found_by_the_next_one_and_told_to_nobody(stage: Stage) -> None:
     await merged(stage, RDS)
-    stage.world.hold_states = asyncio.Event()
+    stage.world.hold_states, looks = asyncio.Event(), len(stage.world.looked_at)
     await stage.handle().signal("look_at_orphans", LookAtOrphans())
-    while not (active := (await stage.state()).active):
-        await asyncio.sleep(0.05)
+    await stage.until(lambda: len(stage.world.looked_at) > looks, "the look")
+    active = (await stage.state()).active
+    assert active is not None
     await stage.client.get_workflow_handle(f"run:{active.run_id}").terminate("an operator")
     stage.world.hold_states.set()
     said = len(stage.world.comments)
