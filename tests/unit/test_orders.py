@@ -93,7 +93,7 @@ def test_nothing_of_a_signed_order_can_be_another(changed: dict[str, object]) ->
 
 @pytest.mark.parametrize("field", [name for name in ManualOrder.model_fields if name != "signature"])
 def test_nothing_of_what_is_ordered_can_be_another(field: str) -> None:
-    others: dict[str, object] = {"confirmed": True, "given_at": NOW + timedelta(seconds=1)}
+    others: dict[str, object] = {"confirmed": True, "late": True, "given_at": NOW + timedelta(seconds=1)}
     assert SIGNED.manual is not None
     other = others.get(field, ("x",) if field in ("targets", "without") else "x")
     manual = SIGNED.manual.model_copy(update={field: other})
