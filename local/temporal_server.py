@@ -16,9 +16,6 @@ _DYNAMIC_CONFIG = (
     "history.timerProcessorMaxPollRPS=2000",
     "history.visibilityProcessorMaxPollRPS=2000",
     'history.timerProcessorMaxTimeShift="20ms"',
-    # Two workflows that signal each other at once each wait for the other's lock: half a second by default, after which
-    # the signals are put off for seconds more.
-    'history.cacheNonUserContextLockTimeout="20ms"',
 )
 _FOR_GOOD = timedelta(days=100 * 365) / timedelta(seconds=1)
 _SQLITE = ("journal_mode=WAL", "synchronous=NORMAL")

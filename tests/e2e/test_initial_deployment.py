@@ -13,6 +13,8 @@ from tests.e2e.pull_requests.small_world import SmallWorld
 
 pytestmark = pytest.mark.timeout(900)
 SECONDS = 240.0
+EVERY = 2.0
+"""A look is a command, which takes a second of a processor."""
 ORG, VPC, RDS, APP = "management/organization", "dev/vpc", "dev/rds", "dev/app"
 STAGING = ("staging/vpc", "staging/rds", "staging/app")
 PROD = "prod/vpc"
@@ -47,19 +49,20 @@ class Deployments:
             runs = json.loads(found.stdout)["runs"]
             return runs[0]["run_id"] if runs else None
 
-        run_id = wait_for(waiting, f"{environment} to wait for approval", SECONDS, found_instead=self._shown)
+        what = f"{environment} to wait for approval"
+        run_id = wait_for(waiting, what, SECONDS, every=EVERY, found_instead=self._shown)
         done = self.world.docustack("approve", run_id, login=login)
         assert done.returncode == 0, done.stderr
 
     def question(self) -> dict[str, Any]:
         question: dict[str, Any] = wait_for(
-            lambda: self.state().get("question"), "a question", SECONDS, found_instead=self._shown
+            lambda: self.state().get("question"), "a question", SECONDS, every=EVERY, found_instead=self._shown
         )
         return question
 
     def outcome(self) -> dict[str, str]:
         outcome: dict[str, str] = wait_for(
-            lambda: self.state().get("outcome"), "the end", SECONDS, found_instead=self._shown
+            lambda: self.state().get("outcome"), "the end", SECONDS, every=EVERY, found_instead=self._shown
         )
         return outcome
 
@@ -117,6 +120,8 @@ def test_an_organisation_is_deployed_in_the_guides_order_past_a_failure_and_a_ki
     )
     world.kill("worker")
     world.restart("worker")
+    # For some seconds Temporal still hands what is asked to the worker that is no more.
+    wait_for(deployments.state, "an answer of the new worker", SECONDS, every=EVERY)
     flag.touch()
     deployments.run("retry", login="lead")
     deployments.approve("staging", "infra-member")
@@ -146,7 +151,7 @@ def test_a_rollback_destroys_only_what_the_deployment_made(deployments: Deployme
     tree.git("push", "-q", "origin", "HEAD:main")
     vpc = world.states.text(VPC)
     deployments.run("environment", "dev", "--detach", login="infra-member")
-    question = wait_for(lambda: deployments.state().get("question"), "a question", SECONDS)
+    question = wait_for(lambda: deployments.state().get("question"), "a question", SECONDS, every=EVERY)
     assert set(question["made"]) == {"dev/new", "dev/broken"}
     deployments.run("roll-back", "dev", login="infra-member")
     assert deployments.outcome()["end"] == "rolled-back"

@@ -26,7 +26,13 @@ from workflows.policies import CONTROL_QUEUE, environment_queue, host_queue
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def temporal_server() -> AsyncIterator[str]:
     """One server for all; each test has a repository of its own."""
-    settings = ("limit.historyCount.suggestContinueAsNew=50", 'history.workflowIdReuseMinimalInterval="10ms"')
+    settings = (
+        "limit.historyCount.suggestContinueAsNew=50",
+        'history.workflowIdReuseMinimalInterval="10ms"',
+        # Two workflows that signal each other at once each wait for the other's lock: half a second by default, after
+        # which the signals are put off for seconds more.
+        'history.cacheNonUserContextLockTimeout="20ms"',
+    )
     async with dev_server(*settings) as environment:
         yield address(environment)
 

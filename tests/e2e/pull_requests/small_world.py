@@ -33,6 +33,7 @@ class SmallWorld:
         self._settings = settings
         self._units = units or {}  # on its branches from the start
         self._people: dict[str, Person] = {}
+        self._tokens: dict[str, str] = {}
         self._clones = 0
         self._status: Status | None = None
 
@@ -108,7 +109,9 @@ class SmallWorld:
         here = self.folder / ".local"
         if not here.exists():
             here.symlink_to(self.data)
-        return os.environ | {"DOCUSTACK_GITHUB_USER_TOKEN": self._local("token", login).strip()}
+        if login not in self._tokens:
+            self._tokens[login] = self._local("token", login).strip()
+        return os.environ | {"DOCUSTACK_GITHUB_USER_TOKEN": self._tokens[login]}
 
     def docustack(self, *arguments: str, login: str) -> "subprocess.CompletedProcess[str]":
         """A command as one of its people gives it, in a folder that knows this world."""
