@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -29,6 +29,9 @@ from tests.workflows.organisation import (
 )
 
 ORDER = ["management", "dev", "staging", "prod"]
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+"""The same in every process: the names of tests are made of it."""
+
 RETRY, SKIP, ROLL_BACK, STOP = DecisionKind.RETRY, DecisionKind.SKIP, DecisionKind.ROLL_BACK, DecisionKind.STOP
 
 
@@ -175,7 +178,7 @@ async def test_what_one_environment_lacks_keeps_all_of_them_untouched(
         ({"login": "infra-member"}, "may not apply `prod`"),
         ({"only": "deev"}, "Did you mean `dev`?"),
         ({"first": "prod", "last": "dev"}, "comes after"),
-        ({"given_at": datetime.now(UTC) - timedelta(hours=1)}, "too old"),
+        ({"given_at": LONG_AGO}, "too old"),
         ({"key": "a key that nobody has given to anybody"}, "no signature"),
     ],
     ids=["not allowed", "not allowed everywhere", "misspelt", "backwards", "old", "forged"],
@@ -331,7 +334,7 @@ async def test_who_decided_is_on_record_with_all_that_did_not_count(client: Clie
         (SKIP, "lead", {}, "no-such-unit"),
         (RETRY, "lead", {"question": 7}, "other-question"),
         (RETRY, "lead", {"deployment": "initial:docustack/other"}, "other-question"),
-        (RETRY, "lead", {"given_at": datetime.now(UTC) - timedelta(hours=1)}, "expired"),
+        (RETRY, "lead", {"given_at": LONG_AGO}, "expired"),
         (RETRY, "lead", {"key": "somebody else's key"}, "forged"),
     ],
     ids=str,
