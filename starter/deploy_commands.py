@@ -14,7 +14,7 @@ from docustack.repository import Repository
 from starter.api_messages import DecisionAnswer, DeploymentCommand, DeploymentDecision, DeploymentStarted
 from starter.client import Connection, with_temporal
 from starter.console import errors, output, print_json
-from starter.deployment_watching import Changes, Look, elapsed, estimate, follow, look_at
+from starter.deployment_watching import Changes, Look, elapsed, estimate, follow, look_once
 from starter.exit_codes import CommandFailed, ExitCode
 from starter.options import JsonOption, RepositoryOption
 from starter.run_display import plain_table
@@ -260,7 +260,7 @@ def _typed_name(question: Question) -> str:
 
 
 def _look(repository: Repository) -> Look:
-    return with_temporal(lambda connection: look_at(connection, repository), waiting="Asking the worker…")
+    return with_temporal(lambda connection: look_once(connection, repository), waiting="Asking the worker…")
 
 
 def _page(look: Look) -> RenderableType:

@@ -14,12 +14,16 @@ from docustack.repository import Repository
 from docustack.runs import RunStatus, UnitPhase
 from starter.client import ANSWER_WITHIN, Connection, failure_of, is_away
 from starter.exit_codes import CommandFailed, ExitCode
+from starter.found_pull_requests import no_worker
 from starter.standalone.surrounding import standalone
 from starter.times import duration, now
 from workflows.run_models import RunView
 
 _EVERY = 0.5
 _AWAY_AT_MOST = 120.0
+_COMES_BACK_WITHIN = 12.0
+"""Seconds for which Temporal may still hand questions to a worker that is gone."""
+
 _WORKS = (Stage.DEPLOYING, Stage.ROLLING_BACK)
 
 _Handle = WorkflowHandle[Any, Any]
@@ -67,6 +71,25 @@ async def look_at(connection: Connection, repository: Repository, run_id: str = 
                 code=ExitCode.NOT_FOUND,
             ) from None
         raise
+
+
+async def look_once(connection: Connection, repository: Repository) -> Look:
+    """`look_at` for who wants one answer: a worker that has just come back hears the question some seconds later.
+
+    Raises:
+        CommandFailed: as `look_at`; UNREACHABLE, Temporal is there and no worker answers.
+    """
+    until = time.monotonic() + _COMES_BACK_WITHIN
+    while True:
+        try:
+            return await look_at(connection, repository)
+        except RPCError as error:
+            if not is_away(error) or standalone.has_no_worker() is not None:
+                raise
+            if time.monotonic() > until:
+                # Raises, as Temporal's failure, where it is Temporal itself that is away.
+                await connection.client.get_workflow_handle(deployment_workflow_id(repository)).describe()
+                raise no_worker(f"the deployment of {repository.full_name}") from None
 
 
 async def follow(connection: Connection, repository: Repository, run_id: str = "") -> AsyncIterator[Look]:

@@ -64,6 +64,18 @@ async def test_each_environment_is_shown_as_it_goes_on_and_then_what_came_of_it(
     assert (again.code, "Nothing was changed" in again.out) == (0, True)
 
 
+async def test_a_worker_that_is_gone_is_told_as_that(
+    server: str, client: Client, docustack: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("starter.deployment_watching._COMES_BACK_WITHIN", 0.0)
+    organisation = Organisation()
+    async with workers(client, organisation):
+        await docustack("deploy", "environment", "dev")
+    answer = await docustack("deploy", "show")
+    assert answer.code == 3
+    assert "Temporal is there, but no worker answers" in answer.err
+
+
 async def test_one_environment_is_all_at_once(server: str, organisation: Organisation, docustack: Commands) -> None:
     answer = await docustack("deploy", "environment", "staging", "--json")
     assert answer.json["outcome"]["end"] == "done"
