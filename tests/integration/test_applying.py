@@ -162,12 +162,18 @@ async def test_cancel_interrupts_gracefully_and_state_is_written(slow: Slow) -> 
     assert not slow.folder().is_alive()
 
 
-async def test_cancel_before_the_runner_has_begun_runs_nothing(slow: Slow) -> None:
+async def test_cancel_before_the_runner_has_begun_runs_nothing(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
     record = await plan(slow.worker, "dev/slow")
+    hesitant, cancelled = slow.base / "hesitant-python", slow.base / "cancelled"
+    hesitant.write_text(f'#!/bin/sh\nuntil [ -e "{cancelled}" ]; do sleep 0.05; done\nexec "{sys.executable}" "$@"\n')
+    hesitant.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(hesitant))
     activity = slow.worker.activity("a1")
     task = slow.start(record, activity)
     await until(lambda: (slow.worker.data / "applies").exists() and slow.folder().was_started())
     activity.cancel(ActivityCancellationDetails(cancel_requested=True))
+    await until((slow.folder().path / "cancel").exists)
+    cancelled.touch()
     assert (await failure(task)).type == ErrorType.CANCELLED
     assert slow.begun() == 0
     assert not slow.folder().is_alive()

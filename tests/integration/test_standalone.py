@@ -27,10 +27,12 @@ from starter.standalone.surrounding import Standalone
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Folder]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    folder = folder_of_person()
+    folder, before = folder_of_person(), dict(os.environ)
     yield folder
     await_end(folder)
     assert living(folder) == []
+    os.environ.clear()  # a command sets what it is pointed at for its own process, and this one goes on
+    os.environ.update(before)
 
 
 @contextlib.contextmanager
@@ -107,7 +109,8 @@ def test_who_changes_something_waits_for_who_only_reads_and_says_for_whom(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("starter.standalone.joining._READERS_END_WITHIN", 0.1)
-    with used(), pytest.raises(CommandFailed, match=r"docustack .*\(since .*, process \d+\) has the database"):
+    monkeypatch.setattr("sys.argv", ["docustack", "runs", "list"])
+    with used(), pytest.raises(CommandFailed, match=r"docustack runs list` \(since .*, process \d+\) has the database"):
         Standalone(is_asked=True).surround(engine=True)
 
 
