@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -25,7 +25,13 @@ UNITS = 5
 ENVIRONMENT = Path("dev", "us-east-1")
 _TAG = "              ManagedBy   = "
 _LIMIT = 600.0
+_LOCKS = "docustack-terraform-locks"
+_TRIES = 4
 _EVERY = 0.2
+
+
+class StumbledOverItsOwnLockError(RuntimeError):
+    """Terraform's S3 backend asks once more for a lock whose answer is late, and then finds its own."""
 
 
 class ExampleWorld:
@@ -56,7 +62,8 @@ class ExampleWorld:
             world.up(source=source, fresh=True)
             made = cls(world)
             if applied:
-                console.print(f"All five units applied once: {made.apply_barely():.1f} s", highlight=False)
+                took = unless_it_stumbles(console, made.apply_barely)
+                console.print(f"All five units applied once: {took:.1f} s", highlight=False)
             yield made
         finally:
             world.down()
@@ -70,6 +77,11 @@ class ExampleWorld:
     def apply_barely(self) -> float:
         """Seconds of `run --all apply` in a fresh clone with a new change."""
         return self._bare("apply", "-auto-approve")
+
+    def apply_barely_from_nothing(self) -> float:
+        """The same in an AWS that has only the bucket and the lock table."""
+        self.empty_aws()
+        return self.apply_barely()
 
     def _bare(self, *arguments: str) -> float:
         tree = self._doors.clone("developer", self._world.places.people / f"bare-{self._changes}")
@@ -85,10 +97,19 @@ class ExampleWorld:
             check=False,
         )
         took = time.monotonic() - began
+        if done.returncode != 0 and "Error acquiring the state lock" in done.stderr:
+            self._free_locks()
+            raise StumbledOverItsOwnLockError(done.stderr[-3000:])
         if done.returncode != 0:
             raise RuntimeError(f"terragrunt {arguments[0]} failed:\n{done.stderr[-3000:]}")
         shutil.rmtree(tree.path)
         return took
+
+    def _free_locks(self) -> None:
+        table = aws.client("dynamodb", self._doors.status.aws.endpoint_url)
+        for item in table.scan(TableName=_LOCKS)["Items"]:
+            if "Info" in item:
+                table.delete_item(TableName=_LOCKS, Key={"LockID": item["LockID"]})
 
     def _environment(self) -> dict[str, str]:
         """What the worker is given, too; what it then adds for its own Terragrunt is its advantage."""
@@ -112,7 +133,7 @@ class ExampleWorld:
         """As on the first day: bucket and lock table, and nothing else."""
         endpoint = self._doors.status.aws.endpoint_url
         plain_http.client().post(f"{endpoint}/moto-api/reset").raise_for_status()
-        aws.prepare_state_backend(endpoint, ["docustack-terraform-state-111111111111"], "docustack-terraform-locks")
+        aws.prepare_state_backend(endpoint, ["docustack-terraform-state-111111111111"], _LOCKS)
 
     # ---- DocuStack ---------------------------------------------------------------------------------------------------
 
@@ -189,6 +210,16 @@ class ExampleWorld:
         self._changes += 1
         path = tree.path / "dev" / "env.hcl"
         path.write_text(_with_change(path.read_text(), self._changes))
+
+
+def unless_it_stumbles(console: Console, measure: Callable[[], float]) -> float:
+    """What bare Terragrunt takes; where it fails by its own lock it is measured anew."""
+    for _ in range(_TRIES - 1):
+        try:
+            return measure()
+        except StumbledOverItsOwnLockError:
+            console.print("Bare Terragrunt stumbled over its own state lock; once more.", highlight=False)
+    return measure()
 
 
 def _with_change(text: str, number: int) -> str:
