@@ -71,6 +71,11 @@ def wants_another_command(units: Sequence[str], command: str) -> str:
     return f"The new plan of {code_list(tuple(units))} has to be read first; then comment {again} again."
 
 
+def renewed_plans_wait(base_ref: str, units: Sequence[str]) -> str:
+    """For what a run waits from the moment on in which plans that were made again can be read."""
+    return f"{code_list(tuple(units))}: planned again, since {inline_code(base_ref)} has moved. Look at the new plans."
+
+
 def cannot_be_planned(base_ref: str, failures: Mapping[str, str]) -> str:
     """With the base branch as it is now some units have no plan, so nothing is applied."""
     listed = "\n".join(f"- {inline_code(unit)}: {message.splitlines()[0]}" for unit, message in failures.items())

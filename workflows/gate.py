@@ -59,10 +59,10 @@ async def pass_gate(run: Run, report: Report, environments: list[str]) -> None:
             await go_on(run, report)
             return
         message = "\n\n".join(missing)
-        await _waits(run, report, message)  # the pull request knows before the person can answer
+        began = await _waits(run, report, message)  # the pull request knows before the person can answer
         if message != told:
             server_takes_it = run.start.run_id if run.state.installation.takes_approvals else ""
-            if told is not None:
+            if not began:
                 report.check(waiting_check(message))
             report.say_why(f"gate:{seen}", waiting_for_approval_comment(missing, server_takes_it))
             told = message
@@ -270,6 +270,9 @@ async def _missing_commands(run: Run, facts: GateFacts) -> list[str]:
     return [wants_another_command(unseen, command)] if unseen else []
 
 
-async def _waits(run: Run, report: Report, message: str) -> None:
-    if await begin_to_wait(run, report, RunStatus.WAITING, message):
+async def _waits(run: Run, report: Report, message: str) -> bool:
+    """False where it has waited already."""
+    began = await begin_to_wait(run, report, RunStatus.WAITING, message)
+    if began:
         report.check(waiting_check(message))
+    return began

@@ -13,6 +13,7 @@ from workflows.reporting import ONE_COMMENT_EACH, Report
 from workflows.run_state import Refused, Run
 from workflows.together import together
 from workflows.unit_calls import plan_outcome
+from workflows.waiting import begin_to_wait
 
 with workflow.unsafe.imports_passed_through():
     from activities.discovery import Units
@@ -24,7 +25,9 @@ with workflow.unsafe.imports_passed_through():
         many_moved_reason,
         moved_reason,
         outdated_plans,
+        renewed_plans_wait,
     )
+    from docustack.checks import waiting_check
     from docustack.deletion_texts import deletion_remark
     from docustack.plans import PlanRecord
     from docustack.run_comments import refusal_comment
@@ -55,7 +58,9 @@ async def renew_outdated_plans(run: Run, report: Report) -> None:
     failures = {outcome.unit: outcome.message for outcome in outcomes if outcome.phase is UnitPhase.FAILED}
     if failures:
         raise Refused(cannot_be_planned(run.tree.base_ref, failures), on_check=True)
-    asked = workflow.now()
+    asked, message = workflow.now(), renewed_plans_wait(run.tree.base_ref, [plan.unit for plan in plans])
+    if await begin_to_wait(run, report, RunStatus.WAITING, message):  # known before anybody can answer the new plans
+        report.check(waiting_check(message))
     shown_at = await _show(run, report, outcomes, plans, moved)
     for outcome in outcomes:
         run.renew(outcome.unit, outcome.plan, shown_at.get(outcome.unit, ""), asked)

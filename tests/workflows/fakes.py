@@ -127,6 +127,7 @@ class World:
     """GitHub, Slack, git and Terragrunt together; every effect is on record."""
 
     mergeable: bool | None = True
+    hold_comments: tuple[str, asyncio.Event] | None = None  # those that say it can be read, and GitHub answers late
     seconds = 0
     state_locks_looked_at = 0
     lives_on = False  # an apply whose run is no more
@@ -408,6 +409,8 @@ class World:
         if all(known.key != comment.key for known in self.comments):
             self.comments.append(comment)
         self.texts_now[comment.key.partition(":")[2]] = self.bodies_now[comment.key] = comment.body
+        if self.hold_comments is not None and self.hold_comments[0] in comment.body:
+            await self.hold_comments[1].wait()
         return PostedComment(comment_id=1000 + len(self.comments), url="", updated_at=self.now())
 
     @activity.defn

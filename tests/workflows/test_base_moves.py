@@ -66,6 +66,23 @@ async def test_plan_whose_inputs_move_is_made_again_and_the_approval_before_fall
     assert {record.base_commit for record in stage.world.commits.audit} == {NEW_MAIN}
 
 
+async def test_a_command_given_as_soon_as_the_new_plan_can_be_read_is_a_yes_to_it(stage: Stage) -> None:
+    await planned(stage, DEV)
+    stage.world.commits.move_base(NEW_MAIN, {DEV: "sha256:other"})
+    answered = asyncio.Event()
+    stage.world.hold_comments = ("which changes what", answered)
+    await stage.comment("terrateam apply")
+    await stage.until(lambda: bool(stage.world.texts("which changes what")), "the new plan")
+    second = await stage.comment("terrateam apply")
+    await stage.until(
+        lambda: any(comment == second for comment, _ in stage.world.reactions), "the sign that it was seen"
+    )
+    answered.set()
+    state = await stage.until_ended(2)
+    assert how_the_apply_ended(state) is RunStatus.SUCCEEDED
+    assert stage.world.applied == [DEV]
+
+
 async def test_plan_whose_inputs_stay_keeps_its_approval_and_is_applied_in_the_present_base(stage: Stage) -> None:
     await waiting_at_the_gate(stage, PROD)
     stage.world.approve("lead")
