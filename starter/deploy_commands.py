@@ -152,6 +152,8 @@ def _begin(command: DeploymentCommand, *, detach: bool, as_json: bool) -> None:
     if detach:
         standalone.refuse_detaching()
     started = connect_server().post("/deployments", command, DeploymentStarted)
+    if started.attached:
+        _refuse_another(command)
     if started.attached and not as_json:
         errors().print(f"A deployment of {command.repository} works already, and no other was begun; this is that one.")
     if detach:
@@ -162,6 +164,20 @@ def _begin(command: DeploymentCommand, *, detach: bool, as_json: bool) -> None:
         return
     owner, _, name = command.repository.partition("/")
     _watch(Repository(owner=owner, name=name), started.run_id, as_json=as_json)
+
+
+def _refuse_another(command: DeploymentCommand) -> None:
+    """The deployment that works is of something else than what was ordered now, whose end would not be this one's."""
+    owner, _, name = command.repository.partition("/")
+    works = _look(Repository(owner=owner, name=name)).state.order
+    if (works.only, works.first, works.last) == (command.only, command.first, command.last):
+        return
+    bounds = [works.only, works.first and f"from {works.first}", works.last and f"until {works.last}"]
+    what = " ".join(filter(None, bounds)) or "all environments"
+    raise CommandFailed(
+        f"Another deployment works already, of {what}, by {works.login}; nothing was begun.",
+        f"{AGAIN} shows it. Order this one again once it has ended.",
+    )
 
 
 def _watch(repository: Repository, run_id: str, *, as_json: bool) -> None:
@@ -272,6 +288,8 @@ def _page(look: Look) -> RenderableType:
         table.add_row(one.name, stage, units, one.commit[:7], one.run_id, elapsed(one))
     parts: list[RenderableType] = [Text(f"Deployment of {order.repository.full_name} by {order.login}", "bold")]
     parts += [table] if state.environments else []
+    if look.waits_for:
+        parts.append(Text(look.waits_for, "yellow"))
     if look.waits_for_approval:
         run_id = look.waits_for_approval
         parts.append(Text(f"Run {run_id} waits for approval: {standalone.typed} approve {run_id}", "yellow"))

@@ -47,6 +47,13 @@ class Look:
         return environment.units | (self.run.units if self.run is not None and works else {})
 
     @property
+    def waits_for(self) -> str:
+        """What the run says of it: whose approval is missing, or who holds its units."""
+        run = self.run
+        waits = run is not None and run.status in (RunStatus.WAITING, RunStatus.IN_LINE)
+        return " ".join(run.message.split()) if run is not None and waits else ""
+
+    @property
     def waits_for_approval(self) -> str:
         """The run that asks for it."""
         waits = self.run is not None and self.run.status is RunStatus.WAITING
@@ -147,6 +154,7 @@ class Changes:
         asks = (
             f"  run {look.waits_for_approval} waits for approval: {standalone.typed} approve {look.waits_for_approval}"
         )
+        lines.append(self._changed("waits", f"  {look.waits_for}" if look.waits_for else ""))
         lines.append(self._changed("approval", asks if look.waits_for_approval else ""))
         lines.append(self._changed("doing", look.state.doing if not look.state.environments else ""))
         lines += [

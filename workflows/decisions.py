@@ -127,7 +127,10 @@ class Decisions:
         """By the rules of docustack.yaml, and the person's teams as they are now."""
         run = self._run
         if is_own_yes(run, decision):
-            return None
+            if run.start.manual is None or not run.start.manual.confirmed:
+                return None
+            told = f"It doesn't count: @{decision.login} has ordered this run, and somebody else has to approve it."
+            return Refusal.AUTHOR, told
         person = await self._read_person(decision.login)
         why = why_it_does_not_count(
             run.configuration, run.environments(), run.author, decision, person, rules=run.state.new_rules is not None

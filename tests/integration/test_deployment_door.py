@@ -167,6 +167,18 @@ async def test_a_second_one_attaches_to_the_one_that_works(
     assert (outcome.end, organisation.ran) == (DeploymentEnd.DONE, ["dev"])
 
 
+async def test_one_of_something_else_is_not_taken_for_the_one_that_works(
+    server: str, organisation: Organisation, docustack: Commands
+) -> None:
+    organisation.hold = asyncio.Event()
+    assert (await docustack("deploy", "environment", "dev", "--detach")).code == 0
+    answer = await docustack("deploy", "environment", "staging", "--json")
+    assert (answer.code, answer.out) == (1, "")
+    assert "Another deployment works already, of dev, by lead; nothing was begun." in answer.err
+    assert (await docustack("deploy", "environment", "dev", "--detach")).code == 0
+    organisation.hold.set()
+
+
 async def test_what_is_over_or_never_was_takes_no_decision(
     server: str, organisation: Organisation, docustack: Commands, github: GitHubStandIn
 ) -> None:
