@@ -81,6 +81,12 @@ def cancel(
     Exit codes: 0 it ends, 1 you may not, or it has ended, 2 no server or token is known, 3 the server or a worker
     doesn't answer, 4 there is no such run.
     """
+    if run_id.startswith("bootstrap:"):
+        raise CommandFailed(
+            "A bootstrap is cancelled in Temporal's UI: *Cancel*, never *Terminate*.",
+            'What it made before the migration is undone then; docs/deployment.md, "When it fails".',
+            code=ExitCode.USAGE,
+        )
     server, order = connect_server(), CancelOrder(reason=reason.strip()[:1_000])
     _tell(lambda: server.post(f"{_path(run_id)}/cancel", order, DecisionAnswer), as_json=as_json)
 

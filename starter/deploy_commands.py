@@ -50,6 +50,12 @@ def initial(
     Exit codes: 0 all is deployed, 1 it ended otherwise, 2 no server or token is known, 3 the server or Temporal
     doesn't answer, 130 Ctrl-C: it goes on.
     """
+    if only and (first or until):
+        raise CommandFailed(
+            "--environment is one environment alone: --from and --until say where several begin and end.",
+            "Leave out the one or the other.",
+            code=ExitCode.USAGE,
+        )
     _begin(
         DeploymentCommand(repository=_name(repository), only=only, first=first, last=until),
         detach=detach,

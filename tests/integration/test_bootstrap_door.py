@@ -71,6 +71,12 @@ async def test_runs_watch_follows_a_bootstrap_too(server: str, account: FakeAcco
     assert bootstrap_workflow_id(ACCOUNT) in answer.err
 
 
+async def test_who_wants_to_cancel_a_bootstrap_is_told_how(docustack: Commands) -> None:
+    answer = await docustack("runs", "cancel", bootstrap_workflow_id(ACCOUNT))
+    assert answer.code == 2
+    assert "cancelled in Temporal's UI" in answer.err
+
+
 async def test_a_dry_run_prints_the_plan(server: str, account: FakeAccount, docustack: Commands) -> None:
     answer = await docustack("bootstrap", "dev", "--dry-run")
     assert (answer.code, account.is_there) == (0, (False, False))

@@ -167,6 +167,14 @@ async def test_a_second_one_attaches_to_the_one_that_works(
     assert (outcome.end, organisation.ran) == (DeploymentEnd.DONE, ["dev"])
 
 
+async def test_one_environment_alone_has_no_beginning_and_no_end(
+    server: str, organisation: Organisation, docustack: Commands
+) -> None:
+    answer = await docustack("deploy", "initial", "--environment", "dev", "--until", "staging")
+    assert (answer.code, organisation.ran) == (2, [])
+    assert "--environment is one environment alone" in answer.err
+
+
 async def test_one_of_something_else_is_not_taken_for_the_one_that_works(
     server: str, organisation: Organisation, docustack: Commands
 ) -> None:
