@@ -62,7 +62,8 @@ class Slow:
 
     def resources(self) -> list[str]:
         state = self.worker.repository.state_of("dev/slow")
-        return [each["name"] for each in json.loads(state.read_text())["resources"]] if state.exists() else []
+        text = state.read_text() if state.exists() else ""  # empty while Terraform writes it anew
+        return [each["name"] for each in json.loads(text)["resources"]] if text else []
 
     def folder(self) -> ApplyFolder:
         (path,) = (self.worker.data / "applies").iterdir()
