@@ -143,12 +143,8 @@ class TerragruntCommand:
         return [self.terragrunt, "init", "-input=false", "-no-color"]
 
     def migrate_state(self) -> list[str]:
-        """Guide, "Bootstrap State Backend": copies the state to where `remote_state` says; nobody is asked.
-
-        Without Terraform's lock: the S3 backend asks once more for one whose answer is late, finds its own, and leaves
-        it for good. A bootstrap is alone for its account, begins where there is no state, and compares the two after.
-        """
-        return [*self.init(), "-migrate-state", "-force-copy", "-lock=false"]
+        """Guide, "Bootstrap State Backend": copies the state to where `remote_state` says; nobody is asked."""
+        return [*self.init(), "-migrate-state", "-force-copy"]
 
     def adopt(self, address: str, name: str) -> list[str]:
         return [self.terragrunt, "import", "-input=false", "-no-color", address, name]
