@@ -4,7 +4,6 @@ The updates `approve` and `reject` come signed from our server, the signals of t
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RawValue
@@ -12,6 +11,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 from workflows import policies
 from workflows.calls import call
+from workflows.raw_signals import decoded
 from workflows.reporting import Report
 from workflows.run_state import Run
 
@@ -80,7 +80,7 @@ class Decisions:
 
     async def hear(self, name: str, payloads: Sequence[RawValue]) -> None:
         """A signal that no other handler takes; whatever it holds, it is recorded and answered."""
-        signal = read_signal(name, [_decoded(payload) for payload in payloads])
+        signal = read_signal(name, [decoded(payload) for payload in payloads])
         decision = self._decision(Door.TEMPORAL, signal.name, signal.login, signal.reason)
         refusal: tuple[Refusal, str] | None
         if signal.problem:
@@ -203,12 +203,3 @@ def cancelled_by(run: Run) -> str:
 def approvals_of(run: Run) -> list[GivenDecision]:
     """Each yes that counted when it came; whether it still does is asked each time."""
     return [one for one in run.state.decisions if one.counts and one.verdict == Verdict.APPROVE.value]
-
-
-def _decoded(payload: RawValue) -> object:
-    """As what it is; bytes that are no JSON are shown as such."""
-    try:
-        value: Any = workflow.payload_converter().from_payload(payload.payload)
-    except Exception:
-        return f"{len(payload.payload.data)} bytes that can't be read"
-    return value if not isinstance(value, bytes) else f"{len(value)} bytes"

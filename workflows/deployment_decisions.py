@@ -1,13 +1,13 @@
 """The doors of a deployment that waits for a decision: signed through our server, or a bare signal from Temporal."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RawValue
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from workflows.deployment_calls import DeploymentCalls
+from workflows.raw_signals import decoded
 
 with workflow.unsafe.imports_passed_through():
     from docustack import deployment_texts as texts
@@ -122,7 +122,7 @@ class DeploymentDecisions:
 
     async def hear(self, name: str, payloads: Sequence[RawValue]) -> None:
         """A signal from Temporal's own UI or CLI; whatever it holds, it is recorded, and told in `show`."""
-        signal = read_decision_signal(name, [_decoded(payload) for payload in payloads])
+        signal = read_decision_signal(name, [decoded(payload) for payload in payloads])
         asked = self._state.question
         given = TakenDecision(
             kind=signal.name,
@@ -196,12 +196,3 @@ class DeploymentDecisions:
         kind = DecisionKind(given.kind)
         left_out = with_dependants([given.unit], self._state.dependencies) if kind is DecisionKind.SKIP else ()
         return texts.accepted(kind, asked, left_out)
-
-
-def _decoded(payload: RawValue) -> object:
-    """As what it is; bytes that are no JSON are shown as such."""
-    try:
-        value: Any = workflow.payload_converter().from_payload(payload.payload)
-    except Exception:
-        return f"{len(payload.payload.data)} bytes that can't be read"
-    return value if not isinstance(value, bytes) else f"{len(value)} bytes"
