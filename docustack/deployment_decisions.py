@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 from pydantic import Field
@@ -10,10 +10,8 @@ from pydantic import Field
 from docustack.access import Door
 from docustack.comment_text import one_line
 from docustack.model import Model
-from docustack.signatures import is_signed_by, signature
-from docustack.signed_approvals import GOOD_FOR
+from docustack.signatures import is_in_time, is_signed_by, signature
 
-_CLOCKS_DIFFER = timedelta(minutes=5)
 _PURPOSE = b"docustack deployment decision 1\n"
 
 
@@ -116,7 +114,7 @@ def refuse_decision(
     """Why this is no answer to what is asked; None where it is one. `seen`: the nonces that have been used."""
     if decision.nonce in seen:
         return DecisionRefusal.REPLAYED, "This very decision has been sent before; it counts once."
-    if not -_CLOCKS_DIFFER <= now - decision.given_at <= GOOD_FOR:
+    if not is_in_time(decision.given_at, now):
         return DecisionRefusal.EXPIRED, "This was signed too long ago, or by a clock that is wrong. Decide again."
     if decision.deployment != deployment:
         return DecisionRefusal.OTHER_QUESTION, f"This was given to {decision.deployment}, not to {deployment}."

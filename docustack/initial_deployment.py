@@ -1,7 +1,7 @@
 """The first deployment of an organisation (guide, "Initial Deployment"): its order, how far it is, how it ended."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 from pydantic import Field
@@ -15,8 +15,7 @@ from docustack.model import Model, State
 from docustack.packing import Packed
 from docustack.repository import Repository
 from docustack.runs import DONE, RunResult, RunStatus, UnitPhase
-from docustack.signatures import is_signed_by, signature
-from docustack.signed_approvals import GOOD_FOR
+from docustack.signatures import is_in_time, is_signed_by, signature
 
 MANAGEMENT = "management"
 """The guide deploys this environment first, wherever docustack.yaml lists it."""
@@ -25,7 +24,6 @@ _FAILED = (UnitPhase.FAILED, UnitPhase.UNKNOWN)
 _REASON = 500
 """Characters of why a unit failed: the whole of it is in its run."""
 
-_CLOCKS_DIFFER = timedelta(minutes=5)
 _PURPOSE = b"docustack initial deployment 1\n"
 
 
@@ -63,7 +61,7 @@ def is_genuine_deployment(signed: SignedDeploymentOrder, keys: Iterable[str]) ->
 
 def is_fresh(order: DeploymentOrder, now: datetime) -> bool:
     """One that was caught on its way can't be kept for later."""
-    return -_CLOCKS_DIFFER <= now - order.given_at <= GOOD_FOR
+    return is_in_time(order.given_at, now)
 
 
 class NoSuchDeployment(DocuStackError):

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from docustack.import_block import address_problem, id_problem
 from docustack.model import Model
 from docustack.repository import Repository
 from docustack.runs import ManualOrder, Operation, RunInput
-from docustack.signatures import is_signed_by, signature
+from docustack.signatures import is_in_time, is_signed_by, signature
 
 ORDERED = (
     Operation.PLAN,
@@ -20,10 +20,6 @@ ORDERED = (
 )
 """The operations that need no pull request."""
 
-GOOD_FOR = timedelta(minutes=15)
-"""How long after it was signed a run may begin: an order that was caught on its way can't be kept for later."""
-
-_CLOCKS_DIFFER = timedelta(minutes=5)
 _PURPOSE = b"docustack order 1\n"
 
 MANY = 50
@@ -79,8 +75,8 @@ def is_genuine_run(signed: SignedRun, keys: Iterable[str]) -> bool:
     return is_signed_by(signed.order.signature, _PURPOSE, bare, keys)
 
 
-def is_in_time(order: ManualOrder, begins_at: datetime) -> bool:
-    return order.given_at is not None and -_CLOCKS_DIFFER <= begins_at - order.given_at <= GOOD_FOR
+def begins_in_time(order: ManualOrder, begins_at: datetime) -> bool:
+    return order.given_at is not None and is_in_time(order.given_at, begins_at)
 
 
 def not_believed(*, has_key: bool) -> str:

@@ -4,19 +4,15 @@ The server has verified who it is; the signature says so to the run, which trust
 """
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 from pydantic import Field
 
 from docustack.model import Model
 from docustack.plans import Digest
-from docustack.signatures import is_signed_by, signature
+from docustack.signatures import is_in_time, is_signed_by, signature
 
-GOOD_FOR = timedelta(minutes=15)
-"""How long after it was signed an approval may arrive: one that was caught on its way can't be kept for later."""
-
-_CLOCKS_DIFFER = timedelta(minutes=5)
 _PURPOSE = b"docustack approval 1\n"
 
 
@@ -108,7 +104,7 @@ def _refuse_as_sent(
         return Refusal.OTHER_RUN, f"This was given to run {approval.run_id}, not to {asked.run_id}."
     if approval.nonce in seen:
         return Refusal.REPLAYED, "This very approval has been sent before; it counts once."
-    if not -_CLOCKS_DIFFER <= now - approval.given_at <= GOOD_FOR:
+    if not is_in_time(approval.given_at, now):
         return Refusal.EXPIRED, "This was signed too long ago, or by a clock that is wrong. Approve again."
     return None
 

@@ -1,7 +1,6 @@
 """The guide's "Step 1: Bootstrap State Backend" of one account, as a saga: local state, bucket and table, migration."""
 
 import asyncio
-from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import FailureError
@@ -28,11 +27,9 @@ with workflow.unsafe.imports_passed_through():
     )
     from docustack.plans import PlanRecord
     from docustack.prerequisites import unmet_summary
-    from docustack.signed_approvals import GOOD_FOR
+    from docustack.signatures import is_in_time
     from docustack.state_backend import BackendFacts, BackendPlace, what_is_missing, why_not_adopted
     from docustack.state_document import StateFacts
-
-_CLOCKS_DIFFER = timedelta(minutes=5)
 
 
 @workflow.defn
@@ -108,8 +105,7 @@ class BootstrapWorkflow:
 
     async def _believe_the_order(self) -> None:
         answer = await self._calls.check_order(self._signed)
-        age = workflow.now() - self._order.given_at
-        if not answer.genuine or not -_CLOCKS_DIFFER <= age <= GOOD_FOR:
+        if not answer.genuine or not is_in_time(self._order.given_at, workflow.now()):
             raise Stopped(texts.not_believed(has_key=answer.has_key))
 
     async def _check_account_id(self) -> None:

@@ -35,10 +35,10 @@ with workflow.unsafe.imports_passed_through():
         without_free_dependants,
     )
     from docustack.modes import plan_only_refusal
-    from docustack.orders import is_in_time, not_believed, signed_run, working_copy_refused
+    from docustack.orders import begins_in_time, not_believed, signed_run, working_copy_refused
     from docustack.plans import PlanSummary
     from docustack.runs import DONE, ENDED_BADLY, ManualOrder, Operation, UnitOutcome, UnitPhase
-    from docustack.slack_messages import apply_completed, apply_failed, unit_failure
+    from docustack.slack_messages import apply_completed, apply_failed, total, unit_failure
     from docustack.units import DependencyCycle, UnknownDirectory, in_apply_order, select
 
 
@@ -54,7 +54,7 @@ async def believe_order(run: Run) -> None:
         return
     signed = signed_run(run.start)
     answer = await call(Approvals.check_run, signed, summary=f"by {signed.login}", policy=policies.GITHUB)
-    if not answer.genuine or not is_in_time(order, info.start_time):
+    if not answer.genuine or not begins_in_time(order, info.start_time):
         raise Refused(not_believed(has_key=answer.has_key))
 
 
@@ -195,13 +195,7 @@ def settle_plans(run: Run) -> bool:
 
 def changed_by(run: Run) -> PlanSummary:
     """All that it has changed, summed up."""
-    done = [outcome.summary for outcome in run.state.outcomes.values() if outcome.summary is not None]
-    return PlanSummary(
-        add=sum(each.add for each in done),
-        change=sum(each.change for each in done),
-        destroy=sum(each.destroy for each in done),
-        imported=sum(each.imported for each in done),
-    )
+    return total([outcome.summary for outcome in run.state.outcomes.values() if outcome.summary is not None])
 
 
 async def let_go(run: Run) -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from docustack.orders import MANY, is_genuine_run, is_in_time, order_problem, sign_run, signed_run
+from docustack.orders import MANY, begins_in_time, is_genuine_run, order_problem, sign_run, signed_run
 from docustack.repository import Repository
 from docustack.runs import ManualOrder, Operation, RunInput
 
@@ -102,9 +102,9 @@ def test_nothing_of_what_is_ordered_can_be_another(field: str) -> None:
 
 def test_an_order_is_good_for_a_quarter_of_an_hour() -> None:
     assert SIGNED.manual is not None
-    assert is_in_time(SIGNED.manual, NOW + timedelta(minutes=14))
-    assert not is_in_time(SIGNED.manual, NOW + timedelta(minutes=16))
-    assert not is_in_time(ManualOrder(), NOW)
+    assert begins_in_time(SIGNED.manual, NOW + timedelta(minutes=14))
+    assert not begins_in_time(SIGNED.manual, NOW + timedelta(minutes=16))
+    assert not begins_in_time(ManualOrder(), NOW)
 
 
 def test_a_working_copy_is_planned_or_applied_on_a_commit() -> None:

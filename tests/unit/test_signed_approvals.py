@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from docustack.signatures import GOOD_FOR
 from docustack.signed_approvals import (
-    GOOD_FOR,
     Approval,
     Asked,
     Refusal,
