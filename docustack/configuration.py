@@ -95,7 +95,7 @@ class Slack(Section):
 class PlanSettings(Section):
     """How plans run."""
 
-    parallelism: int = Field(default=4, ge=1, le=64, strict=True)
+    parallelism: int = Field(default=8, ge=1, le=64, strict=True)
     """How many units of a run are planned at once."""
     timeout_minutes: int = Field(default=30, ge=1, le=24 * 60, strict=True)
     """How long the plan of one unit may take."""

@@ -140,6 +140,8 @@ class Settings(BaseSettings):
     simulated_account: Annotated[str, StringConstraints(pattern=r"^\d{12}$")] | None = Field(
         None, examples=["123456789012"]
     )
+    # Activities of an environment at once, each with a Terragrunt and a Terraform; as many again for what goes on here.
+    terraform_slots: int = Field(8, ge=1, le=256, examples=["4"])
     apply_lease: Duration = Field(timedelta(minutes=15), examples=["15m"])
     cancel_grace: Duration = Field(timedelta(minutes=5), examples=["5m"])
     # How long a worker that is told to stop lets run what runs; then Terraform is interrupted, and has `cancel_grace`.

@@ -46,9 +46,6 @@ from workflows.run import RunWorkflow
 
 WORKFLOWS = (PullRequestWorkflow, RunWorkflow, LocksWorkflow, BootstrapWorkflow, InitialDeploymentWorkflow)
 
-TERRAFORM_SLOTS = 8
-"""Activities of one environment at once on this worker: each is a Terragrunt and a Terraform process."""
-
 
 @dataclass(frozen=True)
 class Activities:
@@ -99,7 +96,7 @@ def make_workers(settings: Settings, client: Client, activities: Activities) -> 
                 client,
                 task_queue=queue,
                 activities=[*activities.environment, *activities.everywhere],
-                max_concurrent_activities=TERRAFORM_SLOTS,
+                max_concurrent_activities=settings.terraform_slots,
                 graceful_shutdown_timeout=settings.shutdown_grace,
                 max_heartbeat_throttle_interval=HEARTBEATS_SENT_EVERY,
             )
