@@ -112,7 +112,7 @@ def scheme_of(url: str) -> str:
 def remote_failure(error: GitError, repository: str) -> ApplicationError:
     """What a person reads when the remote didn't give what was asked for."""
     said = error.stderr.lower()
-    told = f"git says: {_last_line(error.stderr)}"
+    told = f"git says: {said_last(error.stderr)}"
     if "couldn't find remote ref" in said:
         return failure(ErrorType.NOT_FOUND, f"`{repository}` has no such branch. {told}")
     if any(mark in said for mark in ("authentication failed", "could not read username", "403", "permission denied")):
@@ -154,7 +154,8 @@ async def _end(process: asyncio.subprocess.Process) -> None:
             return
 
 
-def _last_line(text: str) -> str:
+def said_last(text: str) -> str:
+    """The line of what git said that says why it failed."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     fatal = [line for line in lines if line.startswith(("fatal:", "error:"))]
     return (fatal or lines or ["nothing"])[0]

@@ -11,15 +11,10 @@ from urllib.parse import quote
 from activities.failures import failure
 from activities.file_lock import file_lock
 from activities.git_command import NETWORK_LIMIT, GitError, TokenSource, git, remote_failure, remote_settings
+from activities.git_push import IDENTITY, push_failure
 from docustack.errors import ErrorType
 from docustack.repository import ChangedFile, Repository
 
-_IDENTITY = {
-    "GIT_AUTHOR_NAME": "DocuStack",
-    "GIT_AUTHOR_EMAIL": "docustack@localhost",
-    "GIT_COMMITTER_NAME": "DocuStack",
-    "GIT_COMMITTER_EMAIL": "docustack@localhost",
-}
 _STATUSES = {"A": "added", "M": "modified", "T": "modified", "D": "deleted", "R": "renamed"}
 
 
@@ -102,17 +97,21 @@ class Mirror:
         return await self._commit(tree.decode().strip(), (parent,), "Uncommitted changes", date_of=parent)
 
     async def push(self, commit: str, branch: str, lock: int) -> None:
-        """Only ever forward: what somebody else has pushed there stays."""
+        """Only ever forward: what somebody else has pushed there stays.
+
+        Raises:
+            ApplicationError: CREDENTIALS, the worker may not push there; UNAVAILABLE, it can be tried again.
+        """
         settings = await remote_settings(self._url, self._token)
         try:
             await git(
                 self.path,
-                *("push", "--quiet", "--porcelain", self._url, f"{commit}:refs/heads/{branch}"),
+                *("push", "--quiet", self._url, f"{commit}:refs/heads/{branch}"),
                 settings=settings,
                 lock=lock,
             )
         except GitError as error:
-            raise remote_failure(error, self._repository.full_name) from None
+            raise push_failure(error, self._repository.full_name, branch) from None
 
     async def fetch_commit(self, commit: str, pull_request: int | None, lock: int) -> None:
         """Make sure that a commit is here, whether of a branch, of a fork's pull request or no longer of either.
@@ -228,7 +227,7 @@ class Mirror:
         _, commit = await git(
             self.path,
             *("commit-tree", tree, *(word for parent in parents for word in ("-p", parent)), "-m", message),
-            environment={**_IDENTITY, "GIT_AUTHOR_DATE": when, "GIT_COMMITTER_DATE": when},
+            environment={**IDENTITY, "GIT_AUTHOR_DATE": when, "GIT_COMMITTER_DATE": when},
         )
         return commit.decode().strip()
 

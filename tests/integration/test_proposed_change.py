@@ -3,12 +3,16 @@
 from pathlib import Path
 
 import pytest
+from temporalio.exceptions import ApplicationError
 
 from activities.bootstrap_messages import ProposeChange
 from activities.git import Git
+from activities.git_command import GitError
+from activities.git_push import push_failure, try_push
 from activities.messages import LoadConfiguration
 from activities.proposed_change import ProposedChange
 from docustack.bootstrap_file import FILE, with_remote_state
+from docustack.errors import ErrorType
 from docustack.repository import Repository, WorkTree
 from tests.integration.origin import Origin
 
@@ -81,3 +85,60 @@ async def test_rules_without_a_branch_are_those_of_the_default_branch(origin: Or
     tip = origin.commit({"other": "3"})  # HEAD of the remote is there now
     loaded = await git.load_configuration(LoadConfiguration(repository=REPOSITORY, ref=""))
     assert loaded.commit == tip
+
+
+# ---- refused ---------------------------------------------------------------------------------------------------------
+
+
+def protect(origin: Origin, said: str) -> None:
+    """With a hook, as GitHub has rules of branches."""
+    hook = origin.folder / ".git" / "hooks" / "pre-receive"
+    hook.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 1\n")
+    hook.chmod(0o755)
+
+
+async def test_a_protected_branch_is_told_as_one_and_not_tried_again(origin: Origin, git: Git) -> None:
+    protect(origin, "error: GH006: Protected branch update failed for refs/heads/docustack/bootstrap-dev.")
+    with pytest.raises(ApplicationError, match="let the worker push to `docustack/bootstrap-dev`") as refused:
+        await ProposedChange(git).push_change(change())
+    assert "GH006: Protected branch update failed" in refused.value.message
+    assert "may not read" not in refused.value.message
+    assert (refused.value.type, refused.value.non_retryable) == (ErrorType.CREDENTIALS, True)
+
+
+async def test_a_branch_that_has_moved_meanwhile_is_tried_again(origin: Origin, git: Git) -> None:
+    await ProposedChange(git).push_change(change())
+    origin.on(BRANCH).commit({"other": "2"})
+    origin.git("checkout", "--quiet", "main")
+    mirror = git.mirror(REPOSITORY)
+    async with mirror.exclusive() as lock:
+        late = await mirror.commit_file(await mirror.fetch_branch("main", lock), FILE, "late", "Late", lock)
+        with pytest.raises(ApplicationError, match="Somebody else has pushed to `docustack/bootstrap-dev`") as refused:
+            await mirror.push(late, BRANCH, lock)
+    assert (refused.value.type, refused.value.non_retryable) == (ErrorType.UNAVAILABLE, False)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "remote: Permission to docustack/live.git denied to docustack-bot.",
+        "remote: Write access to repository not granted.",
+        "ERROR: The key you are authenticating with has been marked as read only.",
+    ],
+    ids=["collaborator", "fine-grained token", "deploy key"],
+)
+def test_without_the_right_to_push_that_is_what_is_told(said: str) -> None:
+    ended = "fatal: unable to access 'https://github.com/docustack/live.git/': The requested URL returned error: 403"
+    refused = push_failure(GitError(("push",), 128, f"{said}\n{ended}"), "docustack/live", BRANCH)
+    assert "The worker may not push to `docustack/live`" in refused.message
+    assert "contents: write" in refused.message
+    assert said.partition(": ")[2] in refused.message
+    assert refused.non_retryable
+
+
+async def test_whether_a_push_would_be_taken_is_asked_without_one(origin: Origin, tmp_path: Path) -> None:
+    before = origin.git("for-each-ref")
+    await try_push(REPOSITORY, origin.url, None)
+    assert origin.git("for-each-ref") == before
+    with pytest.raises(ApplicationError, match="couldn't be pushed"):
+        await try_push(REPOSITORY, str(tmp_path / "nowhere"), None)
