@@ -25,6 +25,8 @@ from starter.verified_people import VerifiedPeople
 BODY_LIMIT = 64 * 1024
 BODY_ARRIVES_WITHIN = 15.0
 
+_KEY_IS_SET_BY = "Whoever runs DocuStack sets the key on the server and the control workers."
+
 _STATUS_OF = {ExitCode.NOT_FOUND: 404, ExitCode.UNREACHABLE: 503, ExitCode.USAGE: 422}
 
 log = logging.getLogger("docustack.api")
@@ -70,6 +72,20 @@ class Call:
         repository = Repository(owner=owner, name=rest)
         await self.require_push(repository)
         return repository
+
+    def require_signing_key(self, without: str, what_to_do: str = _KEY_IS_SET_BY) -> str:
+        """What this person says is signed with it, so that the workers know that they were verified here.
+
+        Args:
+            without: what this server doesn't do where it has none, for the person.
+
+        Raises:
+            ApiRefused: 503 it has none.
+        """
+        keys = self.connection.settings.approval_keys
+        if not keys:
+            raise ApiRefused(503, f"{without}: it has no DOCUSTACK_APPROVAL_KEYS.", what_to_do)
+        return keys[0].get_secret_value()
 
 
 def api_route(

@@ -79,15 +79,6 @@ class BootstrapCommand(Model):
     fix_account_id: bool = False
 
 
-class BootstrapStarted(Model):
-    """`attached`: another bootstrap of the account works already, and this one was not begun."""
-
-    workflow_id: str
-    run_id: str  # Temporal's own
-    login: str
-    attached: bool = False
-
-
 class DeploymentCommand(Model):
     """Deploy environments in the guide's order; of none named all of them."""
 
@@ -98,8 +89,8 @@ class DeploymentCommand(Model):
     bootstrap: bool = True  # False: bucket and table have to be there
 
 
-class DeploymentStarted(Model):
-    """`attached`: a deployment of the repository works already, and this one was not begun."""
+class WorkflowStarted(Model):
+    """A bootstrap or a deployment; `attached`: one of that id works already, and this one was not begun."""
 
     workflow_id: str
     run_id: str  # Temporal's own

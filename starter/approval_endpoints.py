@@ -30,6 +30,9 @@ JUDGED_WITHIN = timedelta(seconds=40)
 
 _FORBIDDEN = (Refusal.AUTHOR, Refusal.NOT_ALLOWED)
 _AWAY = (Refusal.UNAVAILABLE, Refusal.FORGED)
+_APPROVE_ELSEWHERE = (
+    "Approve in a review on GitHub; whoever runs DocuStack sets the key on the server and the control workers."
+)
 _LOOK = "GET /api/runs/{run_id} (or `docustack approve {run_id}`) shows what there is to approve now."
 
 _Handle = WorkflowHandle[Any, Any]
@@ -80,13 +83,7 @@ async def _decide(
     run_id = view.input.run_id
     if described.status is not WorkflowExecutionStatus.RUNNING:
         raise _ended(run_id, shown_status(described.status, view.status.value))
-    keys = call.connection.settings.approval_keys
-    if not keys:
-        raise ApiRefused(
-            503,
-            "This server takes no approvals: it has no DOCUSTACK_APPROVAL_KEYS.",
-            "Approve in a review on GitHub; whoever runs DocuStack sets the key on the server and the control workers.",
-        )
+    key = call.require_signing_key("This server takes no approvals", _APPROVE_ELSEWHERE)
     approval = Approval(
         verdict=verdict,
         login=call.login,
@@ -100,7 +97,7 @@ async def _decide(
     try:
         answer: ApprovalAnswer = await handle.execute_update(
             verdict.value,
-            sign(approval, keys[0].get_secret_value()),
+            sign(approval, key),
             id=approval.nonce,
             result_type=ApprovalAnswer,
             rpc_timeout=JUDGED_WITHIN,

@@ -8,7 +8,7 @@ import typer
 from docustack.bootstrap import unknown_environment
 from docustack.configuration import Configuration
 from docustack.configuration_file import CONFIGURATION_PATH, load_configuration
-from starter.api_messages import BootstrapCommand, BootstrapStarted
+from starter.api_messages import BootstrapCommand, WorkflowStarted
 from starter.bootstrap_watching import ENDED_WELL, tell_bootstrap, watch_bootstrap
 from starter.client import with_temporal
 from starter.console import errors
@@ -47,7 +47,7 @@ def bootstrap(
         dry_run=dry_run,
         fix_account_id=fix_account_id,
     )
-    started = connect_server().post("/bootstrap", command, BootstrapStarted)
+    started = connect_server().post("/bootstrap", command, WorkflowStarted)
     if started.attached and not as_json:
         errors().print(f"A bootstrap of {rules.account_id} works already; this is that one.")
     try:

@@ -11,7 +11,7 @@ from rich.text import Text
 from docustack.deployment_decisions import DecisionKind, Question
 from docustack.initial_deployment import DeploymentEnd, DeploymentState
 from docustack.repository import Repository
-from starter.api_messages import DecisionAnswer, DeploymentCommand, DeploymentDecision, DeploymentStarted
+from starter.api_messages import DecisionAnswer, DeploymentCommand, DeploymentDecision, WorkflowStarted
 from starter.client import Connection, with_temporal
 from starter.console import errors, output, print_json
 from starter.deployment_watching import Changes, Look, elapsed, estimate, follow, look_once
@@ -157,7 +157,7 @@ def _name(repository: str | None) -> str:
 def _begin(command: DeploymentCommand, *, detach: bool, as_json: bool) -> None:
     if detach:
         standalone.refuse_detaching()
-    started = connect_server().post("/deployments", command, DeploymentStarted)
+    started = connect_server().post("/deployments", command, WorkflowStarted)
     if started.attached:
         _refuse_another(command)
     if started.attached and not as_json:

@@ -9,7 +9,7 @@ from temporalio.client import (
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
-from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from docustack.deployment_decisions import (
@@ -27,21 +27,23 @@ from docustack.initial_deployment import (
     sign_deployment,
 )
 from starter.api import Call
-from starter.api_messages import DecisionAnswer, DeploymentCommand, DeploymentDecision, DeploymentStarted
+from starter.api_messages import DecisionAnswer, DeploymentCommand, DeploymentDecision, WorkflowStarted
 from starter.api_refusals import ApiRefused
 from starter.approval_endpoints import JUDGED_WITHIN
 from starter.client import ANSWER_WITHIN
+from starter.started_workflows import start_or_join
 from starter.times import now
-from workflows.policies import CONTROL_QUEUE
 
+_NO_KEY = "This server takes no order of a deployment"
 _AWAY = (DecisionRefusal.UNAVAILABLE, DecisionRefusal.FORGED)
 
 _Handle = WorkflowHandle[Any, Any]
 
 
-async def deploy(call: Call, command: DeploymentCommand) -> DeploymentStarted:
+async def deploy(call: Call, command: DeploymentCommand) -> WorkflowStarted:
     """Start it, or tell of the one that works on the repository already."""
     repository = await call.require_served(command.repository)
+    key = call.require_signing_key(_NO_KEY)
     order = DeploymentOrder(
         login=call.login,
         repository=repository,
@@ -52,18 +54,13 @@ async def deploy(call: Call, command: DeploymentCommand) -> DeploymentStarted:
         given_at=now(),
         nonce=secrets.token_hex(16),
     )
-    workflow_id = deployment_workflow_id(repository)
-    try:
-        handle = await call.connection.client.start_workflow(
-            "InitialDeploymentWorkflow",
-            sign_deployment(order, _key(call)),
-            id=workflow_id,
-            task_queue=CONTROL_QUEUE,
-            static_summary=title(order),
-        )
-    except WorkflowAlreadyStartedError as error:
-        return DeploymentStarted(workflow_id=workflow_id, run_id=error.run_id or "", login=call.login, attached=True)
-    return DeploymentStarted(workflow_id=workflow_id, run_id=handle.first_execution_run_id or "", login=call.login)
+    return await start_or_join(
+        call,
+        "InitialDeploymentWorkflow",
+        sign_deployment(order, key),
+        workflow_id=deployment_workflow_id(repository),
+        summary=title(order),
+    )
 
 
 async def decide(call: Call, given: DeploymentDecision) -> DecisionAnswer:
@@ -72,6 +69,7 @@ async def decide(call: Call, given: DeploymentDecision) -> DecisionAnswer:
     workflow_id = deployment_workflow_id(repository)
     handle: _Handle = call.connection.client.get_workflow_handle(workflow_id)
     await _refuse_what_is_over(handle)
+    key = call.require_signing_key(_NO_KEY)
     decision = Decision(
         kind=given.kind,
         login=call.login,
@@ -86,7 +84,7 @@ async def decide(call: Call, given: DeploymentDecision) -> DecisionAnswer:
     try:
         answer: DeploymentAnswer = await handle.execute_update(
             "decide",
-            sign_decision(decision, _key(call)),
+            sign_decision(decision, key),
             id=decision.nonce,
             result_type=DeploymentAnswer,
             rpc_timeout=JUDGED_WITHIN,
@@ -101,17 +99,6 @@ async def decide(call: Call, given: DeploymentDecision) -> DecisionAnswer:
     if given.kind is DecisionKind.CANCEL:
         await handle.cancel()
     return DecisionAnswer(accepted=True, run_id=workflow_id, login=call.login, message=answer.message)
-
-
-def _key(call: Call) -> str:
-    keys = call.connection.settings.approval_keys
-    if not keys:
-        raise ApiRefused(
-            503,
-            "This server takes no order of a deployment: it has no DOCUSTACK_APPROVAL_KEYS.",
-            "Whoever runs DocuStack sets the key on the server and the control workers.",
-        )
-    return keys[0].get_secret_value()
 
 
 async def _refuse_what_is_over(handle: _Handle) -> None:

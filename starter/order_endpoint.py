@@ -27,13 +27,7 @@ async def start_run(call: Call, command: RunCommand) -> RunStarted:
     Whether the person may, the run judges by the rules of the live repository.
     """
     repository = await call.require_served(command.repository)
-    keys = call.connection.settings.approval_keys
-    if not keys:
-        raise ApiRefused(
-            503,
-            "This server starts no run: it has no DOCUSTACK_APPROVAL_KEYS.",
-            "Whoever runs DocuStack sets the key on the server and the control workers.",
-        )
+    key = call.require_signing_key("This server starts no run")
     if problem := order_problem(command.operation, command.paths, command.order):
         raise ApiRefused(422, problem, "docs/cli.md has the commands.")
     run_id = _run_id(call.login, command)
@@ -48,7 +42,7 @@ async def start_run(call: Call, command: RunCommand) -> RunStarted:
     with contextlib.suppress(WorkflowAlreadyStartedError):  # the answer to the first sending was lost
         await call.connection.client.start_workflow(
             "RunWorkflow",
-            RunStart(input=sign_run(start, now(), keys[0].get_secret_value())),
+            RunStart(input=sign_run(start, now(), key)),
             id=f"{PREFIX}{run_id}",
             task_queue=CONTROL_QUEUE,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
