@@ -10,16 +10,37 @@ from activities.artifacts import ArtifactStore
 from activities.git import Git
 from activities.git_command import git
 from activities.git_mirror import Mirror
-from activities.messages import CompareOrder, Nothing, OrderAnswer
 from activities.unit_work import heartbeats
 from docustack.apply_audit import AuditedApply
 from docustack.apply_order import Commit, UnitOrder
 from docustack.errors import ErrorType
+from docustack.model import Model, Nothing
+from docustack.plans import Digest
+from docustack.repository import Repository
 
 LACKED_SHOWN = 10
 _RECORDS_AT_ONCE = 16
 
 _Lacked = tuple[tuple[Commit, ...], int]
+
+
+class CompareOrder(Model):
+    """What of the units' last applies do commits contain that are to be applied there?
+
+    `commits` are the head and the base that are merged, or the one commit of a branch; `units` gives for each unit the
+    digest of its inputs at them; `merges` the commits by which pull requests were merged, where that is known.
+    """
+
+    repository: Repository
+    base_ref: str
+    commits: tuple[str, ...]
+    units: dict[str, Digest]
+    pull_request: int | None = None
+    merges: dict[int, str] = {}
+
+
+class OrderAnswer(Model):
+    units: tuple[UnitOrder, ...]
 
 
 class ApplyOrder:

@@ -13,8 +13,8 @@ from activities.apply_folder import ApplyFolder
 from activities.apply_records import ApplyRecords
 from activities.artifacts import ArtifactStore
 from activities.disclosure import Disclosure, Look, ShowFailed, artifact_prefix
-from activities.messages import ApplyAnswer, ApplyRequest, FailureDetails
 from activities.planning import Planning
+from activities.terragrunt_messages import ApplyAnswer, ApplyRequest, FailureDetails
 from activities.unit_work import Unit, unit_failure
 from docustack.errors import ErrorType
 from docustack.model import Model

@@ -19,9 +19,9 @@ from activities.apply_results import ApplyResults
 from activities.artifacts import ArtifactMissing, ArtifactStore
 from activities.file_lock import file_lock
 from activities.live_logs import LiveLogs
-from activities.messages import ApplyAnswer, ApplyRequest
 from activities.open_units import OpenUnits
 from activities.terragrunt_command import TerragruntCommand
+from activities.terragrunt_messages import ApplyAnswer, ApplyRequest
 from activities.unit_work import Unit, heartbeating, unit_failure, was_cancelled, worker_stops
 from docustack.errors import ErrorType
 from docustack.model import Model

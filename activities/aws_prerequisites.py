@@ -11,11 +11,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from activities.aws_accounts import caller_identity
 from activities.aws_clients import IMPATIENT, AwsClients, aws_clients, error_code, error_kind, error_text
 from activities.limited_checks import in_thread, limited
-from activities.messages import CheckEnvironment
 from activities.role_sessions import assume_for_a_look
 from docustack.aws_accounts import CallerIdentity, bucket_and_table
 from docustack.aws_prerequisites import AwsExpectations, BucketFacts, TableFacts
+from docustack.configuration import Environment, StateBackend
 from docustack.errors import ErrorType
+from docustack.model import Model
 from docustack.prerequisites import Expected, Prerequisite
 
 _ABSENT = ("404", "NoSuchBucket", "NotFound", "ResourceNotFoundException")
@@ -24,6 +25,15 @@ _BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "Restrict
 
 
 MakeClients = Callable[[Mapping[str, str]], AwsClients]
+
+
+class CheckEnvironment(Model):
+    """Check what an environment needs in AWS; without `backend` not the state bucket and lock table."""
+
+    name: str
+    environment: Environment
+    state: StateBackend = StateBackend()
+    backend: bool = True
 
 
 class AwsPrerequisites:

@@ -29,11 +29,11 @@ from activities.failures import failure
 from activities.file_lock import file_lock
 from activities.git import Git
 from activities.kept_states import KeptDocument, KeptStates
-from activities.messages import ApplyAnswer, ApplyRequest, PlanAnswer, PlanRequest
 from activities.processes import run_process
 from activities.state_backend import Aws, read_state
 from activities.terragrunt import Terragrunt
 from activities.terragrunt_command import TerragruntCommand
+from activities.terragrunt_messages import ApplyAnswer, ApplyRequest, PlanAnswer, PlanRequest
 from activities.unit_work import Unit, heartbeats, unit_failure
 from docustack.bootstrap_file import FILE, edited
 from docustack.errors import ConfigurationError, ErrorType

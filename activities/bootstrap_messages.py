@@ -1,6 +1,6 @@
 """What goes into and comes out of the activities of the bootstrap."""
 
-from activities.messages import UnitRequest
+from activities.terragrunt_messages import UnitRequest
 from docustack.model import Model
 from docustack.plans import ArtifactRef, PlanRecord
 from docustack.repository import Repository, WorkTree

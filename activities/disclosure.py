@@ -12,9 +12,9 @@ from temporalio.exceptions import ApplicationError
 from activities.artifacts import ArtifactStore
 from activities.dependency_outputs import Rendered, UnitReader
 from activities.dependency_secrets import DependencySecrets
-from activities.messages import FailureDetails
 from activities.processes import run_process
 from activities.terragrunt_command import TerragruntCommand
+from activities.terragrunt_messages import FailureDetails
 from activities.unit_secrets import redactor_for
 from activities.unit_work import Unit, unit_failure
 from docustack.plan_document import Json, parse_document

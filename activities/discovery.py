@@ -11,16 +11,18 @@ from temporalio import activity
 
 from activities.failures import failure
 from activities.git import MAX_LISTED_FILES, Git
-from activities.messages import Discover, ListUnits, MovedInputsAnswer, MovedSince
 from activities.processes import run_process
 from activities.terragrunt_command import TerragruntCommand
 from activities.unit_work import heartbeats
 from docustack.base_moves import MovedInputs
 from docustack.changed_units import changed_units
+from docustack.configuration import Configuration
 from docustack.deletions import find_deletions, may_have_taken_over
 from docustack.errors import ErrorType
 from docustack.manual_runs import ordered_units
+from docustack.model import Model
 from docustack.repository import ChangedFile, Discovery, UnitStatus, WorkTree
+from docustack.terrateam import TerrateamConfiguration
 from docustack.unit_graph import FoundUnit, UnitGraph, UnreadableGraph, parse_find, parse_graph_dependencies
 from docustack.unit_inputs import moved_inputs, unit_inputs
 from docustack.unit_reads import SCANNED_SUFFIXES, UNIT_FILES, Tree, static_dependencies
@@ -31,6 +33,37 @@ _REMEMBERED = 20
 _FIND = ("find", "--dependencies", "--include", "--reading", "--json")
 _OWN_SETTINGS = {"TG_NO_FILTERS_FILE": "true"}
 """A file `.terragrunt-filters` in the repository would hide units from us."""
+
+
+class Discover(Model):
+    """Find the units that the changed files belong to."""
+
+    tree: WorkTree
+    changed_files: tuple[ChangedFile, ...]
+    configuration: Configuration
+    terrateam: TerrateamConfiguration
+
+
+class ListUnits(Model):
+    """Find the units that an order names: in these directories (none: everywhere), without those left out."""
+
+    tree: WorkTree
+    directories: tuple[str, ...]
+    without: tuple[str, ...] = ()
+    destroy: bool = False  # they are found as those to be destroyed, with who depends on each
+    configuration: Configuration
+    terrateam: TerrateamConfiguration
+
+
+class MovedSince(Model):
+    """Which files that units read have moved with the base branch, since the commit of it that is given for each?"""
+
+    tree: WorkTree
+    since: dict[str, str]
+
+
+class MovedInputsAnswer(Model):
+    units: tuple[MovedInputs, ...]
 
 
 class Units:

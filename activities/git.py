@@ -11,8 +11,7 @@ from temporalio import activity
 from activities.artifacts import ArtifactMissing, Blobs
 from activities.failures import failure
 from activities.git_command import TokenSource, git
-from activities.git_mirror import Mirror
-from activities.messages import (
+from activities.git_messages import (
     AskContained,
     CheckedOut,
     CheckOut,
@@ -20,12 +19,13 @@ from activities.messages import (
     ContainedAnswer,
     LoadConfiguration,
     LoadedConfiguration,
-    Nothing,
     RemoveWorkTree,
 )
+from activities.git_mirror import Mirror
 from activities.unit_work import heartbeats
 from docustack.configuration_file import CONFIGURATION_PATH, read_configuration_files
 from docustack.errors import ErrorType
+from docustack.model import Nothing
 from docustack.repository import Repository, WorkTree
 from docustack.rule_changes import NewRules, new_rules
 from docustack.terrateam import CONFIGURATION_PATHS

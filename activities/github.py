@@ -15,16 +15,13 @@ from activities.github_bodies import PullRequestBody, ReviewBody
 from activities.github_calls import is_not_found
 from activities.github_checks import Checks
 from activities.github_comments import Comments
-from activities.github_people import People
-from activities.github_pull_requests import PullRequests
-from activities.messages import (
+from activities.github_messages import (
     Answered,
     AskAnswered,
     CheckRun,
     ListPullRequests,
     MarkForgotten,
     MarkOutdated,
-    Nothing,
     OpenPullRequests,
     PostComment,
     PostedComment,
@@ -34,9 +31,12 @@ from activities.messages import (
     ReadPullRequest,
     SetCheck,
 )
+from activities.github_people import People
+from activities.github_pull_requests import PullRequests
 from docustack.access import DISMISSED, GateFacts, Person, Review
 from docustack.errors import ErrorType
 from docustack.events import PullRequestFacts
+from docustack.model import Nothing
 
 MERGEABLE_ATTEMPTS = 6
 MERGEABLE_PAUSE = timedelta(seconds=2)

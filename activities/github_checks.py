@@ -6,7 +6,7 @@ import githubkit
 
 from activities.github_bodies import CHECK_RUN, CHECK_RUNS
 from activities.github_calls import PAGE_SIZE, read
-from activities.messages import CheckRun, SetCheck
+from activities.github_messages import CheckRun, SetCheck
 
 TITLE_LIMIT = 255
 SUMMARY_LIMIT = 65_535

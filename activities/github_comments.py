@@ -8,7 +8,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.github_bodies import COMMENT, COMMENTS, REACTIONS, CommentBody, UserBody
 from activities.github_calls import PAGE_SIZE, Answer, ask, is_not_found, read, read_pages
-from activities.messages import AskAnswered, MarkForgotten, MarkOutdated, PostComment, PostedComment, React
+from activities.github_messages import AskAnswered, MarkForgotten, MarkOutdated, PostComment, PostedComment, React
 from docustack.comment_markers import find_marker, is_plan_key, outdated, with_marker
 from docustack.repository import Repository
 

@@ -2,7 +2,25 @@
 
 from temporalio import activity
 
-from activities.messages import Host, Installation, Nothing
+from docustack.model import Model, Nothing
+
+
+class Installation(Model):
+    """What a run has to know of the installation it runs in, to make links and to wait long enough."""
+
+    temporal_ui_url: str = ""
+    temporal_namespace: str = "default"
+    public_url: str = ""  # of the web server that shows logs
+    apply_lease_seconds: int = 900
+    cancel_grace_seconds: int = 300
+    bot_login: str = ""
+    takes_approvals: bool = False  # through the server
+
+
+class Host(Model):
+    """The host of the worker that answered, as in `docustack-<environment>@<host>`."""
+
+    host: str
 
 
 class Surroundings:

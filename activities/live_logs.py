@@ -8,7 +8,7 @@ from pathlib import Path
 from temporalio import activity
 
 from activities.artifacts import ArtifactStore
-from activities.messages import ApplyRequest
+from activities.terragrunt_messages import ApplyRequest
 from docustack.plans import Change, PlanRecord, changes_of, live_log
 from docustack.progress_lines import progress_lines
 from docustack.terragrunt_errors import clean_output

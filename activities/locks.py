@@ -9,18 +9,20 @@ from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.messages import (
-    ConfirmLocks,
-    Ended,
-    FindEnded,
-    FindHoldings,
-    GiveUpLocks,
-    Holdings,
-    Nothing,
-    RequestLocks,
-)
 from docustack.errors import ErrorType
-from docustack.lock_messages import LOCKS_MEMO, Confirmation, LockMessage, LocksMemo, LocksStart, locks_workflow_id
+from docustack.lock_messages import (
+    LOCKS_MEMO,
+    Confirmation,
+    ConfirmGrants,
+    LockMessage,
+    LocksMemo,
+    LocksStart,
+    ReleaseLocks,
+    locks_workflow_id,
+)
+from docustack.locks import LockRequest
+from docustack.model import Model, Nothing
+from docustack.packing import Packed
 from docustack.repository import Repository
 from docustack.visibility import lock_holders, runs_since
 
@@ -28,6 +30,48 @@ _CONTROL_QUEUE = "docustack"
 _AT_ONCE = 20
 _NOTICED_WITHIN = timedelta(seconds=15)
 """In which an activity of a workflow that was terminated hears of that with its heartbeat."""
+
+
+class RequestLocks(Model):
+    """Signal a request to the table of a live repository."""
+
+    repository: Repository
+    request: LockRequest
+
+
+class GiveUpLocks(Model):
+    """Tell the table that somebody gives units up; one that was lost is brought back to hear of it."""
+
+    repository: Repository
+    release: ReleaseLocks
+
+
+class FindHoldings(Model):
+    """Who holds or wants what in a live repository, by their own word?"""
+
+    repository: Repository
+
+
+class Holdings(Model):
+    memos: Packed[tuple[LocksMemo, ...]] = ()
+
+
+class FindEnded(Model):
+    """Which of these holders (workflow ids, with the number of the pull request, if it is one) are no more?"""
+
+    repository: Repository
+    holders: dict[str, int | None]
+
+
+class Ended(Model):
+    holders: tuple[str, ...] = ()
+
+
+class ConfirmLocks(Model):
+    """Ask whether tokens are still the units' grants."""
+
+    repository: Repository
+    grants: ConfirmGrants
 
 
 class Locks:

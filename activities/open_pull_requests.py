@@ -7,9 +7,8 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.messages import Nothing
 from docustack.lock_messages import UNITS_FREED_SIGNAL, UnitsFreed
-from docustack.model import Model
+from docustack.model import Model, Nothing
 from docustack.repository import Repository
 from docustack.visibility import open_pull_requests
 

@@ -8,9 +8,9 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.aws_accounts import Accounts
-from activities.messages import UnitRequest
 from activities.role_sessions import RoleSession, RoleSessions
 from activities.terragrunt_command import TerragruntCommand, own_profile
+from activities.terragrunt_messages import UnitRequest
 from activities.unit_work import Unit, WorkTrees, unit_folder
 
 _BEYOND = timedelta(minutes=2)

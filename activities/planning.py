@@ -11,9 +11,9 @@ from pathlib import Path
 from activities.artifacts import ArtifactMissing, ArtifactStore
 from activities.dependency_outputs import TerragruntFailed, UnitReader, present_outputs, scratch_folder
 from activities.disclosure import Disclosure, Look, ShowFailed, artifact_prefix
-from activities.messages import CoverageAnswer, CoverageRequest, PlanAnswer
 from activities.processes import run_process
 from activities.terragrunt_command import TerragruntCommand
+from activities.terragrunt_messages import CoverageAnswer, CoverageRequest, PlanAnswer
 from activities.unit_work import Unit, make_sure_of_room, unit_failure
 from docustack.errors import ErrorType
 from docustack.import_block import FILE, import_block

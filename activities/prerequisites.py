@@ -4,8 +4,7 @@ from collections.abc import Mapping
 
 from temporalio import activity
 
-from activities.aws_prerequisites import AwsPrerequisites, MakeClients
-from activities.messages import CheckEnvironment
+from activities.aws_prerequisites import AwsPrerequisites, CheckEnvironment, MakeClients
 from activities.terragrunt_command import own_profile
 from docustack.prerequisites import Prerequisites
 

@@ -10,7 +10,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.aws_accounts import caller_identity
 from activities.aws_clients import StsClients, error_code, error_kind
-from activities.messages import UnitRequest
+from activities.terragrunt_messages import UnitRequest
 from activities.unit_work import unit_failure
 from docustack.aws_accounts import CallerIdentity, account_of_arn
 from docustack.configuration import Roles

@@ -14,8 +14,8 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.failures import failure
-from activities.messages import PostedMessage, PostMessage
 from docustack.errors import ErrorType
+from docustack.model import Model
 
 EVENT_TYPE = "docustack"
 """The metadata's type; its payload is `{"key": …}`."""
@@ -35,6 +35,20 @@ _CONFIGURATION = frozenset({
 })  # fmt: skip
 _BUSY = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"})
 _SCOPES = "chat:write, channels:read and channels:history (groups:read, groups:history for a private channel)"
+
+
+class PostMessage(Model):
+    """One message of a run's thread; `key` goes into its metadata, so that a retry finds it and posts nothing twice."""
+
+    channel: str
+    text: str
+    key: str
+    thread: str | None = None  # ts of the thread's head
+
+
+class PostedMessage(Model):
+    channel: str
+    ts: str
 
 
 class SlackAnswer(BaseModel):

@@ -11,9 +11,9 @@ from activities.apply_folder import ApplyFolder
 from activities.apply_records import ApplyRecord, ApplyRecords
 from activities.artifacts import ArtifactStore
 from activities.disclosure import Disclosure, Look
-from activities.messages import StateLockAnswer
 from activities.processes import Finished, run_process
 from activities.terragrunt_command import TerragruntCommand
+from activities.terragrunt_messages import StateLockAnswer
 from activities.unit_work import Unit
 from docustack.errors import ErrorType
 from docustack.terragrunt_errors import StateLock, classify, clean_output, state_lock

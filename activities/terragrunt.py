@@ -14,29 +14,29 @@ from activities.aws_accounts import Accounts
 from activities.aws_clients import StsClients, sts_clients
 from activities.dependency_outputs import UnitReader
 from activities.disclosure import Disclosure
-from activities.messages import (
-    ApplyAnswer,
-    ApplyRequest,
-    CheckAccount,
-    CoverageAnswer,
-    CoverageRequest,
-    FreeStateLock,
-    Nothing,
-    OutputsAnswer,
-    OwnedResources,
-    PlanAnswer,
-    PlanRequest,
-    StateLockAnswer,
-    UnitRequest,
-)
 from activities.open_units import OpenUnits
 from activities.owned_resources import look_at_state
 from activities.planning import Planning
 from activities.role_sessions import RoleSessions
 from activities.state_locks import StateLocks
 from activities.terragrunt_command import TerragruntCommand
+from activities.terragrunt_messages import (
+    ApplyAnswer,
+    ApplyRequest,
+    CheckAccount,
+    CoverageAnswer,
+    CoverageRequest,
+    FreeStateLock,
+    OutputsAnswer,
+    PlanAnswer,
+    PlanRequest,
+    StateLockAnswer,
+    UnitRequest,
+)
 from activities.unit_outputs import ReadUnitOutputs
 from activities.unit_work import WorkTrees, heartbeating
+from docustack.model import Nothing
+from docustack.state_document import OwnedResources
 from docustack.unit_outputs import UnitOutputs
 
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from activities.messages import PlanShape
 from activities.processes import run_process
+from activities.terragrunt_messages import PlanShape
 from docustack.configuration import Environment
 from docustack.errors import ConfigurationError
 

@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from activities.messages import FailureDetails, UnitRequest
+from activities.terragrunt_messages import FailureDetails, UnitRequest
 from docustack.errors import NEVER_RETRIED, ErrorType
 from docustack.repository import WorkTree
 

@@ -8,30 +8,16 @@ from typing import Any
 
 from temporalio import activity
 
-from activities.messages import (
-    CheckAccount,
-    CheckedOut,
-    CheckOut,
-    CheckRun,
-    Discover,
-    Installation,
-    LoadConfiguration,
-    LoadedConfiguration,
-    Nothing,
-    PlanAnswer,
-    PlanRequest,
-    PostComment,
-    PostedComment,
-    PostedMessage,
-    PostMessage,
-    ReadPerson,
-    ReadPullRequest,
-    RemoveWorkTree,
-    SetCheck,
-)
+from activities.discovery import Discover
+from activities.git_messages import CheckedOut, CheckOut, LoadConfiguration, LoadedConfiguration, RemoveWorkTree
+from activities.github_messages import CheckRun, PostComment, PostedComment, ReadPerson, ReadPullRequest, SetCheck
+from activities.installation import Installation
+from activities.slack import PostedMessage, PostMessage
+from activities.terragrunt_messages import CheckAccount, PlanAnswer, PlanRequest
 from docustack.access import Person
 from docustack.configuration import Configuration
 from docustack.events import PullRequestFacts
+from docustack.model import Nothing
 from docustack.plans import PlanRecord, PlanSummary
 from docustack.repository import ChangedUnit, Discovery, UnitStatus, WorkTree
 from docustack.terrateam import TerrateamConfiguration

@@ -17,3 +17,7 @@ class State(BaseModel):
     """A value that one owner changes in place: the state of an entity or of a run."""
 
     model_config = ConfigDict(frozen=False, extra="ignore", defer_build=True)
+
+
+class Nothing(Model):
+    """The question or answer of what has nothing to ask or to say."""

@@ -14,7 +14,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from temporalio.service import RPCError, RPCStatusCode
 
-from docustack.model import Model
 from docustack.repository import Repository
 from starter.api_refusals import ApiRefused
 from starter.client import Connection, is_away
@@ -32,10 +31,6 @@ _STATUS_OF = {ExitCode.NOT_FOUND: 404, ExitCode.UNREACHABLE: 503, ExitCode.USAGE
 log = logging.getLogger("docustack.api")
 
 Question = TypeVar("Question", bound=BaseModel)
-
-
-class Nothing(Model):
-    """A call with no parameters beside those of its path."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from starlette.routing import BaseRoute, Route
 
-from starter.api import Call, Nothing, api_route, no_such_endpoint
+from docustack.model import Nothing
+from starter.api import Call, api_route, no_such_endpoint
 from starter.api_messages import (
     ApproveOrder,
     BootstrapCommand,

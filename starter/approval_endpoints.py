@@ -14,8 +14,9 @@ from temporalio.client import (
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
+from docustack.model import Nothing
 from docustack.signed_approvals import Approval, ApprovalAnswer, Refusal, Verdict, sign
-from starter.api import Call, Nothing
+from starter.api import Call
 from starter.api_messages import ApproveOrder, CancelOrder, DecisionAnswer, PlanToApprove, RejectOrder, RunToApprove
 from starter.api_refusals import ApiRefused
 from starter.client import ANSWER_WITHIN

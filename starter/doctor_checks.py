@@ -5,9 +5,8 @@ from collections.abc import Awaitable, Iterable, Sequence
 
 from githubkit import TokenAuthStrategy
 
-from activities.aws_prerequisites import AwsPrerequisites
+from activities.aws_prerequisites import AwsPrerequisites, CheckEnvironment
 from activities.github_prerequisites import GitHubPrerequisites
-from activities.messages import CheckEnvironment
 from activities.slack_prerequisites import check_slack
 from activities.terragrunt_command import own_profile
 from docustack.configuration import Configuration

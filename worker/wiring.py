@@ -21,10 +21,9 @@ from activities.deployments import Deployments
 from activities.discovery import Units
 from activities.git import Git
 from activities.github import GitHub
-from activities.installation import Surroundings
+from activities.installation import Installation, Surroundings
 from activities.left_work_trees import LeftWorkTrees, is_running
 from activities.locks import Locks
-from activities.messages import Installation
 from activities.open_pull_requests import OpenPullRequestWorkflows
 from activities.prerequisites import EnvironmentPrerequisites
 from activities.proposed_change import ProposedChange

@@ -11,8 +11,8 @@ from workflows.together import together
 from workflows.unit_calls import unit_request
 
 with workflow.unsafe.imports_passed_through():
-    from activities.messages import CheckAccount
     from activities.terragrunt import Terragrunt
+    from activities.terragrunt_messages import CheckAccount
     from docustack.errors import ErrorType
 
 

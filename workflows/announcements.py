@@ -9,8 +9,7 @@ from workflows import policies
 from workflows.calls import call
 
 with workflow.unsafe.imports_passed_through():
-    from activities.messages import PostMessage
-    from activities.slack import Slack
+    from activities.slack import PostMessage, Slack
 
 
 class Announcements:

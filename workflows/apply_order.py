@@ -13,9 +13,9 @@ from workflows.locking import give_back
 from workflows.run_state import Refused, Run
 
 with workflow.unsafe.imports_passed_through():
-    from activities.apply_order import ApplyOrder
+    from activities.apply_order import ApplyOrder, CompareOrder
     from activities.github import GitHub
-    from activities.messages import CompareOrder, ReadPullRequest
+    from activities.github_messages import ReadPullRequest
     from docustack.apply_audit import AuditedApply
     from docustack.apply_order import OutOfOrder, Standing, UnitOrder, out_of_order, pull_requests_to_ask
     from docustack.apply_order_comments import behind_comment

@@ -20,14 +20,9 @@ from workflows.together import to_its_end, together
 from workflows.unit_calls import free_state_lock, plan_coverage, plan_request, plan_unit, unit_policy
 
 with workflow.unsafe.imports_passed_through():
-    from activities.locks import Locks
-    from activities.messages import (
-        ApplyAnswer,
-        ApplyRequest,
-        ConfirmLocks,
-        OutputsAnswer,
-    )
+    from activities.locks import ConfirmLocks, Locks
     from activities.terragrunt import Terragrunt
+    from activities.terragrunt_messages import ApplyAnswer, ApplyRequest, OutputsAnswer
     from docustack.deletion_texts import DESTROYED, no_outputs_to_destroy_with
     from docustack.destroy_order import destroy_waves, not_destroyed_because
     from docustack.errors import ErrorType

@@ -13,6 +13,7 @@ from workflows.hosts import was_not_taken_up
 
 with workflow.unsafe.imports_passed_through():
     from activities.approvals import Approvals, SignatureAnswer
+    from activities.aws_prerequisites import CheckEnvironment
     from activities.bootstrap import Bootstrap
     from activities.bootstrap_messages import (
         Adopt,
@@ -29,26 +30,20 @@ with workflow.unsafe.imports_passed_through():
         Removed,
     )
     from activities.git import Git
+    from activities.git_messages import CheckOut, LoadConfiguration, LoadedConfiguration, RemoveWorkTree
     from activities.github import GitHub
+    from activities.github_messages import ReadPerson
     from activities.installation import Surroundings
-    from activities.messages import (
-        ApplyAnswer,
-        CheckEnvironment,
-        CheckOut,
-        LoadConfiguration,
-        LoadedConfiguration,
-        Nothing,
-        ReadPerson,
-        RemoveWorkTree,
-    )
     from activities.prerequisites import EnvironmentPrerequisites
     from activities.proposed_change import ProposedChange
     from activities.state_backend import StateBackend
+    from activities.terragrunt_messages import ApplyAnswer
     from docustack import bootstrap_texts as texts
     from docustack.access import Decision, decide_access
     from docustack.bootstrap import BootstrapOrder, SignedBootstrapOrder, bootstrap_folder
     from docustack.bootstrap_file import FILE, UNIT
     from docustack.configuration import Configuration, Environment
+    from docustack.model import Nothing
     from docustack.plans import PlanRecord
     from docustack.prerequisites import Prerequisites
     from docustack.repository import WorkTree

@@ -7,7 +7,7 @@ from workflows.calls import call
 
 with workflow.unsafe.imports_passed_through():
     from activities.github import GitHub
-    from activities.messages import CheckRun, SetCheck
+    from activities.github_messages import CheckRun, SetCheck
     from docustack.checks import Check
     from docustack.repository import Repository
     from docustack.runs import Operation

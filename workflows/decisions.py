@@ -18,7 +18,7 @@ from workflows.run_state import Run
 with workflow.unsafe.imports_passed_through():
     from activities.approvals import Approvals
     from activities.github import GitHub
-    from activities.messages import ReadPerson
+    from activities.github_messages import ReadPerson
     from docustack.access import Door, Person
     from docustack.approvals import digest_of
     from docustack.decisions import GivenDecision, decisions_comment, remember, why_it_does_not_count, why_no_cancel

@@ -11,7 +11,6 @@ from workflows.run_state import Run
 from workflows.unit_calls import unit_policy, unit_request
 
 with workflow.unsafe.imports_passed_through():
-    from activities.messages import OwnedResources
     from activities.terragrunt import Terragrunt
     from docustack.deleted_units import DeletedUnit, Fate
     from docustack.deletion_texts import deletion_remark, destroys_left_out, held_back, what_remains
@@ -19,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from docustack.destroy_order import settled_units, still_holding
     from docustack.repository import Deletion, UnitStatus
     from docustack.runs import Operation, UnitOutcome, UnitPhase
+    from docustack.state_document import OwnedResources
 
 
 async def look_at_deletions(run: Run) -> None:

@@ -22,11 +22,13 @@ from workflows.run import RunWorkflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.approvals import Approvals, OrderBootstrap, SignatureAnswer
+    from activities.aws_prerequisites import CheckEnvironment
     from activities.deployments import AskBootstrap, AskEarlierRuns, Deployments, EarlierRuns, FoundBootstrap
     from activities.git import Git
+    from activities.git_messages import LoadConfiguration, LoadedConfiguration
     from activities.github import GitHub
+    from activities.github_messages import ReadPerson
     from activities.installation import Surroundings
-    from activities.messages import CheckEnvironment, LoadConfiguration, LoadedConfiguration, Nothing, ReadPerson
     from activities.prerequisites import EnvironmentPrerequisites
     from docustack import deployment_texts as texts
     from docustack.access import Person
@@ -34,6 +36,7 @@ with workflow.unsafe.imports_passed_through():
     from docustack.configuration import Configuration
     from docustack.deployment_decisions import SignedDecision
     from docustack.initial_deployment import DeploymentOrder, EnvironmentProgress, SignedDeploymentOrder
+    from docustack.model import Nothing
     from docustack.prerequisites import unmet_summary
     from docustack.runs import ManualOrder, Operation, RunInput, RunResult, RunStatus
     from workflows.run_models import RunStart

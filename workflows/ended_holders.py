@@ -12,8 +12,7 @@ from workflows.telling import tell_locks
 from workflows.unit_calls import free_state_lock
 
 with workflow.unsafe.imports_passed_through():
-    from activities.locks import Locks
-    from activities.messages import FindEnded
+    from activities.locks import FindEnded, Locks
     from activities.open_pull_requests import OpenPullRequestWorkflows
     from docustack.lock_messages import HolderEnded, UnitsFreed
     from docustack.locks import Grant

@@ -9,7 +9,7 @@ from workflows.run_state import Run
 with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError
 
-    from activities.messages import FailureDetails
+    from activities.terragrunt_messages import FailureDetails
     from docustack.errors import DocuStackError, ErrorType
     from docustack.runs import UnitOutcome, UnitPhase
 

@@ -17,7 +17,7 @@ from workflows.waiting import begin_to_wait, go_on
 
 with workflow.unsafe.imports_passed_through():
     from activities.github import GitHub
-    from activities.messages import ReadGate, ReadPerson
+    from activities.github_messages import ReadGate, ReadPerson
     from docustack.access import Door, GateFacts, Person, count_approvals, decide_access
     from docustack.base_moves import wants_another_command
     from docustack.checks import waiting_check

@@ -14,8 +14,9 @@ from workflows.run_state import Run
 
 with workflow.unsafe.imports_passed_through():
     from activities.git import Git
+    from activities.git_messages import CheckedOut, RemoveWorkTree
     from activities.installation import Surroundings
-    from activities.messages import CheckedOut, Nothing, RemoveWorkTree
+    from docustack.model import Nothing
 
 Owner = TypeVar("Owner")
 Question = TypeVar("Question")

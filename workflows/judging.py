@@ -11,7 +11,7 @@ from workflows.check_runs import set_check
 
 with workflow.unsafe.imports_passed_through():
     from activities.github import GitHub
-    from activities.messages import ReadGate
+    from activities.github_messages import ReadGate
     from docustack.checks import Check
     from docustack.pull_request_rules import is_applying
     from docustack.pull_request_state import PullRequestState

@@ -19,8 +19,7 @@ from workflows.telling import tell_locks
 from workflows.waiting import begin_to_wait, go_on
 
 with workflow.unsafe.imports_passed_through():
-    from activities.locks import Locks
-    from activities.messages import RequestLocks
+    from activities.locks import Locks, RequestLocks
     from docustack.checks import in_line_check
     from docustack.lock_comments import (
         in_line_comment,

@@ -11,8 +11,7 @@ from workflows.calls import call
 from workflows.telling import tell
 
 with workflow.unsafe.imports_passed_through():
-    from activities.locks import Locks
-    from activities.messages import FindHoldings
+    from activities.locks import FindHoldings, Locks
     from docustack.lock_messages import (
         LOCK_ANSWER_SIGNAL,
         LOCKS_HELD_SIGNAL,

@@ -8,20 +8,13 @@ from workflows.hosts import near_tree, remember_hosts
 from workflows.run_state import Refused, Run
 
 with workflow.unsafe.imports_passed_through():
-    from activities.discovery import Units
+    from activities.discovery import Discover, ListUnits, Units
     from activities.git import Git
+    from activities.git_messages import CheckOut, CheckOutRef, LoadConfiguration, LoadedConfiguration
     from activities.installation import Surroundings
-    from activities.messages import (
-        CheckOut,
-        CheckOutRef,
-        Discover,
-        ListUnits,
-        LoadConfiguration,
-        LoadedConfiguration,
-        Nothing,
-    )
     from docustack.configuration import Configuration
     from docustack.manual_runs import branch_of
+    from docustack.model import Nothing
     from docustack.run_comments import configuration_problem_comment
     from docustack.runs import ManualOrder, Operation
 

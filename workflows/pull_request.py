@@ -16,24 +16,23 @@ from workflows.telling import tell_locks
 
 with workflow.unsafe.imports_passed_through():
     from activities.github import GitHub
-    from activities.installation import Surroundings
-    from activities.messages import (
+    from activities.github_messages import (
         AskAnswered,
         MarkForgotten,
         MarkOutdated,
-        Nothing,
         PostComment,
-        PostMessage,
         React,
         ReadPerson,
         ReadPullRequest,
     )
+    from activities.installation import Surroundings
     from activities.open_pull_requests import OpenPullRequestWorkflows
-    from activities.slack import Slack
+    from activities.slack import PostMessage, Slack
     from docustack.base_moves import BaseMoved
     from docustack.checks import lost_check
     from docustack.events import PullRequestEvent, pull_request_workflow_id
     from docustack.lock_messages import LOCKS_MEMO, LocksHeld, LocksMemo, ReleaseLocks, UnitsFreed
+    from docustack.model import Nothing
     from docustack.pull_request_actions import (
         Action,
         Announce,

@@ -16,8 +16,7 @@ from workflows.unit_calls import plan_outcome
 from workflows.waiting import begin_to_wait
 
 with workflow.unsafe.imports_passed_through():
-    from activities.discovery import Units
-    from activities.messages import MovedSince
+    from activities.discovery import MovedSince, Units
     from docustack.base_moves import (
         MovedInputs,
         cannot_be_planned,

@@ -14,8 +14,8 @@ from workflows.run_state import Run
 
 with workflow.unsafe.imports_passed_through():
     from activities.github import GitHub
-    from activities.messages import PostComment, PostedComment, PostMessage, React
-    from activities.slack import Slack
+    from activities.github_messages import PostComment, PostedComment, React
+    from activities.slack import PostMessage, Slack
     from docustack.checks import Check
     from docustack.comments import Links, apply_comment, plan_comment
     from docustack.runs import Operation, PullRequestRef, UnitOutcome, UnitPhase

@@ -5,7 +5,8 @@ Imported passed through the sandbox: making these classes anew for each workflow
 
 from datetime import datetime
 
-from activities.messages import Installation, LoadedConfiguration
+from activities.git_messages import LoadedConfiguration
+from activities.installation import Installation
 from docustack.approvals import ShownPlan
 from docustack.decisions import GivenDecision
 from docustack.deleted_units import DeletedUnit

@@ -11,8 +11,9 @@ from workflows.telling import tell
 
 with workflow.unsafe.imports_passed_through():
     from activities.git import Git
+    from activities.git_messages import AskContained
     from activities.github import GitHub
-    from activities.messages import AskContained, ReadPullRequest
+    from activities.github_messages import ReadPullRequest
     from docustack.events import pull_request_workflow_id
     from docustack.locks import Grant
     from docustack.pull_request_state import HandOver

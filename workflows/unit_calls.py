@@ -10,7 +10,8 @@ from workflows.reporting import Report
 from workflows.run_state import Run
 
 with workflow.unsafe.imports_passed_through():
-    from activities.messages import (
+    from activities.terragrunt import Terragrunt
+    from activities.terragrunt_messages import (
         CoverageAnswer,
         CoverageRequest,
         FreeStateLock,
@@ -20,7 +21,6 @@ with workflow.unsafe.imports_passed_through():
         StateLockAnswer,
         UnitRequest,
     )
-    from activities.terragrunt import Terragrunt
     from docustack.deletion_texts import destroy_message, no_outputs_to_destroy_with
     from docustack.plans import PlanRecord
     from docustack.run_remarks import deferred_message

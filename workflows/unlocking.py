@@ -15,8 +15,8 @@ from workflows.turns import take_turn
 from workflows.unit_calls import free_state_lock
 
 with workflow.unsafe.imports_passed_through():
-    from activities.locks import Locks
-    from activities.messages import GiveUpLocks, StateLockAnswer
+    from activities.locks import GiveUpLocks, Locks
+    from activities.terragrunt_messages import StateLockAnswer
     from docustack.access import decide_access
     from docustack.comment_text import counted
     from docustack.lock_messages import ReleaseLocks

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, Unauthoriz
 
 from activities.aws_accounts import Accounts
 from activities.aws_clients import sts_clients
-from activities.messages import CheckAccount
+from activities.terragrunt_messages import CheckAccount
 from docustack.configuration import Environment, Roles
 from docustack.errors import ErrorType
 from tests.integration.aws_server import moto_server

@@ -12,9 +12,9 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from temporalio.service import RPCError, RPCStatusCode
 
-from docustack.model import Model
+from docustack.model import Model, Nothing
 from docustack.repository import Repository
-from starter.api import BODY_LIMIT, Call, Nothing, api_route
+from starter.api import BODY_LIMIT, Call, api_route
 from starter.api_refusals import ApiRefused
 from starter.exit_codes import CommandFailed, ExitCode
 from starter.server import create_app

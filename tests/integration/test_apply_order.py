@@ -8,10 +8,9 @@ import pytest
 from cryptography.fernet import Fernet
 
 from activities.apply_audit import ApplyAudit
-from activities.apply_order import LACKED_SHOWN, ApplyOrder
+from activities.apply_order import LACKED_SHOWN, ApplyOrder, CompareOrder
 from activities.artifacts import open_store
 from activities.git import Git
-from activities.messages import CompareOrder
 from docustack.apply_audit import AuditedApply
 from docustack.apply_order import Standing, UnitOrder, standing
 from docustack.repository import Repository

@@ -19,7 +19,7 @@ from temporalio.testing import ActivityEnvironment
 from activities import runner
 from activities.apply_folder import ApplyFolder
 from activities.apply_records import ApplyRecord, ApplyRecords
-from activities.messages import ApplyAnswer
+from activities.terragrunt_messages import ApplyAnswer
 from docustack.errors import ErrorType
 from docustack.plans import PlanRecord, live_log
 from tests.integration import attending

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError, SSOTokenLoadError
 from temporalio.testing import ActivityEnvironment
 
-from activities.messages import CheckEnvironment
+from activities.aws_prerequisites import CheckEnvironment
 from activities.prerequisites import EnvironmentPrerequisites
 from docustack.configuration import Environment, Roles, StateBackend
 from docustack.prerequisites import CheckStatus, Prerequisite

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.discovery import Units
+from activities.discovery import Discover, ListUnits, MovedSince, Units
 from activities.git import MAX_LISTED_FILES, Git
-from activities.messages import CheckedOut, CheckOut, CheckOutRef, Discover, ListUnits, MovedSince, RemoveWorkTree
+from activities.git_messages import CheckedOut, CheckOut, CheckOutRef, RemoveWorkTree
 from activities.terragrunt_command import TerragruntCommand
 from docustack.configuration import Configuration
 from docustack.errors import ErrorType

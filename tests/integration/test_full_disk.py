@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from activities.git import Git
-from activities.messages import CheckOut
+from activities.git_messages import CheckOut
 from docustack.errors import ErrorType
 from docustack.repository import Repository
 from tests.integration.origin import Origin

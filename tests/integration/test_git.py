@@ -16,14 +16,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.git import Git
 from activities.git_command import TokenSource, git
-from activities.messages import (
-    AskContained,
-    CheckedOut,
-    CheckOut,
-    CheckOutRef,
-    LoadConfiguration,
-    RemoveWorkTree,
-)
+from activities.git_messages import AskContained, CheckedOut, CheckOut, CheckOutRef, LoadConfiguration, RemoveWorkTree
 from docustack.errors import ErrorType
 from docustack.repository import Repository
 from tests.integration.origin import Origin

@@ -19,7 +19,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.github import MERGEABLE_ATTEMPTS, GitHub
 from activities.github_checks import SUMMARY_LIMIT, TITLE_LIMIT, cut
-from activities.messages import (
+from activities.github_messages import (
     AskAnswered,
     ListPullRequests,
     MarkForgotten,

@@ -7,8 +7,8 @@ import pytest
 
 from activities import runner
 from activities.git import Git
+from activities.git_messages import CheckedOut, CheckOut
 from activities.left_work_trees import LeftWorkTrees
-from activities.messages import CheckedOut, CheckOut
 from docustack.repository import Repository
 from tests.integration.origin import Origin
 

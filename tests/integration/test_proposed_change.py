@@ -8,8 +8,8 @@ from temporalio.exceptions import ApplicationError
 from activities.bootstrap_messages import ProposeChange
 from activities.git import Git
 from activities.git_command import GitError
+from activities.git_messages import LoadConfiguration
 from activities.git_push import push_failure, try_push
-from activities.messages import LoadConfiguration
 from activities.proposed_change import ProposedChange
 from docustack.bootstrap_file import FILE, with_remote_state
 from docustack.errors import ErrorType

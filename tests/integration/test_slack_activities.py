@@ -12,8 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.messages import PostedMessage, PostMessage
-from activities.slack import SilentSlack, Slack
+from activities.slack import PostedMessage, PostMessage, SilentSlack, Slack
 from tests.integration.stand_ins import SlackStandIn
 
 CHANNEL = "#infra-alerts"

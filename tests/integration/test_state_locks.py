@@ -13,7 +13,7 @@ import boto3
 import pytest
 
 from activities.apply_folder import ApplyFolder
-from activities.messages import FreeStateLock, StateLockAnswer
+from activities.terragrunt_messages import FreeStateLock, StateLockAnswer
 from docustack.errors import ErrorType
 from tests.integration.aws_server import moto_server
 from tests.integration.units import Worker, apply, failure, new_worker, plan

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from activities.messages import CoverageRequest, PlanRequest, PlanShape
 from activities.terragrunt_command import TerragruntCommand
+from activities.terragrunt_messages import CoverageRequest, PlanRequest, PlanShape
 from docustack.errors import ErrorType
 from docustack.import_block import FILE
 from docustack.plans import OutputsKind, PlanRecord, PlanSummary, PlanVerdict, TypeCount, judge_plan

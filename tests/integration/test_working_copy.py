@@ -9,7 +9,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.artifacts import FolderBlobs
 from activities.git import Git
-from activities.messages import CheckedOut, CheckOutRef
+from activities.git_messages import CheckedOut, CheckOutRef
 from docustack.errors import ErrorType
 from docustack.repository import Repository
 from starter.exit_codes import CommandFailed

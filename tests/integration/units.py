@@ -13,9 +13,9 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.artifacts import ArtifactStore, open_store
 from activities.aws_clients import StsClients
-from activities.messages import ApplyRequest, PlanRequest, UnitRequest
 from activities.terragrunt import Terragrunt
 from activities.terragrunt_command import TerragruntCommand
+from activities.terragrunt_messages import ApplyRequest, PlanRequest, UnitRequest
 from docustack.configuration import Environment
 from docustack.plans import PlanRecord
 from docustack.repository import Repository, WorkTree

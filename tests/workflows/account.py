@@ -10,6 +10,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.approvals import Approvals
+from activities.aws_prerequisites import CheckEnvironment
 from activities.bootstrap_messages import (
     Adopt,
     Adopted,
@@ -28,25 +29,16 @@ from activities.bootstrap_messages import (
     RemoveBackend,
     Removed,
 )
-from activities.messages import (
-    ApplyAnswer,
-    CheckedOut,
-    CheckEnvironment,
-    CheckOut,
-    Host,
-    Installation,
-    LoadConfiguration,
-    LoadedConfiguration,
-    Nothing,
-    Person,
-    PlanAnswer,
-    ReadPerson,
-    RemoveWorkTree,
-)
+from activities.git_messages import CheckedOut, CheckOut, LoadConfiguration, LoadedConfiguration, RemoveWorkTree
+from activities.github_messages import ReadPerson
+from activities.installation import Host, Installation
+from activities.terragrunt_messages import ApplyAnswer, PlanAnswer
+from docustack.access import Person
 from docustack.aws_accounts import CallerIdentity
 from docustack.aws_prerequisites import AwsExpectations
 from docustack.configuration import Configuration
 from docustack.errors import ErrorType
+from docustack.model import Nothing
 from docustack.plans import PlanRecord, PlanSummary
 from docustack.prerequisites import Prerequisites
 from docustack.repository import WorkTree

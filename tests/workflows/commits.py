@@ -5,21 +5,14 @@ from collections.abc import Iterable
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.messages import (
-    AskContained,
-    CheckOut,
-    CheckOutRef,
-    CompareOrder,
-    ContainedAnswer,
-    MovedInputsAnswer,
-    MovedSince,
-    Nothing,
-    OrderAnswer,
-)
+from activities.apply_order import CompareOrder, OrderAnswer
+from activities.discovery import MovedInputsAnswer, MovedSince
+from activities.git_messages import AskContained, CheckOut, CheckOutRef, ContainedAnswer
 from docustack.apply_audit import AuditedApply
 from docustack.apply_order import Commit, UnitOrder
 from docustack.base_moves import MovedInputs
 from docustack.errors import ErrorType
+from docustack.model import Nothing
 from docustack.repository import WorkTree
 
 FIRST = "b" * 40

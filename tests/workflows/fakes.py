@@ -12,58 +12,56 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
 from activities.approvals import Approvals
-from activities.locks import Locks
-from activities.messages import (
-    Answered,
-    ApplyAnswer,
-    ApplyRequest,
-    AskAnswered,
-    CheckAccount,
+from activities.discovery import Discover, ListUnits
+from activities.git_messages import (
     CheckedOut,
     CheckOut,
     CheckOutRef,
-    CheckRun,
-    CoverageAnswer,
-    CoverageRequest,
-    Discover,
-    Ended,
-    FindEnded,
-    FreeStateLock,
-    Host,
-    Installation,
-    ListUnits,
     LoadConfiguration,
     LoadedConfiguration,
+    RemoveWorkTree,
+)
+from activities.github_messages import (
+    Answered,
+    AskAnswered,
+    CheckRun,
     MarkForgotten,
     MarkOutdated,
-    Nothing,
-    OutputsAnswer,
-    OwnedResources,
-    PlanAnswer,
-    PlanRequest,
     PostComment,
     PostedComment,
-    PostedMessage,
-    PostMessage,
     React,
     ReadGate,
     ReadPerson,
     ReadPullRequest,
-    RemoveWorkTree,
-    RequestLocks,
     SetCheck,
+)
+from activities.installation import Host, Installation
+from activities.locks import Ended, FindEnded, Locks, RequestLocks
+from activities.open_pull_requests import OpenPullRequestWorkflows
+from activities.slack import PostedMessage, PostMessage
+from activities.terragrunt_messages import (
+    ApplyAnswer,
+    ApplyRequest,
+    CheckAccount,
+    CoverageAnswer,
+    CoverageRequest,
+    FreeStateLock,
+    OutputsAnswer,
+    PlanAnswer,
+    PlanRequest,
     StateLockAnswer,
     UnitRequest,
 )
-from activities.open_pull_requests import OpenPullRequestWorkflows
 from docustack.access import GateFacts, Person, Review
 from docustack.configuration import Configuration
 from docustack.errors import NEVER_RETRIED, ErrorType
 from docustack.events import PullRequestFacts
 from docustack.manual_runs import ordered_units
+from docustack.model import Nothing
 from docustack.plans import Change, DependencyOutputs, OutputsKind, PlanRecord, PlanSummary, TypeCount
 from docustack.repository import ChangedUnit, Deletion, Discovery, Repository, UnitStatus, WorkTree
 from docustack.rule_changes import NewRules
+from docustack.state_document import OwnedResources
 from docustack.terrateam import TerrateamConfiguration
 from docustack.unit_graph import FoundUnit, UnitGraph
 from docustack.unit_outputs import UnitOutput, UnitOutputs

@@ -14,18 +14,13 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Worker
 
 from activities.approvals import Approvals
+from activities.aws_prerequisites import CheckEnvironment
 from activities.deployments import AskBootstrap, AskEarlierRuns, EarlierRuns, FoundBootstrap
-from activities.messages import (
-    CheckEnvironment,
-    Installation,
-    LoadConfiguration,
-    LoadedConfiguration,
-    Nothing,
-    Person,
-    PostedMessage,
-    PostMessage,
-    ReadPerson,
-)
+from activities.git_messages import LoadConfiguration, LoadedConfiguration
+from activities.github_messages import ReadPerson
+from activities.installation import Installation
+from activities.slack import PostedMessage, PostMessage
+from docustack.access import Person
 from docustack.bootstrap import BootstrapEnd, BootstrapOutcome, SignedBootstrapOrder
 from docustack.configuration import Configuration
 from docustack.deployment_decisions import Decision, DecisionKind, DeploymentAnswer, Question, sign_decision
@@ -36,6 +31,7 @@ from docustack.initial_deployment import (
     deployment_workflow_id,
     sign_deployment,
 )
+from docustack.model import Nothing
 from docustack.prerequisites import Area, Expected, Prerequisites
 from docustack.repository import Repository
 from docustack.runs import Operation, RunInput, RunResult, RunStatus, UnitOutcome, UnitPhase

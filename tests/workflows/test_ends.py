@@ -9,24 +9,16 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
-from activities.messages import (
+from activities.discovery import Discover
+from activities.git_messages import CheckedOut, CheckOut, LoadConfiguration, LoadedConfiguration, RemoveWorkTree
+from activities.github_messages import CheckRun, PostComment, PostedComment, SetCheck
+from activities.terragrunt_messages import (
     ApplyAnswer,
     ApplyRequest,
-    CheckedOut,
-    CheckOut,
-    CheckRun,
-    Discover,
     FreeStateLock,
-    LoadConfiguration,
-    LoadedConfiguration,
-    Nothing,
     OutputsAnswer,
     PlanAnswer,
     PlanRequest,
-    PostComment,
-    PostedComment,
-    RemoveWorkTree,
-    SetCheck,
     StateLockAnswer,
     UnitRequest,
 )
@@ -34,6 +26,7 @@ from docustack.apply_audit import AuditedApply
 from docustack.errors import ErrorType
 from docustack.lock_messages import locks_workflow_id
 from docustack.locks import LockTable
+from docustack.model import Nothing
 from docustack.pull_request_state import PullRequestState
 from docustack.repository import ChangedUnit, Discovery, UnitStatus
 from docustack.runs import RunStatus

@@ -7,18 +7,10 @@ import pytest
 from temporalio import activity
 from temporalio.client import Client
 
-from activities.messages import (
-    ApplyAnswer,
-    ApplyRequest,
-    CheckAccount,
-    CheckedOut,
-    CheckOut,
-    Discover,
-    Nothing,
-    PlanAnswer,
-    PlanRequest,
-    RemoveWorkTree,
-)
+from activities.discovery import Discover
+from activities.git_messages import CheckedOut, CheckOut, RemoveWorkTree
+from activities.terragrunt_messages import ApplyAnswer, ApplyRequest, CheckAccount, PlanAnswer, PlanRequest
+from docustack.model import Nothing
 from docustack.repository import Discovery
 from tests.workflows.conftest import Stage, end_everything, workers
 from tests.workflows.fakes import Unit, World

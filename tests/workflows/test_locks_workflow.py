@@ -12,8 +12,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import ActivityEnvironment
 from temporalio.worker import Worker
 
-from activities.locks import Locks
-from activities.messages import ConfirmLocks, RequestLocks
+from activities.locks import ConfirmLocks, Locks, RequestLocks
 from docustack.lock_messages import (
     ConfirmGrants,
     LocksStart,

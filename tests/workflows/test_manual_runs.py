@@ -9,7 +9,6 @@ from uuid import uuid4
 import pytest
 from temporalio.client import WorkflowHandle
 
-from activities.messages import OwnedResources
 from docustack.errors import ErrorType
 from docustack.lock_messages import locks_workflow_id
 from docustack.locks import LockTable
@@ -17,6 +16,7 @@ from docustack.orders import sign_run
 from docustack.plans import PlanSummary
 from docustack.runs import ManualOrder, Operation, RunInput, RunResult, RunStatus, UnitPhase
 from docustack.signed_approvals import ApprovalAnswer, Verdict
+from docustack.state_document import OwnedResources
 from docustack.unit_outputs import UnitOutputs
 from tests.workflows.conftest import Stage
 from tests.workflows.fakes import APPROVAL_KEY, CONFIGURATION, Unit

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from activities.messages import LoadedConfiguration
+from activities.git_messages import LoadedConfiguration
 from docustack.events import PullRequestFacts, pull_request_workflow_id
 from docustack.lock_messages import LocksInbox, LocksStart
 from docustack.locks import Grant, LockTable

@@ -10,17 +10,13 @@ from temporalio.client import Client
 from temporalio.common import RetryPolicy
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from activities.messages import (
-    FreeStateLock,
-    Host,
-    Nothing,
-    PostComment,
-    PostedComment,
-    RequestLocks,
-    StateLockAnswer,
-)
+from activities.github_messages import PostComment, PostedComment
+from activities.installation import Host
+from activities.locks import RequestLocks
+from activities.terragrunt_messages import FreeStateLock, StateLockAnswer
 from docustack.lock_messages import locks_workflow_id
 from docustack.locks import LockRequest, LockTable
+from docustack.model import Nothing
 from docustack.runs import RunStatus
 from tests.dev_server import time_skipping_server
 from tests.workflows.conftest import Stage, end_everything, workers
