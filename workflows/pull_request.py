@@ -1,56 +1,34 @@
 """One entity a pull request: events in, runs started, comments out; it lives from the first event to the close."""
 
-import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 
 from temporalio import workflow
 from temporalio.common import RawValue
-from temporalio.exceptions import ActivityError, ApplicationError, FailureError
+from temporalio.exceptions import FailureError
 
 from workflows import policies, search_attributes
+from workflows.asking import Asking
 from workflows.calls import call
-from workflows.check_runs import set_check
 from workflows.judging import Judging
+from workflows.replying import Replies
 from workflows.run import RunWorkflow
 from workflows.telling import tell_locks
 
 with workflow.unsafe.imports_passed_through():
-    from activities.github import GitHub
-    from activities.github_messages import (
-        AskAnswered,
-        MarkForgotten,
-        MarkOutdated,
-        PostComment,
-        React,
-        ReadPerson,
-        ReadPullRequest,
-    )
     from activities.installation import Surroundings
-    from activities.open_pull_requests import OpenPullRequestWorkflows
-    from activities.slack import PostMessage, Slack
     from docustack.base_moves import BaseMoved
-    from docustack.checks import lost_check
     from docustack.events import PullRequestEvent, pull_request_workflow_id
     from docustack.lock_messages import LOCKS_MEMO, LocksHeld, LocksMemo, ReleaseLocks, UnitsFreed
     from docustack.model import Nothing
     from docustack.pull_request_actions import (
         Action,
-        Announce,
         CancelRun,
-        EndCheck,
-        FoldComments,
-        FoldForgotten,
         GiveTurn,
         JudgeRules,
         ReleaseAllLocks,
-        Reply,
-        ReportCheck,
-        Sign,
         SignalRun,
         StartRun,
-        TellFreed,
     )
-    from docustack.pull_request_comments import asks_for_a_run, wants_an_answer
     from docustack.pull_request_inbox import take_entry
     from docustack.pull_request_state import (
         HandOver,
@@ -85,7 +63,8 @@ class PullRequestWorkflow:
         self._number = start.number
         self._state = start.state.model_copy(deep=True) if start.state else PullRequestState()
         self._judging = Judging(start.repository, start.number, self._state)
-        self._doing: list[asyncio.Task[None]] = []
+        self._github = Asking(start.repository, start.number, self._state)
+        self._replies = Replies(start.repository, start.number)
 
     @workflow.run
     async def run(self, start: PullRequestStart) -> None:
@@ -185,55 +164,11 @@ class PullRequestWorkflow:
 
     async def _take_event(self, event: PullRequestEvent) -> list[Action]:
         """One event of GitHub's, held against what GitHub says by now."""
-        if not await self._read_facts():
+        if not await self._github.read_facts():
             return []
-        answered = await self._was_answered(event)
-        may_command = not answered and await self._may_command(event)
+        answered = await self._github.was_answered(event)
+        may_command = not answered and await self._github.may_command(event)
         return take_event(self._state, event, self._state.bot_login, may_command=may_command, answered=answered)
-
-    async def _read_facts(self) -> bool:
-        """The pull request as GitHub tells it now: deliveries may come late and out of order."""
-        try:
-            self._state.facts = await call(
-                GitHub.read_pull_request,
-                ReadPullRequest(repository=self._repository, pull_request=self._number),
-                summary=f"#{self._number}",
-                policy=policies.GITHUB,
-            )
-        except ActivityError as error:
-            reason = error.cause.message if isinstance(error.cause, ApplicationError) else str(error.cause)
-            self._state.rejected = [*self._state.rejected[-19:], f"#{self._number} could not be read: {reason}"]
-            return False
-        return True
-
-    async def _was_answered(self, event: PullRequestEvent) -> bool:
-        """Our sign at a comment is older than this workflow: GitHub may deliver again what one before it has done."""
-        if not wants_an_answer(self._state, event, self._state.bot_login):
-            return False
-        assert event.comment_id is not None
-        question = AskAnswered(repository=self._repository, comment_id=event.comment_id)
-        try:
-            answer = await call(GitHub.ask_answered, question, summary=str(event.comment_id), policy=policies.GITHUB)
-        except ActivityError as error:
-            workflow.logger.error("the signs at comment %s could not be read: %s", event.comment_id, error.cause)
-            return False
-        return answer.answered
-
-    async def _may_command(self, event: PullRequestEvent) -> bool:
-        """Has who commands a run push access? Asked before anything of the pull request is looked at."""
-        if not asks_for_a_run(self._state, event, self._state.bot_login):
-            return True
-        try:
-            person = await call(
-                GitHub.read_person,
-                ReadPerson(repository=self._repository, login=event.sender, teams={}),
-                summary=event.sender,
-                policy=policies.GITHUB,
-            )
-        except ActivityError as error:
-            workflow.logger.error("the rights of %s could not be read: %s", event.sender, error.cause)
-            return False
-        return person.can_push
 
     async def _do(self, action: Action) -> None:
         match action:
@@ -244,30 +179,9 @@ class PullRequestWorkflow:
             case ReleaseAllLocks(but_not=but_not):
                 await self._release_locks(but_not)
             case JudgeRules():
-                self._tell(self._judging.judge())
+                self._replies.beside(self._judging.judge())
             case _:
-                self._tell(self._outward(action))
-
-    def _outward(
-        self, action: Sign | Reply | Announce | FoldComments | FoldForgotten | EndCheck | TellFreed | ReportCheck
-    ) -> Awaitable[None]:
-        match action:
-            case Sign(comment_id=comment_id, content=content):
-                return self._react(comment_id, content)
-            case Reply(key=key, body=body):
-                return self._reply(key, body)
-            case Announce(key=key, channel=channel, text=text):
-                return self._announce(key, channel, text)
-            case FoldComments(comment_ids=comment_ids, reason=reason):
-                return self._fold(comment_ids, reason)
-            case FoldForgotten(before=before, reason=reason):
-                return self._fold_forgotten(before, reason)
-            case EndCheck():
-                return self._end_check(action)
-            case TellFreed():
-                return self._tell_freed(action)
-            case ReportCheck():
-                return self._report_check(action)
+                self._replies.tell(action)
 
     async def _start(self, run: RunToStart) -> None:
         """A run outlives this workflow's continue-as-new: it is abandoned to itself and tells its end by a signal."""
@@ -340,108 +254,12 @@ class PullRequestWorkflow:
         holder = pull_request_workflow_id(self._repository, self._number)
         await tell_locks(self._repository, "release", ReleaseLocks(holder=holder, but_not=but_not))
 
-    async def _tell_freed(self, action: TellFreed) -> None:
-        freed = UnitsFreed(
-            repository=self._repository,
-            pull_request=self._number,
-            units=action.units,
-            how=action.how,
-            merged=action.merged,
-            only_owed=action.only_owed,
-            key=str(workflow.uuid4()),
-        )
-        try:
-            await call(
-                OpenPullRequestWorkflows.tell_freed, freed, summary=f"{len(action.units)} units", policy=policies.LOCKS
-            )
-        except ActivityError as error:
-            workflow.logger.error("other pull requests were not told of free units: %s", error.cause)
-
-    # ---- what GitHub is told: in the background, so that a slow GitHub holds up no event -----------------------------
-
-    def _tell(self, work: Awaitable[None]) -> None:
-        self._doing = [task for task in self._doing if not task.done()]
-        self._doing.append(asyncio.ensure_future(work))
+    # ---- life --------------------------------------------------------------------------------------------------------
 
     async def _settle(self) -> None:
         """Before the end or a continue-as-new: handlers done, everything said; then nothing is awaited any more."""
-        await asyncio.gather(*self._doing, return_exceptions=True)
-        self._doing = []
+        await self._replies.flush()
         await workflow.wait_condition(workflow.all_handlers_finished)
-
-    async def _react(self, comment_id: int, content: str) -> None:
-        await self._carefully(
-            call(
-                GitHub.react,
-                React(repository=self._repository, comment_id=comment_id, content=content),
-                summary=content,
-                policy=policies.GITHUB,
-            )
-        )
-
-    async def _reply(self, key: str, body: str) -> None:
-        await self._carefully(
-            call(
-                GitHub.post_comment,
-                PostComment(repository=self._repository, pull_request=self._number, key=key, body=body),
-                summary=key,
-                policy=policies.GITHUB,
-            )
-        )
-
-    async def _end_check(self, action: EndCheck) -> None:
-        await self._carefully(
-            set_check(
-                self._repository,
-                action.head_commit,
-                action.operation,
-                lost_check(action.operation, action.message),
-                external_id=action.run_id,
-                only_existing=True,
-            )
-        )
-
-    async def _report_check(self, action: ReportCheck) -> None:
-        await self._carefully(
-            set_check(
-                self._repository,
-                action.head_commit,
-                action.operation,
-                action.check,
-                external_id=action.external_id,
-            )
-        )
-
-    async def _announce(self, key: str, channel: str, text: str) -> None:
-        message = PostMessage(channel=channel, text=text, key=key)
-        try:
-            await call(Slack.post_message, message, summary=key, policy=policies.SLACK)
-        except ActivityError as error:
-            workflow.logger.warning("Slack was not told: %s", error.cause)
-
-    async def _fold(self, comment_ids: tuple[int, ...], reason: str) -> None:
-        await self._carefully(
-            call(
-                GitHub.mark_outdated,
-                MarkOutdated(
-                    repository=self._repository, pull_request=self._number, comment_ids=comment_ids, reason=reason
-                ),
-                summary=reason,
-                policy=policies.GITHUB,
-            )
-        )
-
-    async def _fold_forgotten(self, before: str, reason: str) -> None:
-        order = MarkForgotten(repository=self._repository, pull_request=self._number, before=before, reason=reason)
-        await self._carefully(call(GitHub.mark_forgotten, order, summary=reason, policy=policies.GITHUB))
-
-    async def _carefully(self, work: Awaitable[object]) -> None:
-        try:
-            await work
-        except ActivityError as error:
-            workflow.logger.error("GitHub was not told: %s", error.cause)
-
-    # ---- life --------------------------------------------------------------------------------------------------------
 
     def _is_over(self) -> bool:
         state = self._state
