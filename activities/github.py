@@ -33,9 +33,10 @@ from activities.github_messages import (
 )
 from activities.github_people import People
 from activities.github_pull_requests import PullRequests
-from docustack.access import DISMISSED, GateFacts, Person, Review
+from docustack.access import Person
 from docustack.errors import ErrorType
 from docustack.events import PullRequestFacts
+from docustack.gate_facts import DISMISSED, GateFacts, Review
 from docustack.model import Nothing
 
 MERGEABLE_ATTEMPTS = 6

@@ -7,7 +7,7 @@ import githubkit
 
 from activities.github_bodies import PULL_REQUEST, PULL_REQUESTS, REVIEWS, PullRequestBody, ReviewBody
 from activities.github_calls import PAGE_SIZE, Answer, read, read_pages
-from docustack.access import APPROVED, CHANGES_REQUESTED, DISMISSED
+from docustack.gate_facts import APPROVED, CHANGES_REQUESTED, DISMISSED
 from docustack.repository import Repository
 
 _READ = "pull requests: read"

@@ -1,25 +1,8 @@
-"""Who may plan and apply where, and whose approvals count (guide, "Access Control" and "Approval Requirements")."""
+"""Who may plan, apply and reject where (guide, "Access Control")."""
 
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
-from enum import StrEnum
-
-from docustack.approvals import ShownPlan, first_unseen, moment_of
-from docustack.configuration import Approvals, Configuration, Environment, Who
+from docustack.configuration import Configuration, Environment, Who
 from docustack.model import Model
 from docustack.runs import Operation
-
-APPROVED = "APPROVED"
-CHANGES_REQUESTED = "CHANGES_REQUESTED"
-DISMISSED = "DISMISSED"
-
-
-class Door(StrEnum):
-    """By which way somebody has said yes or no; who it was is verified at all of them but the last."""
-
-    REVIEW = "review"  # on GitHub, read from there
-    SERVER = "server"  # the command line and whatever else asks our server, which signs it
-    TEMPORAL = "temporal"  # a bare signal from Temporal's own UI or CLI
 
 
 class Person(Model):
@@ -30,63 +13,12 @@ class Person(Model):
     can_push: bool = False
 
 
-class Review(Model):
-    """The latest review of one person that says yes or no (comments alone don't count)."""
-
-    reviewer: Person
-    state: str  # APPROVED, CHANGES_REQUESTED, DISMISSED
-    commit: str
-    submitted_at: str = ""  # ISO 8601, UTC
-    door: Door = Door.REVIEW
-    seen: int | None = None  # given to the run itself: the number of the last plan that had been shown by then
-
-
-class GateFacts(Model):
-    """The pull request as GitHub tells it now."""
-
-    author: str
-    head_commit: str
-    base_ref: str
-    state: str  # open, closed
-    merged: bool
-    draft: bool
-    from_fork: bool
-    mergeable: bool | None
-    mergeable_state: str
-    reviews: tuple[Review, ...]
-    actor: Person
-
-
 class Decision(Model):
     """`message` is what the person reads in the pull request; `rule` names the key of docustack.yaml that decided."""
 
     allowed: bool
     rule: str
     who_can: tuple[str, ...] = ()
-    message: str
-
-
-class IgnoredReview(Model):
-    """A review that doesn't count, and why."""
-
-    login: str
-    reason: str
-    what: str = "review"
-
-
-class ApprovalDecision(Model):
-    """Whether an environment has the approvals that it asks for.
-
-    `blocked_by` are approvers who requested changes: until they approve, or their review is dismissed, nothing is
-    applied, however many others approved. So does GitHub's branch protection.
-    """
-
-    satisfied: bool
-    minimum: int
-    counted: tuple[str, ...] = ()
-    missing: int = 0
-    blocked_by: tuple[str, ...] = ()
-    ignored: tuple[IgnoredReview, ...] = ()
     message: str
 
 
@@ -99,12 +31,12 @@ def decide_access(configuration: Configuration, environment: str, operation: Ope
     rule = f"environments.{environment}.{operation.value}"
     known = configuration.environments.get(environment)
     if known is None:
-        return _no_environment(configuration, environment, rule)
+        return no_environment(configuration, environment, rule)
     who: Who = known.plan if operation is Operation.PLAN else known.apply
     who_can = _who_can(who)
     if not person.can_push:
         why = f"@{person.login} has no push access to the repository"
-    elif who == "anyone" or set(who) & set(person.teams):
+    elif _is_among(person, who):
         return Decision(
             allowed=True,
             rule=rule,
@@ -119,7 +51,7 @@ def decide_access(configuration: Configuration, environment: str, operation: Ope
         who_can=who_can,
         message=(
             f"@{person.login} may not {operation.value} `{environment}`: "
-            f"that takes {_described(who)}, and {why} (rule `{rule}` in `docustack.yaml`)."
+            f"that takes {who_it_takes(who)}, and {why} (rule `{rule}` in `docustack.yaml`)."
         ),
     )
 
@@ -129,7 +61,7 @@ def decide_branch(configuration: Configuration, environment: str, base_ref: str)
     rule = f"environments.{environment}.branch"
     known = configuration.environments.get(environment)
     if known is None:
-        return _no_environment(configuration, environment, rule)
+        return no_environment(configuration, environment, rule)
     if known.branch == base_ref:
         return Decision(allowed=True, rule=rule, message=f"`{environment}` is applied from `{base_ref}`.")
     return Decision(
@@ -143,159 +75,12 @@ def decide_branch(configuration: Configuration, environment: str, base_ref: str)
     )
 
 
-def count_approvals(
-    configuration: Configuration,
-    environment: str,
-    author: str,
-    head_commit: str,
-    reviews: Iterable[Review],
-    shown: Sequence[ShownPlan] = (),
-) -> ApprovalDecision:
-    """Are the approvals there that the guide's table "Approval Requirements" asks for?
-
-    An approval counts if its reviewer is in a team that the rule names (`anyone`: has push access), is not the author,
-    has not been dismissed, and was given to the current head, once all of the plans in `shown` could be read. The last
-    word of each reviewer counts.
-    """
-    known = configuration.environments.get(environment)
-    if known is None:
-        refusal = _no_environment(configuration, environment, f"environments.{environment}.approvals")
-        return ApprovalDecision(satisfied=False, minimum=0, message=refusal.message)
-    rule = f"environments.{environment}.approvals"
-    trusts_temporal = known.trust_temporal_operators
-    return _count(f"`{environment}`", rule, known.approvals, author, head_commit, reviews, shown, trusts_temporal)
-
-
-def count_team_approvals(
-    subject: str, rule: str, team: str, author: str, head_commit: str, reviews: Iterable[Review]
-) -> ApprovalDecision:
-    """The same for what one approval of a team is asked for; `subject` is what needs it, for the message."""
-    return _count(subject, rule, Approvals(from_=[team], minimum=1), author, head_commit, reviews)
-
-
-def _count(
-    subject: str,
-    rule: str,
-    approvals: Approvals,
-    author: str,
-    head_commit: str,
-    reviews: Iterable[Review],
-    shown: Sequence[ShownPlan] = (),
-    trusts_temporal: bool = False,
-) -> ApprovalDecision:
-    counted: list[str] = []
-    blocked_by: list[str] = []
-    ignored: list[IgnoredReview] = []
-    for review in _last_words(reviews):
-        reason = why_not_counted(approvals, author, head_commit, review, shown, trusts_temporal=trusts_temporal)
-        if reason is not None:
-            what = "review" if review.door is Door.REVIEW else "approval"
-            ignored.append(IgnoredReview(login=review.reviewer.login, reason=reason, what=what))
-        elif review.state == APPROVED:
-            counted.append(review.reviewer.login)
-        else:
-            blocked_by.append(review.reviewer.login)
-    missing = max(0, approvals.minimum - len(counted))
-    return ApprovalDecision(
-        satisfied=missing == 0 and not blocked_by,
-        minimum=approvals.minimum,
-        counted=tuple(counted),
-        missing=missing,
-        blocked_by=tuple(blocked_by),
-        ignored=tuple(ignored),
-        message=_approvals_message(subject, rule, approvals, counted, blocked_by, ignored),
-    )
-
-
-def why_not_counted(
-    approvals: Approvals,
-    author: str,
-    head_commit: str,
-    review: Review,
-    shown: Sequence[ShownPlan] = (),
-    *,
-    trusts_temporal: bool = False,
-) -> str | None:
-    """As in "@lead …": one function for the yes and no of every door. None where it counts."""
-    if review.door is Door.TEMPORAL and not trusts_temporal:
-        return "is only claimed to have sent the signal, and nobody has verified who did"
-    reason = _reason_to_ignore(review, approvals.from_, author, head_commit)
-    return reason or _reason_not_seen(review, shown)
-
-
-def _reason_to_ignore(review: Review, who: Who, author: str, head_commit: str) -> str | None:
-    if review.reviewer.login.lower() == author.lower():
-        return "is the author of the pull request"
-    if who == "anyone":
-        if not review.reviewer.can_push:
-            return "has no push access to the repository"
-    elif not set(who) & set(review.reviewer.teams):
-        return f"is not a member of {_teams(who)}"
-    if review.state == DISMISSED:
-        return "gave a review that has been dismissed"
-    # A request for changes outlives a push, as on GitHub: the new commits may not answer it.
-    if review.state == APPROVED and review.commit != head_commit:
-        return f"approved {review.commit[:7]}, but the head is now {head_commit[:7]}"
-    return None
-
-
-def _reason_not_seen(review: Review, shown: Sequence[ShownPlan]) -> str | None:
-    unseen = first_unseen(review.submitted_at, review.seen, shown) if review.state == APPROVED else None
-    if unseen is None:
-        return None
-    return f"approved before the plan of `{unseen.unit}` could be read, and would have to approve again"
-
-
 def may_reject(environment: Environment, person: Person) -> bool:
     """Whose no ends an apply there: who could approve it, were they not its author, or could apply it themselves."""
     return person.can_push and any(_is_among(person, who) for who in (environment.approvals.from_, environment.apply))
 
 
-def _is_among(person: Person, who: Who) -> bool:
-    return who == "anyone" or bool(set(who) & set(person.teams))
-
-
-def _last_words(reviews: Iterable[Review]) -> list[Review]:
-    latest: dict[str, Review] = {}
-    long_ago = datetime.min.replace(tzinfo=UTC)
-    for review in sorted(reviews, key=lambda review: moment_of(review.submitted_at) or long_ago):
-        if review.state in (APPROVED, CHANGES_REQUESTED, DISMISSED):
-            latest[review.reviewer.login.lower()] = review
-    return list(latest.values())
-
-
-def _approvals_message(
-    subject: str,
-    rule: str,
-    approvals: Approvals,
-    counted: list[str],
-    blocked_by: list[str],
-    ignored: list[IgnoredReview],
-) -> str:
-    minimum = approvals.minimum
-    sentences: list[str] = []
-    if minimum == 0:
-        sentences.append(f"{subject} needs no approval.")
-    else:
-        number = "1 approval" if minimum == 1 else f"{minimum} approvals"
-        has = f"has it, from {_logins(counted)}" if len(counted) >= minimum else f"has {len(counted)}"
-        if counted and len(counted) < minimum:
-            has += f", from {_logins(counted)}"
-        sentences.append(f"{subject} needs {number} from {_described(approvals.from_)}, and {has}.")
-    if blocked_by:
-        sentences.append(
-            f"{_logins(blocked_by)} requested changes, which blocks the apply until they approve or the review is "
-            "dismissed."
-        )
-    if minimum and len(counted) < minimum:
-        sentences.extend(
-            f"The {review.what} of @{review.login} doesn't count, who {review.reason}." for review in ignored
-        )
-    sentences.append(f"(Rule `{rule}` in `docustack.yaml`.)")
-    return " ".join(sentences)
-
-
-def _no_environment(configuration: Configuration, environment: str, rule: str) -> Decision:
+def no_environment(configuration: Configuration, environment: str, rule: str) -> Decision:
     known = ", ".join(f"`{name}`" for name in configuration.environments)
     return Decision(
         allowed=False,
@@ -305,22 +90,21 @@ def _no_environment(configuration: Configuration, environment: str, rule: str) -
     )
 
 
+def _is_among(person: Person, who: Who) -> bool:
+    return who == "anyone" or bool(set(who) & set(person.teams))
+
+
 def _who_can(who: Who) -> tuple[str, ...]:
     return ("anyone with push access",) if who == "anyone" else tuple(who)
 
 
-def _described(who: Who) -> str:
-    return "anybody with push access" if who == "anyone" else f"a member of {_teams(who)}"
+def who_it_takes(who: Who) -> str:
+    return "anybody with push access" if who == "anyone" else f"a member of {named_teams(who)}"
 
 
-def _teams(who: Who) -> str:
+def named_teams(who: Who) -> str:
     names = [f"`{name}`" for name in who]
     if not names:
         return "a team, but the rule names none"
     joined = names[0] if len(names) == 1 else ", ".join(names[:-1]) + f" or {names[-1]}"
     return f"the {joined} team"
-
-
-def _logins(logins: list[str]) -> str:
-    names = [f"@{login}" for login in logins]
-    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + f" and {names[-1]}"

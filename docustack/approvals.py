@@ -1,95 +1,182 @@
-"""To what an approval is bound beside the commit: to the plans that could be read when it was given.
+"""Whose approvals count, and whether they are enough (guide, "Approval Requirements")."""
 
-A yes to a commit is not a yes to every plan of it: a plan that was still being made, or that was made again since with
-another result, has been approved by nobody. A plan made again that says the same needs no second yes.
-"""
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 
-import hashlib
-from collections.abc import Iterable
-from datetime import datetime
-
+from docustack.access import named_teams, no_environment, who_it_takes
+from docustack.configuration import Approvals, Configuration, Who
+from docustack.gate_facts import APPROVED, CHANGES_REQUESTED, DISMISSED, Door, Review
 from docustack.model import Model
-from docustack.plans import ArtifactRef, Digest, PlanRecord, PlanSummary
+from docustack.shown_plans import ShownPlan, first_unseen, moment_of
 
 
-class ShownPlan(Model):
-    """A plan that people can read, and since when."""
+class IgnoredReview(Model):
+    """A review that doesn't count, and why."""
 
-    unit: str
-    commit: str
-    digest: Digest
-    shown_at: str = ""  # by GitHub's clock, as reviews are; empty where that isn't known
-    number: int = 0  # the how manieth that a run has shown: what else it is told is counted by this, not by clocks
-    preview: bool = False
-    summary: PlanSummary = PlanSummary()
-    inputs: Digest = ""  # of the files that it was made from
-    text: ArtifactRef = ""  # as people read it
+    login: str
+    reason: str
+    what: str = "review"
 
 
-def shown_plan(plan: PlanRecord, number: int = 0) -> ShownPlan:
-    return ShownPlan(
-        unit=plan.unit,
-        commit=plan.commit,
-        digest=plan.digest,
-        shown_at=plan.shown_at,
-        number=number,
-        preview=plan.is_preview,
-        summary=plan.summary,
-        inputs=plan.inputs,
-        text=plan.text,
-    )
+class ApprovalDecision(Model):
+    """Whether an environment has the approvals that it asks for.
 
-
-def says_the_same(one: ShownPlan, other: ShownPlan) -> bool:
-    """Whether who has read one plan has read the other: it does the same, and is made from the same files."""
-    return all(
-        getattr(one, field) == getattr(other, field) for field in ("unit", "commit", "digest", "preview", "inputs")
-    )
-
-
-def digest_of(shown: Iterable[ShownPlan]) -> Digest:
-    """Of all plans together: the same exactly where each of them says the same."""
-    lines = sorted(
-        f"{plan.unit} {plan.commit} {plan.digest} {plan.inputs} {'preview' if plan.preview else ''}" for plan in shown
-    )
-    return "sha256:" + hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-
-def first_shown(plan: PlanRecord, before: ShownPlan | None) -> PlanRecord:
-    """A plan that says the same as the last one that was shown counts as shown since then."""
-    if before is None or not before.shown_at or not says_the_same(before, shown_plan(plan)):
-        return plan
-    return plan.model_copy(update={"shown_at": before.shown_at})
-
-
-def first_unseen(given_at: str, seen: int | None, shown: Iterable[ShownPlan]) -> ShownPlan | None:
-    """The first plan that who gave an approval can't have read; None where all of them had been shown.
-
-    Args:
-        given_at: when a review was submitted, by GitHub's clock.
-        seen: for an approval that the run itself was given: the number of the last plan that it had shown by then;
-            None for a review, which is told by its time.
-        shown: the plans that the approval would have to cover.
+    `blocked_by` are approvers who requested changes: until they approve, or their review is dismissed, nothing is
+    applied, however many others approved. So does GitHub's branch protection.
     """
-    for plan in shown:
-        if seen is not None:
-            if plan.number > seen:
-                return plan
-        elif plan.shown_at and not could_be_read(plan.shown_at, given_at):
-            return plan
+
+    satisfied: bool
+    minimum: int
+    counted: tuple[str, ...] = ()
+    missing: int = 0
+    blocked_by: tuple[str, ...] = ()
+    ignored: tuple[IgnoredReview, ...] = ()
+    message: str
+
+
+def count_approvals(
+    configuration: Configuration,
+    environment: str,
+    author: str,
+    head_commit: str,
+    reviews: Iterable[Review],
+    shown: Sequence[ShownPlan] = (),
+) -> ApprovalDecision:
+    """Are the approvals there that the guide's table "Approval Requirements" asks for?
+
+    An approval counts if its reviewer is in a team that the rule names (`anyone`: has push access), is not the author,
+    has not been dismissed, and was given to the current head, once all of the plans in `shown` could be read. The last
+    word of each reviewer counts.
+    """
+    known = configuration.environments.get(environment)
+    if known is None:
+        refusal = no_environment(configuration, environment, f"environments.{environment}.approvals")
+        return ApprovalDecision(satisfied=False, minimum=0, message=refusal.message)
+    rule = f"environments.{environment}.approvals"
+    trusts_temporal = known.trust_temporal_operators
+    return _count(f"`{environment}`", rule, known.approvals, author, head_commit, reviews, shown, trusts_temporal)
+
+
+def count_team_approvals(
+    subject: str, rule: str, team: str, author: str, head_commit: str, reviews: Iterable[Review]
+) -> ApprovalDecision:
+    """The same for what one approval of a team is asked for; `subject` is what needs it, for the message."""
+    return _count(subject, rule, Approvals(from_=[team], minimum=1), author, head_commit, reviews)
+
+
+def _count(
+    subject: str,
+    rule: str,
+    approvals: Approvals,
+    author: str,
+    head_commit: str,
+    reviews: Iterable[Review],
+    shown: Sequence[ShownPlan] = (),
+    trusts_temporal: bool = False,
+) -> ApprovalDecision:
+    counted: list[str] = []
+    blocked_by: list[str] = []
+    ignored: list[IgnoredReview] = []
+    for review in _last_words(reviews):
+        reason = why_not_counted(approvals, author, head_commit, review, shown, trusts_temporal=trusts_temporal)
+        if reason is not None:
+            what = "review" if review.door is Door.REVIEW else "approval"
+            ignored.append(IgnoredReview(login=review.reviewer.login, reason=reason, what=what))
+        elif review.state == APPROVED:
+            counted.append(review.reviewer.login)
+        else:
+            blocked_by.append(review.reviewer.login)
+    missing = max(0, approvals.minimum - len(counted))
+    return ApprovalDecision(
+        satisfied=missing == 0 and not blocked_by,
+        minimum=approvals.minimum,
+        counted=tuple(counted),
+        missing=missing,
+        blocked_by=tuple(blocked_by),
+        ignored=tuple(ignored),
+        message=_approvals_message(subject, rule, approvals, counted, blocked_by, ignored),
+    )
+
+
+def why_not_counted(
+    approvals: Approvals,
+    author: str,
+    head_commit: str,
+    review: Review,
+    shown: Sequence[ShownPlan] = (),
+    *,
+    trusts_temporal: bool = False,
+) -> str | None:
+    """As in "@lead …": one function for the yes and no of every door. None where it counts."""
+    if review.door is Door.TEMPORAL and not trusts_temporal:
+        return "is only claimed to have sent the signal, and nobody has verified who did"
+    reason = _reason_to_ignore(review, approvals.from_, author, head_commit)
+    return reason or _reason_not_seen(review, shown)
+
+
+def _reason_to_ignore(review: Review, who: Who, author: str, head_commit: str) -> str | None:
+    if review.reviewer.login.lower() == author.lower():
+        return "is the author of the pull request"
+    if who == "anyone":
+        if not review.reviewer.can_push:
+            return "has no push access to the repository"
+    elif not set(who) & set(review.reviewer.teams):
+        return f"is not a member of {named_teams(who)}"
+    if review.state == DISMISSED:
+        return "gave a review that has been dismissed"
+    # A request for changes outlives a push, as on GitHub: the new commits may not answer it.
+    if review.state == APPROVED and review.commit != head_commit:
+        return f"approved {review.commit[:7]}, but the head is now {head_commit[:7]}"
     return None
 
 
-def could_be_read(shown_at: str, at: str) -> bool:
-    """GitHub's times are whole seconds: within the same one nobody could have read and approved, but a script may."""
-    shown, then = moment_of(shown_at), moment_of(at)
-    return shown is not None and then is not None and then >= shown.replace(microsecond=0)
-
-
-def moment_of(text: str) -> datetime | None:
-    """A time of GitHub's or of a workflow's; None for what is none, or has no zone."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
+def _reason_not_seen(review: Review, shown: Sequence[ShownPlan]) -> str | None:
+    unseen = first_unseen(review.submitted_at, review.seen, shown) if review.state == APPROVED else None
+    if unseen is None:
         return None
-    return moment if moment.tzinfo is not None else None
+    return f"approved before the plan of `{unseen.unit}` could be read, and would have to approve again"
+
+
+def _last_words(reviews: Iterable[Review]) -> list[Review]:
+    latest: dict[str, Review] = {}
+    long_ago = datetime.min.replace(tzinfo=UTC)
+    for review in sorted(reviews, key=lambda review: moment_of(review.submitted_at) or long_ago):
+        if review.state in (APPROVED, CHANGES_REQUESTED, DISMISSED):
+            latest[review.reviewer.login.lower()] = review
+    return list(latest.values())
+
+
+def _approvals_message(
+    subject: str,
+    rule: str,
+    approvals: Approvals,
+    counted: list[str],
+    blocked_by: list[str],
+    ignored: list[IgnoredReview],
+) -> str:
+    minimum = approvals.minimum
+    sentences: list[str] = []
+    if minimum == 0:
+        sentences.append(f"{subject} needs no approval.")
+    else:
+        number = "1 approval" if minimum == 1 else f"{minimum} approvals"
+        has = f"has it, from {_logins(counted)}" if len(counted) >= minimum else f"has {len(counted)}"
+        if counted and len(counted) < minimum:
+            has += f", from {_logins(counted)}"
+        sentences.append(f"{subject} needs {number} from {who_it_takes(approvals.from_)}, and {has}.")
+    if blocked_by:
+        sentences.append(
+            f"{_logins(blocked_by)} requested changes, which blocks the apply until they approve or the review is "
+            "dismissed."
+        )
+    if minimum and len(counted) < minimum:
+        sentences.extend(
+            f"The {review.what} of @{review.login} doesn't count, who {review.reason}." for review in ignored
+        )
+    sentences.append(f"(Rule `{rule}` in `docustack.yaml`.)")
+    return " ".join(sentences)
+
+
+def _logins(logins: list[str]) -> str:
+    names = [f"@{login}" for login in logins]
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + f" and {names[-1]}"

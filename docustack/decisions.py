@@ -7,9 +7,11 @@ the pull request like any other.
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from docustack.access import APPROVED, Door, Person, Review, decide_access, may_reject, why_not_counted
+from docustack.access import Person, decide_access, may_reject
+from docustack.approvals import why_not_counted
 from docustack.comment_text import inline_code, one_line, person, prose
 from docustack.configuration import Approvals, Configuration
+from docustack.gate_facts import APPROVED, Door, Review
 from docustack.model import Model
 from docustack.runs import Operation
 from docustack.signed_approvals import Verdict

@@ -7,8 +7,8 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from docustack.access import Door
 from docustack.comment_text import one_line
+from docustack.gate_facts import Door
 from docustack.model import Model
 from docustack.signatures import is_in_time, is_signed_by, signature
 

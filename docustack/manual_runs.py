@@ -3,10 +3,11 @@
 import difflib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from docustack.access import GateFacts, Person
+from docustack.access import Person
 from docustack.comment_text import code_list, inline_code
 from docustack.configuration import Configuration
 from docustack.deleted_units import DeletedUnit, Fate
+from docustack.gate_facts import GateFacts
 from docustack.plans import OutputsKind, PlanSummary
 from docustack.repository import ChangedUnit, Deletion, Discovery, UnitStatus
 from docustack.runs import Operation, RunInput, UnitOutcome, UnitPhase

@@ -1,10 +1,10 @@
 """What follows for a pull request when its base branch has moved: plans that this outdates are made again."""
 
-from docustack.approvals import first_shown, shown_plan
 from docustack.base_moves import BaseMoved
 from docustack.pull_request_actions import Action, SignalRun, StartRun
 from docustack.pull_request_state import PullRequestState, RunToStart
 from docustack.runs import Operation, RunResult
+from docustack.shown_plans import first_shown, shown_plan
 
 
 def take_base_moved(state: PullRequestState, moved: BaseMoved) -> list[Action]:

@@ -1,6 +1,5 @@
 """What follows from a merge: what was not applied before is applied now, or owed until somebody does it."""
 
-from docustack.approvals import could_be_read
 from docustack.lock_messages import UnitsFreed
 from docustack.merge_comments import taken_back_comment, taken_over_comment
 from docustack.orphans import tell_orphans
@@ -8,6 +7,7 @@ from docustack.pull_request_actions import Action, ReleaseAllLocks, Reply, Start
 from docustack.pull_request_locks import give_up
 from docustack.pull_request_state import HandOver, PullRequestState, RunToStart
 from docustack.runs import DONE, Operation, RunResult
+from docustack.shown_plans import could_be_read
 
 
 def keep_changed(state: PullRequestState, result: RunResult) -> None:

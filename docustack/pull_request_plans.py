@@ -1,11 +1,11 @@
 """What a pull request keeps of what its runs left: each unit's newest plan or apply, and the comments that show it."""
 
-from docustack.approvals import first_shown, shown_plan
 from docustack.orphans import keep_deletions
 from docustack.pull_request_actions import Action, FoldComments
 from docustack.pull_request_replies import OUTDATED_BY_PLAN, OUTDATED_BY_PUSH
 from docustack.pull_request_state import ActiveRun, AppliedUnit, PullRequestState
 from docustack.runs import Operation, RunResult, RunStatus, UnitOutcome, UnitPhase
+from docustack.shown_plans import first_shown, shown_plan
 
 _ENDED_BY_ITSELF = (RunStatus.SUCCEEDED, RunStatus.FAILED)
 

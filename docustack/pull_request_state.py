@@ -1,6 +1,5 @@
 """All that the workflow of a pull request knows, and what comes into its inbox."""
 
-from docustack.approvals import ShownPlan
 from docustack.base_moves import BaseMoved
 from docustack.commands import DEFAULT_PREFIXES
 from docustack.deleted_units import DeletedUnit
@@ -13,6 +12,7 @@ from docustack.plans import PlanRecord, PlanSummary
 from docustack.repository import Repository
 from docustack.rules_guard import RulesGuard, RulesVerdict
 from docustack.runs import Operation, RunResult, RunStatus
+from docustack.shown_plans import ShownPlan
 
 
 class RunToStart(Model):

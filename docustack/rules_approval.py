@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-from docustack.access import ApprovalDecision, Review, count_team_approvals
+from docustack.approvals import ApprovalDecision, count_team_approvals
 from docustack.checks import Check, apply_check, refused_check
+from docustack.gate_facts import Review
 
 RULE = "rules_owners"
 

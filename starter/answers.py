@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from docustack.access import Door
+from docustack.gate_facts import Door
 from docustack.model import Model
 from docustack.runs import Operation, UnitPhase
 

@@ -7,7 +7,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from docustack.access import Door
+from docustack.gate_facts import Door
 from docustack.runs import RunStatus, UnitPhase
 from starter.answers import DecisionLine, RunDetail, RunLine, UnitLine
 from starter.times import ago, at, duration

@@ -5,11 +5,11 @@ from datetime import timedelta
 
 from temporalio.client import WorkflowExecution, WorkflowExecutionStatus
 
-from docustack.access import Door
-from docustack.approvals import ShownPlan
 from docustack.decisions import GivenDecision
+from docustack.gate_facts import Door
 from docustack.plans import PlanSummary
 from docustack.runs import RunInput, RunStatus, UnitOutcome, UnitPhase
+from docustack.shown_plans import ShownPlan
 from starter.answers import DecisionLine, OperatorLine, RunDetail, RunLine, UnitLine
 from starter.client import Connection
 from starter.times import now

@@ -19,11 +19,12 @@ with workflow.unsafe.imports_passed_through():
     from activities.approvals import Approvals
     from activities.github import GitHub
     from activities.github_messages import ReadPerson
-    from docustack.access import Door, Person
-    from docustack.approvals import digest_of
+    from docustack.access import Person
     from docustack.decisions import GivenDecision, decisions_comment, remember, why_it_does_not_count, why_no_cancel
+    from docustack.gate_facts import Door
     from docustack.operator_signals import read_signal
     from docustack.runs import RunStatus
+    from docustack.shown_plans import digest_of
     from docustack.signed_approvals import ApprovalAnswer, Asked, Refusal, SignedApproval, Verdict, not_waiting, refuse
 
 NONCES = 1_000

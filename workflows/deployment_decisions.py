@@ -11,7 +11,7 @@ from workflows.raw_signals import decoded
 
 with workflow.unsafe.imports_passed_through():
     from docustack import deployment_texts as texts
-    from docustack.access import Door, decide_access
+    from docustack.access import decide_access
     from docustack.deployment_decisions import (
         DecisionKind,
         DecisionRefusal,
@@ -23,6 +23,7 @@ with workflow.unsafe.imports_passed_through():
         refuse_answer,
         refuse_decision,
     )
+    from docustack.gate_facts import Door
     from docustack.initial_deployment import DeploymentState, EnvironmentProgress, with_dependants
     from docustack.runs import Operation
 

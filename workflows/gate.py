@@ -18,10 +18,12 @@ from workflows.waiting import begin_to_wait, go_on
 with workflow.unsafe.imports_passed_through():
     from activities.github import GitHub
     from activities.github_messages import ReadGate, ReadPerson
-    from docustack.access import Door, GateFacts, Person, count_approvals, decide_access
+    from docustack.access import Person, decide_access
+    from docustack.approvals import count_approvals
     from docustack.base_moves import wants_another_command
     from docustack.checks import waiting_check
     from docustack.decisions import as_review
+    from docustack.gate_facts import Door, GateFacts
     from docustack.manual_runs import asks_for_yes, facts_of_order
     from docustack.plans import Change
     from docustack.pull_request_replies import DRAFT

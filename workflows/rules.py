@@ -7,8 +7,8 @@ from workflows.reporting import Report
 from workflows.run_state import Run
 
 with workflow.unsafe.imports_passed_through():
-    from docustack.access import GateFacts
     from docustack.checks import Check, noted
+    from docustack.gate_facts import GateFacts
     from docustack.rules_approval import decide_rules
     from docustack.rules_comments import INVALID_MARK, MARK, rules_comment, rules_note
     from docustack.rules_guard import RulesGuard

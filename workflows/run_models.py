@@ -7,7 +7,6 @@ from datetime import datetime
 
 from activities.git_messages import LoadedConfiguration
 from activities.installation import Installation
-from docustack.approvals import ShownPlan
 from docustack.decisions import GivenDecision
 from docustack.deleted_units import DeletedUnit
 from docustack.locks import Grant
@@ -16,6 +15,7 @@ from docustack.packing import Packed
 from docustack.repository import Discovery, WorkTree
 from docustack.rule_changes import NewRules
 from docustack.runs import RunInput, RunStatus, UnitOutcome, UnitPhase
+from docustack.shown_plans import ShownPlan
 
 
 class SlackMessage(Model):

@@ -7,7 +7,6 @@ from datetime import datetime
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from docustack.approvals import ShownPlan, says_the_same, shown_plan
     from docustack.checks import Check
     from docustack.configuration import Configuration
     from docustack.deleted_units import DeletedUnit, Fate
@@ -17,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from docustack.plans import PlanRecord
     from docustack.repository import Discovery, WorkTree
     from docustack.runs import RunInput, RunStatus
+    from docustack.shown_plans import ShownPlan, says_the_same, shown_plan
     from workflows.run_models import RunState
 
 

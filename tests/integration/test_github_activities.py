@@ -31,8 +31,9 @@ from activities.github_messages import (
     ReadPullRequest,
     SetCheck,
 )
-from docustack.access import GateFacts, Person
+from docustack.access import Person
 from docustack.comment_markers import find_marker, is_outdated, marker
+from docustack.gate_facts import GateFacts
 from docustack.repository import Repository
 from tests.integration.stand_ins import OWNER, REPOSITORY, GitHubStandIn, listed
 

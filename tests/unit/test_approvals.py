@@ -1,117 +1,117 @@
-"""An approval is of the plans that could be read when it was given, and of no other."""
+"""The guide's table "Approval Requirements", cell by cell."""
 
 import pytest
 
-from docustack.access import APPROVED, CHANGES_REQUESTED, Person, Review, count_approvals
-from docustack.approvals import ShownPlan, first_shown, first_unseen, shown_plan
-from docustack.plans import DependencyOutputs, OutputsKind, PlanRecord, PlanSummary
-from tests.unit.test_access import GUIDE
+from docustack.access import Person
+from docustack.approvals import count_approvals
+from docustack.configuration import Approvals, Configuration
+from docustack.gate_facts import APPROVED, CHANGES_REQUESTED, DISMISSED, Review
+from docustack.shown_plans import ShownPlan
+from tests.unit.guide_rules import GUIDE, HEAD, NOW, OLDER, PEOPLE, environment
 
-HEAD = "a" * 40
-VPC, RDS = "prod/us-east-1/vpc", "prod/us-east-1/rds"
+
+def review(who: str, state: str = APPROVED, commit: str = HEAD) -> Review:
+    return Review(reviewer=PEOPLE[who], state=state, commit=commit)
 
 
-def plan(**changes: object) -> PlanRecord:
-    record = PlanRecord(
-        unit=VPC,
-        run_id="r",
-        commit=HEAD,
-        tree_commit="c" * 40,
-        digest="sha256:1",
-        summary=PlanSummary(add=1),
-        binary="b",
-        json_document="j",
-        text="t",
-        log="l",
+APPROVAL_CELLS = [
+    # environment, reviewers, satisfied
+    ("dev", [], True),
+    ("staging", [], False),
+    ("staging", ["developer"], False),
+    ("staging", ["lead"], False),
+    ("staging", ["infra"], True),
+    ("prod", [], False),
+    ("prod", ["developer"], False),
+    ("prod", ["infra"], False),
+    ("prod", ["lead"], True),
+    ("management", [], False),
+    ("management", ["infra"], False),
+    ("management", ["lead"], True),
+]
+
+
+@pytest.mark.parametrize("where,reviewers,satisfied", APPROVAL_CELLS)
+def test_approval_table_of_the_guide(where: str, reviewers: list[str], satisfied: bool) -> None:
+    decision = count_approvals(GUIDE, where, "author", HEAD, [review(who) for who in reviewers])
+    assert decision.satisfied is satisfied
+
+
+def anyone_once() -> Configuration:
+    rules = environment("dev", "anyone", ["infra"], Approvals(from_="anyone", minimum=1), "main")
+    return GUIDE.model_copy(update={"environments": {"dev": rules}})
+
+
+def test_any_team_member_is_anybody_with_push_access() -> None:
+    assert count_approvals(anyone_once(), "dev", "author", HEAD, [review("developer")]).satisfied
+    refused = count_approvals(anyone_once(), "dev", "author", HEAD, [review("outsider")])
+    assert not refused.satisfied
+    assert refused.ignored[0].reason == "has no push access to the repository"
+
+
+def test_author_cannot_approve_own_pull_request() -> None:
+    decision = count_approvals(GUIDE, "prod", "LEAD", HEAD, [review("lead")])
+    assert not decision.satisfied
+    assert decision.ignored[0].reason == "is the author of the pull request"
+
+
+def test_push_dismisses_approval() -> None:
+    decision = count_approvals(GUIDE, "prod", "author", HEAD, [review("lead", commit=OLDER)])
+    assert (decision.satisfied, decision.missing, decision.counted) == (False, 1, ())
+    assert "approved bbbbbbb, but the head is now aaaaaaa" in decision.message
+
+
+def test_dismissed_review_does_not_count() -> None:
+    decision = count_approvals(GUIDE, "prod", "author", HEAD, [review("lead", DISMISSED)])
+    assert not decision.satisfied
+    assert "dismissed" in decision.ignored[0].reason
+
+
+def test_later_change_request_withdraws_an_approval() -> None:
+    reviews = [review("lead"), review("lead", CHANGES_REQUESTED)]
+    decision = count_approvals(GUIDE, "prod", "author", HEAD, reviews)
+    assert (decision.satisfied, decision.counted, decision.blocked_by) == (False, (), ("lead",))
+
+
+def test_later_approval_lifts_the_same_persons_change_request() -> None:
+    reviews = [review("lead", CHANGES_REQUESTED), review("lead")]
+    assert count_approvals(GUIDE, "prod", "author", HEAD, reviews).satisfied
+
+
+def test_comment_after_an_approval_leaves_it_standing() -> None:
+    assert count_approvals(GUIDE, "prod", "author", HEAD, [review("lead"), review("lead", "COMMENTED")]).satisfied
+
+
+def test_change_request_of_an_approver_blocks_however_many_approve() -> None:
+    other = Person(login="other-lead", teams=("leads",), can_push=True)
+    reviews = [review("lead"), Review(reviewer=other, state=CHANGES_REQUESTED, commit=OLDER)]
+    decision = count_approvals(GUIDE, "prod", "author", HEAD, reviews)
+    assert (decision.satisfied, decision.missing, decision.blocked_by) == (False, 0, ("other-lead",))
+    assert "@other-lead requested changes" in decision.message
+
+
+def test_change_request_of_somebody_else_does_not_block() -> None:
+    reviews = [review("lead"), review("developer", CHANGES_REQUESTED)]
+    assert count_approvals(GUIDE, "prod", "author", HEAD, reviews).satisfied
+
+
+@pytest.mark.parametrize(
+    "state,submitted_at", [("PENDING", NOW), ("approved?", NOW), (APPROVED, "yesterday"), (APPROVED, "")]
+)
+def test_a_review_that_can_not_be_read_counts_for_nothing(state: str, submitted_at: str) -> None:
+    plan = ShownPlan(unit="prod/vpc", commit=HEAD, digest="sha256:1", shown_at=NOW)
+    review = Review(reviewer=PEOPLE["lead"], state=state, commit=HEAD, submitted_at=submitted_at)
+    assert not count_approvals(GUIDE, "prod", "developer", HEAD, [review], [plan]).satisfied
+
+
+def test_one_person_counts_once() -> None:
+    twice = GUIDE.model_copy(
+        update={
+            "environments": {
+                "prod": environment("prod", ["infra"], ["leads"], Approvals(from_=["leads"], minimum=2), "main")
+            }
+        }
     )
-    return record.model_copy(update=changes)
-
-
-def shown(unit: str = VPC, at: str = "2026-01-01T10:05:00Z", number: int = 1) -> ShownPlan:
-    return ShownPlan(unit=unit, commit=HEAD, digest="sha256:1", shown_at=at, number=number)
-
-
-def given(at: str, *, state: str = APPROVED, login: str = "lead", seen: int | None = None) -> Review:
-    lead = Person(login=login, teams=("leads",), can_push=True)
-    return Review(reviewer=lead, state=state, commit=HEAD, submitted_at=at, seen=seen)
-
-
-# ---- reviews: told by GitHub's own clock -----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "given_at,counts",
-    [
-        ("2026-01-01T10:04:59Z", False),
-        ("2026-01-01T10:05:00Z", True),
-        ("2026-01-01T12:05:01+02:00", True),
-        ("2026-01-01T11:04:59+01:00", False),
-        ("2026-01-01T10:05:01", False),
-        ("", False),
-        ("yesterday", False),
-    ],
-)
-def test_a_review_counts_from_the_moment_at_which_the_plan_could_be_read(given_at: str, counts: bool) -> None:
-    assert (first_unseen(given_at, None, [shown()]) is None) is counts
-
-
-def test_an_approval_given_while_the_plan_was_made_is_none_of_it() -> None:
-    decision = count_approvals(GUIDE, "prod", "developer", HEAD, [given("2026-01-01T10:00:00Z")], [shown()])
-    assert not decision.satisfied
-    assert "before the plan of `prod/us-east-1/vpc` could be read" in decision.message
-    assert "approve again" in decision.message
-
-
-def test_one_of_several_plans_that_came_later_is_enough_to_ask_again() -> None:
-    plans = [shown(VPC), shown(RDS, at="2026-01-01T10:20:00Z")]
-    assert not count_approvals(GUIDE, "prod", "developer", HEAD, [given("2026-01-01T10:10:00Z")], plans).satisfied
-    assert count_approvals(GUIDE, "prod", "developer", HEAD, [given("2026-01-01T10:20:00Z")], plans).satisfied
-
-
-def test_a_request_for_changes_blocks_whatever_had_been_shown() -> None:
-    early = [given("2026-01-01T09:00:00Z", state=CHANGES_REQUESTED)]
-    assert count_approvals(GUIDE, "prod", "developer", HEAD, early, [shown()]).blocked_by == ("lead",)
-
-
-def test_a_plan_of_which_it_is_not_known_when_it_was_shown_asks_for_no_time() -> None:
-    assert first_unseen("2026-01-01T09:00:00Z", None, [shown(at="")]) is None
-
-
-# ---- what a run itself is told: counted, since its clock and GitHub's differ -----------------------------------------
-
-
-def test_an_approval_that_the_run_was_given_is_of_the_plans_it_had_shown_by_then() -> None:
-    plans = [shown(VPC, number=1), shown(RDS, number=2)]
-    assert first_unseen("", 2, plans) is None
-    assert first_unseen("2030-01-01T00:00:00Z", 1, plans) == plans[1]
-    decision = count_approvals(GUIDE, "prod", "developer", HEAD, [given("2030-01-01T00:00:00Z", seen=1)], plans)
-    assert not decision.satisfied
-
-
-def test_the_last_word_of_a_person_counts_by_whichever_door_it_came() -> None:
-    no, yes = given("2026-01-01T10:10:00Z", state=CHANGES_REQUESTED), given("2026-01-01T10:20:00+00:00", seen=9)
-    assert count_approvals(GUIDE, "prod", "developer", HEAD, [yes, no], [shown()]).satisfied
-    later_no = given("2026-01-01T10:30:00Z", state=CHANGES_REQUESTED)
-    assert count_approvals(GUIDE, "prod", "developer", HEAD, [later_no, yes], [shown()]).blocked_by == ("lead",)
-
-
-# ---- plans made again ------------------------------------------------------------------------------------------------
-
-
-def test_a_plan_that_says_the_same_again_has_been_read() -> None:
-    before = shown_plan(plan(shown_at="2026-01-01T10:05:00Z"))
-    again = first_shown(plan(shown_at="2026-01-01T11:00:00Z"), before)
-    assert again.shown_at == "2026-01-01T10:05:00Z"
-
-
-MOCKED = (DependencyOutputs(unit="x", kind=OutputsKind.MOCK),)
-
-
-@pytest.mark.parametrize(
-    "changes", [{"digest": "sha256:2"}, {"commit": "b" * 40}, {"dependencies": MOCKED}, {"unit": RDS}]
-)
-def test_a_plan_that_says_something_else_has_not_been_read(changes: dict[str, object]) -> None:
-    before = shown_plan(plan(shown_at="2026-01-01T10:05:00Z"))
-    again = plan(shown_at="2026-01-01T11:00:00Z", **changes)
-    assert first_shown(again, before).shown_at == "2026-01-01T11:00:00Z"
-    assert first_shown(again, None).shown_at == "2026-01-01T11:00:00Z"
+    decision = count_approvals(twice, "prod", "author", HEAD, [review("lead"), review("lead")])
+    assert (decision.satisfied, decision.counted, decision.missing) == (False, ("lead",), 1)
+    assert "needs 2 approvals from a member of the `leads` team, and has 1, from @lead" in decision.message

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from docustack.access import Decision, Door
+from docustack.access import Decision
 from docustack.comment_limits import COMMENT_LIMIT, closed, cut_middle, fair_shares, size
 from docustack.comment_markers import find_marker, is_outdated, marker, outdated, with_marker
 from docustack.comment_plan_text import as_diff, essence, without_plan_line
@@ -18,6 +18,7 @@ from docustack.comments import Links, apply_comment, help_comment, plan_comment
 from docustack.decisions import GivenDecision, decisions_comment
 from docustack.deleted_units import DeletedUnit, Fate
 from docustack.errors import ErrorType
+from docustack.gate_facts import Door
 from docustack.lock_comments import in_line_comment, turn_comment
 from docustack.locks import Grant, LockAnswer
 from docustack.plans import Change, DependencyOutputs, OutputsKind, PlanRecord, PlanSummary

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from docustack.access import Door
 from docustack.decisions import KEPT, GivenDecision, decisions_comment, remember, why_it_does_not_count, why_no_cancel
+from docustack.gate_facts import Door
 from docustack.operator_signals import read_signal
-from tests.unit.test_access import GUIDE, HEAD, PEOPLE
+from tests.unit.guide_rules import GUIDE, HEAD, PEOPLE
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 TRUSTING = GUIDE.model_copy(

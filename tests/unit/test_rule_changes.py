@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docustack.access import Person, Review
+from docustack.access import Person
 from docustack.comment_limits import BODY_LIMIT, size
 from docustack.configuration_file import load_configuration, read_configuration_files
 from docustack.errors import ConfigurationError
+from docustack.gate_facts import Review
 from docustack.rule_changes import NewRules, RuleChange, new_rules
 from docustack.rules_approval import decide_rules, rules_check
 from docustack.rules_comments import rules_comment, rules_note

@@ -52,10 +52,11 @@ from activities.terragrunt_messages import (
     StateLockAnswer,
     UnitRequest,
 )
-from docustack.access import GateFacts, Person, Review
+from docustack.access import Person
 from docustack.configuration import Configuration
 from docustack.errors import NEVER_RETRIED, ErrorType
 from docustack.events import PullRequestFacts
+from docustack.gate_facts import GateFacts, Review
 from docustack.manual_runs import ordered_units
 from docustack.model import Nothing
 from docustack.plans import Change, DependencyOutputs, OutputsKind, PlanRecord, PlanSummary, TypeCount
