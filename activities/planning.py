@@ -13,7 +13,7 @@ from activities.dependency_outputs import TerragruntFailed, UnitReader, present_
 from activities.disclosure import Disclosure, Look, ShowFailed, artifact_prefix
 from activities.processes import run_process
 from activities.terragrunt_command import TerragruntCommand
-from activities.terragrunt_messages import CoverageAnswer, CoverageRequest, PlanAnswer
+from activities.terragrunt_messages import CoverageAnswer, CoverageRequest, PlanAnswer, PlanRequest
 from activities.unit_work import Unit, make_sure_of_room, unit_failure
 from docustack.errors import ErrorType
 from docustack.import_block import FILE, import_block
@@ -116,9 +116,8 @@ class Planning:
         look = await self.look(unit, join=True)
         present = self.present(unit, look)
         await asyncio.to_thread(_write_import, unit)
-        missing = tuple(each.unit for each in present if each.kind is OutputsKind.MISSING)
-        if missing:
-            return PlanAnswer(record=None, waits_for=missing)
+        if waits_for := _waits_for(unit, present):
+            return PlanAnswer(record=None, waits_for=waits_for)
         secrets = asyncio.create_task(self._disclosure.dependency_secrets(unit, look))
         try:
             made = await self._make(unit, look, secrets)
@@ -212,6 +211,14 @@ class Planning:
     async def _changes(self, record: PlanRecord) -> list[Change]:
         text = await self._artifacts.get_text(changes_of(record))
         return [Change.model_validate(each) for each in json.loads(text)]
+
+
+def _waits_for(unit: Unit, present: tuple[DependencyOutputs, ...]) -> tuple[str, ...]:
+    """The dependencies without which there is no plan, or none that anybody wants."""
+    request = unit.request
+    real_only = isinstance(request, PlanRequest) and not request.previews
+    unwanted = (OutputsKind.MISSING, OutputsKind.MOCK) if real_only else (OutputsKind.MISSING,)
+    return tuple(each.unit for each in present if each.kind in unwanted)
 
 
 def _write_import(unit: Unit) -> None:

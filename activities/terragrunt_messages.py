@@ -40,9 +40,11 @@ class CheckAccount(UnitRequest):
 class PlanRequest(UnitRequest):
     """Plan one unit."""
 
+    previews: bool = True  # also from the mocks of a dependency without outputs
+
 
 class PlanAnswer(Model):
-    """`record` is None where the unit is deferred: then `waits_for` names the dependencies without outputs."""
+    """`record` is None where the unit is deferred: then `waits_for` names the dependencies that lack outputs."""
 
     record: PlanRecord | None
     waits_for: tuple[str, ...] = ()

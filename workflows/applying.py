@@ -17,7 +17,7 @@ from workflows.hosts import leave_host, living_host, near_unit
 from workflows.reporting import Report
 from workflows.run_state import Refused, Run
 from workflows.together import to_its_end, together
-from workflows.unit_calls import free_state_lock, plan_coverage, plan_request, plan_unit, unit_policy
+from workflows.unit_calls import free_state_lock, plan_coverage, plan_unit, unit_policy, unit_request
 
 with workflow.unsafe.imports_passed_through():
     from activities.locks import ConfirmLocks, Locks
@@ -266,7 +266,7 @@ class UnitApply:
 
     async def _apply_plan(self, plan: PlanRecord) -> UnitOutcome:
         self._tree = self._run.tree
-        request = ApplyRequest(**dict(plan_request(self._run, self._unit)), plan=plan)
+        request = ApplyRequest(**dict(unit_request(self._run, self._unit)), plan=plan)
         request = request.model_copy(update={"timeout_minutes": self._run.configuration.apply.timeout_minutes})
         host = await living_host(self._run, self._environment)
         await workflow.wait_condition(lambda: self._run.asking == 0)
@@ -308,7 +308,7 @@ class UnitApply:
         return await near_unit(
             self._run,
             Terragrunt.dependency_outputs,
-            plan_request(self._run, self._unit),
+            unit_request(self._run, self._unit),
             summary=self._unit,
             policy=unit_policy(self._run, self._environment),
         )

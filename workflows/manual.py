@@ -141,15 +141,11 @@ def refuse_what_is_never_applied(run: Run) -> None:
 
 
 def put_off_plans(run: Run) -> None:
-    """What depends on a unit of the order is planned from its mock outputs first, for people to look at.
-
-    Where nobody looks (the actor has said yes to all of it, and no environment asks for approvals) that plan would
-    only be made again: such a unit is planned once, when its dependencies are applied.
-    """
-    order, rules = run.start.manual, run.configuration.environments
+    """Where nobody looks at the plans, and none of the units has been applied yet as far as is known, those that depend
+    on others are not even looked at before their turn."""
+    order = run.start.manual
     assert order is not None
-    asks = [name for name in run.environments() if rules[name].approvals.minimum]
-    if not order.late or not order.confirmed or asks or run.start.operation is not Operation.APPLY:
+    if not order.late or not run.asks_nobody:
         return
     selected, dependencies = set(run.state.selected), run.discovery.dependencies
     for unit in run.state.selected:

@@ -15,7 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from docustack.modes import PlanOnly, elsewhere_remarks, is_applied_from, plan_only, plan_only_remark
     from docustack.plans import PlanRecord
     from docustack.repository import Discovery, WorkTree
-    from docustack.runs import RunInput, RunStatus
+    from docustack.runs import Operation, RunInput, RunStatus
     from docustack.shown_plans import ShownPlan, says_the_same, shown_plan
     from workflows.run_models import RunState
 
@@ -119,6 +119,16 @@ class Run:
     def discovery(self) -> Discovery:
         assert self.state.discovery is not None
         return self.state.discovery
+
+    @property
+    def asks_nobody(self) -> bool:
+        """Its actor has said yes beforehand to whatever its plans show, and none of its environments wants more.
+
+        Then nobody looks at a plan before it is applied, and one made from mock outputs would only be made again.
+        """
+        order, rules = self.start.manual, self.configuration.environments
+        confirmed = order is not None and order.confirmed and self.start.operation is Operation.APPLY
+        return confirmed and not any(rules[name].approvals.minimum for name in self.environments())
 
     def plan_only(self, units: Iterable[str]) -> tuple[PlanOnly, ...]:
         """Those of the units that are never applied, with where that is set."""

@@ -62,7 +62,7 @@ def _shape(run: Run) -> PlanShape:
 
 
 def plan_request(run: Run, unit: str) -> PlanRequest:
-    return PlanRequest(**dict(unit_request(run, unit)))
+    return PlanRequest(**dict(unit_request(run, unit)), previews=not run.asks_nobody)
 
 
 async def plan_unit(run: Run, unit: str) -> PlanAnswer:
@@ -96,7 +96,7 @@ async def free_state_lock(run: Run, unit: str) -> StateLockAnswer:
     return await near_unit(
         run,
         Terragrunt.free_state_lock,
-        FreeStateLock(**dict(plan_request(run, unit))),
+        FreeStateLock(**dict(unit_request(run, unit))),
         summary=unit,
         policy=unit_policy(run, run.environment_of(unit)),
     )

@@ -77,6 +77,16 @@ async def test_a_plan_made_from_mocks_is_a_preview_until_the_dependency_is_appli
     assert coverage.covered
 
 
+async def test_where_nobody_wants_a_preview_a_unit_is_deferred_until_its_dependency_is_applied(worker: Worker) -> None:
+    wanted = worker.plan_request("dev/b").model_copy(update={"previews": False})
+    answer = await worker.run(worker.terragrunt.plan_unit, wanted)
+    assert (answer.record, answer.waits_for) == (None, ("dev/a",))
+    await apply(worker, await plan(worker, "dev/a"))
+    record = (await worker.run(worker.terragrunt.plan_unit, wanted)).record
+    assert record is not None
+    assert not record.is_preview
+
+
 async def test_a_unit_without_outputs_and_mocks_to_plan_from_is_deferred(worker: Worker) -> None:
     answer = await worker.run(worker.terragrunt.plan_unit, worker.plan_request("dev/c"))
     assert answer.record is None

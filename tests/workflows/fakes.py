@@ -318,9 +318,10 @@ class World:
         if unit.plan_error is not None:
             raise _error(unit.plan_error, f"{request.unit} can't be planned")
         dependencies = self._outputs(unit)
-        missing = tuple(each.unit for each in dependencies if each.kind is OutputsKind.MISSING)
-        if missing:
-            return PlanAnswer(record=None, waits_for=missing)
+        unwanted = {OutputsKind.MISSING} if request.previews else {OutputsKind.MISSING, OutputsKind.MOCK}
+        waits_for = tuple(each.unit for each in dependencies if each.kind in unwanted)
+        if waits_for:
+            return PlanAnswer(record=None, waits_for=waits_for)
         unit.plans += 1
         key = f"runs/{request.tree.run_id}/{request.unit}/{unit.plans}"
         later = unit.plans > 1 and unit.later_changes is not None

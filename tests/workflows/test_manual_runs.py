@@ -124,13 +124,23 @@ async def test_an_apply_works_by_dependencies_and_plans_again_on_real_outputs(st
     assert {record.pull_request for record in stage.world.commits.audit} == {None}
 
 
-async def test_where_nobody_is_asked_what_depends_on_others_can_be_planned_once_at_its_turn(stage: Stage) -> None:
+@pytest.mark.parametrize("late, looks", [(True, 3), (False, 5)])
+async def test_where_nobody_is_asked_what_depends_on_others_is_planned_once_at_its_turn(
+    stage: Stage, late: bool, looks: int
+) -> None:
     stage.world.units = chain(VPC, CLUSTER, DATABASE)
-    result = await (await order(stage, Operation.APPLY, "dev", late=True)).result()
+    result = await (await order(stage, Operation.APPLY, "dev", late=late)).result()
     assert result.status is RunStatus.SUCCEEDED
     assert stage.world.applied == [VPC, CLUSTER, DATABASE]
     assert [unit.plans for unit in stage.world.units.values()] == [1, 1, 1]
     assert not any(plan.is_preview for plan in stage.world.applied_plans)
+    assert len(stage.world.asked_to_plan) == looks
+
+
+async def test_a_preview_is_made_only_for_somebody_who_looks_at_it(stage: Stage) -> None:
+    stage.world.units = chain(VPC, CLUSTER)
+    run = await order(stage, Operation.APPLY, "dev", confirmed=False)
+    assert {plan.unit for plan in (await until_waiting(run)).shown} == {VPC, CLUSTER}
 
 
 async def test_where_approvals_are_asked_for_all_is_planned_first(stage: Stage) -> None:
