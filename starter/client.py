@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
-from urllib.parse import quote
 
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from docustack.temporal_pages import workflow_page
 from starter.console import errors
 from starter.exit_codes import CommandFailed, ExitCode
 from starter.standalone.surrounding import standalone
@@ -37,11 +37,7 @@ class Connection:
 
     def url(self, workflow_id: str, run_id: str = "") -> str:
         """The page of a workflow in Temporal's own UI; empty where no UI is known."""
-        ui = self.settings.temporal_ui_url.rstrip("/")
-        if not ui:
-            return ""
-        page = f"{ui}/namespaces/{self.client.namespace}/workflows/{quote(workflow_id, safe='')}"
-        return f"{page}/{run_id}/history" if run_id else page
+        return workflow_page(self.settings.temporal_ui_url, self.client.namespace, workflow_id, run_id)
 
 
 def with_temporal(work: Callable[[Connection], Awaitable[T]], *, waiting: str = "") -> T:

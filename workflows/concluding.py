@@ -39,25 +39,25 @@ def conclude(run: Run, report: Report) -> None:
             check = _with_earlier(
                 check, set(run.start.applied) & set(workable_units(run)) - {*run.state.outcomes}, "applied"
             )
-            report.check(_with_plan_only(run, check, run.start.to_apply))
-            report.slack(apply_failed(why) if failed else apply_completed(left))
-            report.react("confused" if failed else "rocket")
+            report.check.set(_with_plan_only(run, check, run.start.to_apply))
+            report.slack.say(apply_failed(why) if failed else apply_completed(left))
+            report.outbox.react("confused" if failed else "rocket")
         case Operation.UNLOCK:
-            report.react("+1")
+            report.outbox.react("+1")
 
 
 def _conclude_plan(run: Run, report: Report, outcomes: tuple[UnitOutcome, ...], why: str) -> None:
     left = not_planned_yet(run)
     check = noted(plan_check(outcomes, left=left), list(run.state.reasons.values()), "planned again")
     check = _with_earlier(check, set(workable_units(run)) - {*run.state.outcomes, *left}, "planned")
-    report.check(with_new_rules(run, _with_plan_only(run, check, run.state.outcomes)))
-    report.react("confused" if why else "+1")
+    report.check.set(with_new_rules(run, _with_plan_only(run, check, run.state.outcomes)))
+    report.outbox.react("confused" if why else "+1")
     partial = run.start.directories or run.start.only_outdated
     if not partial and not left and run.state.new_rules is None:
         _conclude_what_is_never_applied(run, report, outcomes)
     summaries = [outcome.plan.summary for outcome in outcomes if outcome.plan]
     if outcomes:
-        report.slack(plan_failed(why) if why else plan_completed(total(summaries)))
+        report.slack.say(plan_failed(why) if why else plan_completed(total(summaries)))
 
 
 def _with_earlier(check: Check, units: Collection[str], done: str) -> Check:
@@ -74,9 +74,9 @@ def _conclude_what_is_never_applied(run: Run, report: Report, outcomes: tuple[Un
     to_apply = [outcome.unit for outcome in outcomes if outcome.phase is not UnitPhase.NO_CHANGES]
     to_apply += [unit for unit in run.state.left_out if unit in run.start.to_apply]
     if all(run.destroys(unit) for unit in to_apply):
-        report.check_of_apply(apply_check((), not_destroyed=to_apply))
+        report.check.set_of_apply(apply_check((), not_destroyed=to_apply))
     elif not any(run.is_applied_from_here(unit) for unit in to_apply):
-        report.check_of_apply(plan_only_check("\n\n".join(run.for_information(to_apply))))
+        report.check.set_of_apply(plan_only_check("\n\n".join(run.for_information(to_apply))))
 
 
 def _with_plan_only(run: Run, check: Check, units: Collection[str]) -> Check:

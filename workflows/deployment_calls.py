@@ -1,7 +1,6 @@
 """What an initial deployment asks of the outside, each call by name, and the child workflows that it is made of."""
 
 import asyncio
-from urllib.parse import quote
 
 from temporalio import workflow
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
@@ -39,6 +38,7 @@ with workflow.unsafe.imports_passed_through():
     from docustack.model import Nothing
     from docustack.prerequisites import unmet_summary
     from docustack.runs import ManualOrder, Operation, RunInput, RunResult, RunStatus
+    from docustack.temporal_pages import workflow_page
     from workflows.run_models import RunStart
 
 
@@ -76,9 +76,7 @@ class DeploymentCalls:
         installation = await call(
             Surroundings.read_installation, Nothing(), policy=policies.on(policies.CONTROL_QUEUE), summary="settings"
         )
-        ui = installation.temporal_ui_url.rstrip("/")
-        name = quote(workflow_id, safe="")
-        return f"{ui}/namespaces/{workflow.info().namespace}/workflows/{name}/{run_id}/history" if ui else ""
+        return workflow_page(installation.temporal_ui_url, workflow.info().namespace, workflow_id, run_id)
 
     # ---- what is there ---------------------------------------------------------------------------------------------
 

@@ -34,9 +34,9 @@ async def end_run(run: Run, report: Report, problem: BaseException | None) -> Ru
     except Exception as error:
         state.status, state.message = RunStatus.FAILED, message_of(problem or error)
         report.say_why("failed", refusal_comment(state.message))
-        report.check(refused_check(state.message, failed=True))
+        report.check.set(refused_check(state.message, failed=True))
     tell_what_is_owed(run, report)
-    await report.flush()
+    await report.outbox.flush()
     report.status()
     outcomes = tuple(state.outcomes.values())
     result = RunResult(
@@ -89,13 +89,13 @@ def _end_status(run: Run) -> RunStatus:
 def _refused(run: Run, report: Report, refused: Refused) -> None:
     state = run.state
     state.status, state.message = refused.status, refused.message
-    report.react("-1")
+    report.outbox.react("-1")
     quiet = run.start.draft and run.start.automatic
     if not quiet:
         report.say_why("refused", refusal_comment(refused.message))
-    if refused.check or refused.on_check or report.has_check:
+    if refused.check or refused.on_check or report.check.is_there:
         cancelled = refused.status is RunStatus.CANCELLED
-        report.check(refused.check or refused_check(refused.message, cancelled=cancelled))
+        report.check.set(refused.check or refused_check(refused.message, cancelled=cancelled))
 
 
 def _broken(run: Run, report: Report, error: BaseException) -> None:
@@ -110,18 +110,18 @@ def _broken(run: Run, report: Report, error: BaseException) -> None:
         if unit not in state.outcomes and run.start.operation is not Operation.UNLOCK:
             _unfinished(run, report, unit, state.message)
     report.summarize()
-    told_of = report.has_check or not cancelled
+    told_of = report.check.is_there or not cancelled
     changes = run.start.operation.changes
     if changes and state.gate_passed:
-        report.slack(apply_failed(state.message))
+        report.slack.say(apply_failed(state.message))
     elif not changes and run.start.manual is None and state.selected and told_of:
-        report.slack(PLAN_CANCELLED if cancelled else plan_failed(state.message))
+        report.slack.say(PLAN_CANCELLED if cancelled else plan_failed(state.message))
     harmless = cancelled and not (changes and state.gate_passed)
-    report.react("-1" if harmless else "confused")
+    report.outbox.react("-1" if harmless else "confused")
     if not cancelled:
         report.say_why("failed", refusal_comment(state.message))
-    if report.has_check or not cancelled:
-        report.check(refused_check(state.message, cancelled=cancelled, failed=not cancelled))
+    if report.check.is_there or not cancelled:
+        report.check.set(refused_check(state.message, cancelled=cancelled, failed=not cancelled))
 
 
 def _unfinished(run: Run, report: Report, unit: str, message: str) -> None:

@@ -65,7 +65,7 @@ async def pass_gate(run: Run, report: Report, environments: list[str]) -> None:
         if message != told:
             server_takes_it = run.start.run_id if run.state.installation.takes_approvals else ""
             if not began:
-                report.check(waiting_check(message))
+                report.check.set(waiting_check(message))
             report.say_why(f"gate:{seen}", waiting_for_approval_comment(missing, server_takes_it))
             told = message
         await patience.wait(seen, message)
@@ -276,5 +276,5 @@ async def _waits(run: Run, report: Report, message: str) -> bool:
     """False where it has waited already."""
     began = await begin_to_wait(run, report, RunStatus.WAITING, message)
     if began:
-        report.check(waiting_check(message))
+        report.check.set(waiting_check(message))
     return began

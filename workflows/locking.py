@@ -239,7 +239,7 @@ class _Line:
         else:
             workflow.upsert_memo({LOCKS_MEMO: LocksMemo(request=self._request)})
         self._report.say_again(_COMMENT, lambda: in_line_comment(answer, prefix))
-        self._report.check(in_line_check(place, in_line_comment(answer, prefix)))
+        self._report.check.set(in_line_check(place, in_line_comment(answer, prefix)))
 
     def _refuse_to_wait_longer(self) -> None:
         configuration = self._run.configuration

@@ -222,4 +222,4 @@ def conclude_order(run: Run, report: Report) -> None:
         return
     state.message = what_was_done(run.start.operation, changed_by(run))
     failed = next((outcome for outcome in state.outcomes.values() if outcome.phase in ENDED_BADLY), None)
-    report.slack(apply_failed(unit_failure(failed.unit, failed.message)) if failed else apply_completed())
+    report.slack.say(apply_failed(unit_failure(failed.unit, failed.message)) if failed else apply_completed())

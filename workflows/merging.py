@@ -105,7 +105,7 @@ def tell_what_is_owed(run: Run, report: Report) -> None:
     prefix, base_ref = run.configuration.comment_prefixes[0], run.base_ref
     merge_commit, now = run.start.merge_commit, workflow.now()
     report.say("owed", owed_comment(left, run.state.held_by_others, base_ref, merge_commit, prefix, now))
-    report.slack(owed_message(left, base_ref, run.start.number))
+    report.slack.say(owed_message(left, base_ref, run.start.number))
 
 
 def _applies_itself(run: Run, units: Sequence[str]) -> str:

@@ -107,7 +107,7 @@ async def plan_orphans(run: Run, report: Report) -> None:
         return
     asked, message = workflow.now(), orphans_planned([each.unit for each in unread])
     if await begin_to_wait(run, report, RunStatus.WAITING, message):  # known before the person can answer
-        report.check(waiting_check(message))
+        report.check.set(waiting_check(message))
     for outcome, shown_at in zip(unread, await _show(run, report, unread), strict=True):
         run.renew(outcome.unit, outcome.plan, shown_at, asked)
 

@@ -37,7 +37,7 @@ class Patience:
             self._remind(message, gives_up)
         if not await self._is_quiet(seen, gives_up):
             return
-        self._report.slack(approval_expired(self._units, settings.approval_expires_days))
+        self._report.slack.say(approval_expired(self._units, settings.approval_expires_days))
         is_order = self._run.start.manual is not None
         run_again = "Give the order again to ask again." if is_order else "Comment `terrateam apply` to ask again."
         raise Refused(
@@ -49,7 +49,7 @@ class Patience:
         self._has_reminded = True
         now = workflow.now()
         self._report.say_why(f"reminder:{workflow.uuid4()}", reminder_comment(message, self.asked, gives_up, now))
-        self._report.slack(approval_reminder(self._units, self.asked, gives_up))
+        self._report.slack.say(approval_reminder(self._units, self.asked, gives_up))
 
     async def _is_quiet(self, seen: int, until: datetime) -> bool:
         """Nothing was heard until then."""

@@ -59,7 +59,7 @@ async def renew_outdated_plans(run: Run, report: Report) -> None:
         raise Refused(cannot_be_planned(run.tree.base_ref, failures), on_check=True)
     asked, message = workflow.now(), renewed_plans_wait(run.tree.base_ref, [plan.unit for plan in plans])
     if await begin_to_wait(run, report, RunStatus.WAITING, message):  # known before anybody can answer the new plans
-        report.check(waiting_check(message))
+        report.check.set(waiting_check(message))
     shown_at = await _show(run, report, outcomes, plans, moved)
     for outcome in outcomes:
         run.renew(outcome.unit, outcome.plan, shown_at.get(outcome.unit, ""), asked)

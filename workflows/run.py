@@ -80,7 +80,7 @@ class RunWorkflow:
             problem = error
         result = await to_its_end(end_run(self._run, self._report, problem))
         with contextlib.suppress(asyncio.CancelledError):  # who cancels a run that has ended won't wait for Slack
-            await self._report.flush_slack()
+            await self._report.slack.flush()
         await to_its_end(self._settle())
         return result
 
@@ -169,7 +169,7 @@ class RunWorkflow:
 
     async def _carry_out(self) -> None:
         run, report = self._run, self._report
-        report.speak()
+        report.slack.speak()
         if run.state.tree is None:
             if run.start.manual is not None:
                 await believe_order(run)
@@ -211,9 +211,9 @@ class RunWorkflow:
             await drop_what_may_not_be_planned(run)  # who is refused leaves the check as it was
             await take_turn(run)
             await refuse_wrong_accounts(run)
-            report.check(running_check(Operation.PLAN, len(run.state.selected)))
+            report.check.set(running_check(Operation.PLAN, len(run.state.selected)))
             if run.state.selected and run.start.manual is None:
-                report.slack(plan_started(run.state.selected))
+                report.slack.say(plan_started(run.state.selected))
             body = remarks_comment(run.discovery, run.state.remarks)
             if (
                 body and run.start.manual is None and not run.start.only_outdated
@@ -271,8 +271,8 @@ class RunWorkflow:
             else:
                 await refuse_what_others_applied_meanwhile(run)
             run.state.gate_passed = True
-            report.check(running_check(Operation.APPLY, len(run.state.selected)))
-            report.slack(apply_started(run.state.selected, run.start.operation))
+            report.check.set(running_check(Operation.APPLY, len(run.state.selected)))
+            report.slack.say(apply_started(run.state.selected, run.start.operation))
             report.status()
         first = not run.state.outcomes
         while remaining := remaining_waves(run):
@@ -287,8 +287,8 @@ class RunWorkflow:
         run, report = self._run, self._report
         if not workflow.info().is_continue_as_new_suggested() or len(run.state.selected) <= ONE_COMMENT_EACH:
             return
-        await report.flush()
-        await report.pause_slack()
+        await report.outbox.flush()
+        await report.slack.pause()
         await self._settle()
         run.stop_if_cancelled()
         left = tuple(plan for plan in run.start.plans if plan.unit not in run.state.outcomes)
@@ -296,6 +296,6 @@ class RunWorkflow:
 
     async def _settle(self) -> None:
         """Until everybody who told the run something has an answer."""
-        while self._report.is_talking or not workflow.all_handlers_finished():
-            await self._report.flush()
+        while self._report.outbox.is_talking or not workflow.all_handlers_finished():
+            await self._report.outbox.flush()
             await workflow.wait_condition(workflow.all_handlers_finished)
