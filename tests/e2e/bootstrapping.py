@@ -52,6 +52,18 @@ def push_example(github: GitHubStandIn) -> None:
 
 
 @contextlib.contextmanager
+def example_on_github(folder: Path) -> Iterator[GitHubStandIn]:
+    """GitHub with the guide's live repository, under its own name too."""
+    stand_in = GitHubStandIn(root=folder)
+    stand_in.prepare()
+    (stand_in.root / "docustack-infrastructure-live.git").symlink_to(stand_in.bare)
+    push_example(stand_in)
+    stand_in.start()
+    yield stand_in
+    stand_in.close()
+
+
+@contextlib.contextmanager
 def moto(account_id: str) -> Iterator[str]:
     """AWS as that account sees it, in a process of its own."""
     port = free_ports(["moto"])["moto"]

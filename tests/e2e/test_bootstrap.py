@@ -13,7 +13,7 @@ from docustack.bootstrap import BootstrapEnd, BootstrapOutcome, Step
 from docustack.bootstrap_file import with_remote_state
 from local import aws
 from tests.dev_server import address, dev_server
-from tests.e2e.bootstrapping import ALL_STEPS, EXAMPLE, TABLE, Account, moto, push_example, steps_done
+from tests.e2e.bootstrapping import ALL_STEPS, EXAMPLE, TABLE, Account, example_on_github, moto, steps_done
 from tests.integration.stand_ins import GitHubStandIn
 
 MODULE = "modules/state-backend/main.tf"
@@ -24,13 +24,8 @@ pytestmark = pytest.mark.timeout(900)
 
 @pytest.fixture(scope="module")
 def github(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitHubStandIn]:
-    stand_in = GitHubStandIn(root=tmp_path_factory.mktemp("github"))
-    stand_in.prepare()
-    (stand_in.root / "docustack-infrastructure-live.git").symlink_to(stand_in.bare)
-    push_example(stand_in)
-    stand_in.start()
-    yield stand_in
-    stand_in.close()
+    with example_on_github(tmp_path_factory.mktemp("github")) as stand_in:
+        yield stand_in
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -13,7 +13,7 @@ import pytest
 from local import aws, processes
 from local.waiting import wait_for
 from starter.standalone.folder import Folder, Remembered
-from tests.e2e.bootstrapping import ACCOUNTS, TABLE, moto, push_example
+from tests.e2e.bootstrapping import ACCOUNTS, TABLE, example_on_github, moto
 from tests.integration.stand_ins import GitHubStandIn
 
 pytestmark = pytest.mark.timeout(900)
@@ -21,13 +21,8 @@ pytestmark = pytest.mark.timeout(900)
 
 @pytest.fixture(scope="module")
 def github(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitHubStandIn]:
-    stand_in = GitHubStandIn(root=tmp_path_factory.mktemp("github"))
-    stand_in.prepare()
-    (stand_in.root / "docustack-infrastructure-live.git").symlink_to(stand_in.bare)
-    push_example(stand_in)
-    stand_in.start()
-    yield stand_in
-    stand_in.close()
+    with example_on_github(tmp_path_factory.mktemp("github")) as stand_in:
+        yield stand_in
 
 
 @dataclass

@@ -25,15 +25,6 @@ from worker.temporal_client import connect_temporal
 LIVE = Repository(owner=OWNER, name=REPOSITORY)
 
 
-@pytest.fixture(scope="module")
-def github(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitHubStandIn]:
-    stand_in = GitHubStandIn(root=tmp_path_factory.mktemp("github"))
-    stand_in.prepare()
-    stand_in.start()
-    yield stand_in
-    stand_in.close()
-
-
 @pytest.fixture(autouse=True)
 def _no_faults(github: GitHubStandIn) -> Iterator[None]:
     yield

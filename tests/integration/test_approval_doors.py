@@ -1,81 +1,26 @@
 """Approving through the server: by HTTP and by the command line, on real workflows, as people known to GitHub."""
 
 import asyncio
-import contextlib
 import json
 import stat
-import threading
-import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-import pytest_asyncio
-import uvicorn
-from pydantic import SecretStr
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from docustack.repository import Repository
 from docustack.runs import RunStatus
-from starter.server import create_app
-from tests.dev_server import address, dev_server
+from tests.integration.doors import Api, serving, settings_for
 from tests.integration.stand_ins import OWNER, REPOSITORY, GitHubStandIn
-from tests.integration.test_cli_commands import Commands
+from tests.integration.terminal import Commands
 from tests.workflows.conftest import Stage, end_everything, workers
-from tests.workflows.fakes import APPROVAL_KEY, PEOPLE, Unit, World, read
-from worker.settings import Settings
-from worker.temporal_client import connect_temporal
+from tests.workflows.fakes import PEOPLE, Unit, World, read
 
 PROD = "prod/us-east-1/vpc"
 HEAD = "a" * 40
-
-
-@pytest.fixture(scope="module")
-def github(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitHubStandIn]:
-    stand_in = GitHubStandIn(root=tmp_path_factory.mktemp("github"))
-    stand_in.prepare()
-    stand_in.start()
-    yield stand_in
-    stand_in.close()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def temporal() -> AsyncIterator[str]:
-    async with dev_server() as environment:
-        yield address(environment)
-
-
-def settings_for(temporal: str, github: GitHubStandIn, folder: Path, key: str = APPROVAL_KEY) -> Settings:
-    return Settings(
-        temporal_address=temporal,
-        webhook_secret=SecretStr("a-webhook-secret"),
-        bot_login="docustack[bot]",
-        github_api_url=github.url,
-        approval_keys=(SecretStr(key),) if key else (),
-        data_dir=folder,
-        host="test",
-    )
-
-
-@contextlib.contextmanager
-def serving(settings: Settings) -> Iterator[str]:
-    """The server in a thread, with a loop of its own, on a free port."""
-    app = create_app(lambda: connect_temporal(settings, lazy=True), settings)
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    until = time.monotonic() + 20
-    while not server.started:
-        assert time.monotonic() < until, "the server doesn't start"
-        time.sleep(0.02)
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(20)
 
 
 @pytest.fixture
@@ -105,26 +50,6 @@ async def waiting(stage: Stage, author: str = "infra-member") -> str:
     active = (await stage.state()).active
     assert active is not None
     return active.run_id
-
-
-class Api:
-    """Asks the server as one of the people of the stand-in."""
-
-    def __init__(self, url: str, github: GitHubStandIn) -> None:
-        self._url = url
-        self._github = github
-
-    async def __call__(self, login: str, method: str, path: str, content: object = None) -> tuple[int, Any]:
-        headers = {"authorization": f"Bearer {self._github.token(login)}"}
-        async with httpx.AsyncClient(timeout=60) as http:
-            response = await http.request(method, f"{self._url}/api{path}", json=content, headers=headers)
-        return response.status_code, response.json()
-
-    async def approve(self, login: str, run_id: str, **changes: str) -> tuple[int, Any]:
-        status, run = await self("lead", "GET", f"/runs/{run_id}")
-        assert status == 200, run
-        order = {"commit": run["commit"], "plans": run["plans"], **changes}
-        return await self(login, "POST", f"/runs/{run_id}/approve", order)
 
 
 @pytest.fixture

@@ -9,31 +9,22 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from docustack.bootstrap import bootstrap_workflow_id
-from tests.integration.stand_ins import OWNER, REPOSITORY, GitHubStandIn
-from tests.integration.test_approval_doors import Api, github, serving, settings_for, temporal
-from tests.integration.test_cli_commands import Commands
+from tests.integration.doors import LIVE, Api, terminal_of
+from tests.integration.stand_ins import GitHubStandIn
+from tests.integration.terminal import Commands
 from tests.workflows.account import ACCOUNT, FakeAccount
 from tests.workflows.conftest import end_everything
 from tests.workflows.fakes import CONFIGURATION
 from tests.workflows.test_bootstrap import workers
 
-__all__ = ["github", "temporal"]
-
-LIVE = f"{OWNER}/{REPOSITORY}"
-
 
 @pytest.fixture
 def server(temporal: str, github: GitHubStandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    settings = settings_for(temporal, github, tmp_path).model_copy(update={"repositories": (LIVE,)})
-    with serving(settings) as url:
+    with terminal_of("infra-member", temporal, github, tmp_path, monkeypatch) as url:
         clone = tmp_path / "clone"
         clone.mkdir()
         (clone / "docustack.yaml").write_text(json.dumps(CONFIGURATION.model_dump(mode="json", exclude_unset=True)))
         monkeypatch.chdir(clone)
-        monkeypatch.setenv("DOCUSTACK_TEMPORAL_ADDRESS", temporal)
-        monkeypatch.setenv("DOCUSTACK_PUBLIC_URL", url)
-        monkeypatch.setenv("DOCUSTACK_REPOSITORIES", LIVE)
-        monkeypatch.setenv("DOCUSTACK_GITHUB_USER_TOKEN", github.token("infra-member"))
         yield url
 
 
@@ -44,11 +35,6 @@ async def account(temporal: str) -> AsyncIterator[FakeAccount]:
     async with workers(client, account):
         yield account
         await end_everything(client)
-
-
-@pytest.fixture
-def docustack(capsys: pytest.CaptureFixture[str]) -> Commands:
-    return Commands(capsys)
 
 
 async def test_the_steps_are_shown_and_then_the_outcome_with_its_pull_request(

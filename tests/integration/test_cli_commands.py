@@ -10,11 +10,9 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -26,62 +24,14 @@ from docustack.lock_messages import locks_workflow_id
 from docustack.locks import LockRequest
 from local import processes, state
 from local.live_repository import Facts
-from starter.cli import run
 from tests.dev_server import address, dev_server
+from tests.integration.terminal import Commands
 from tests.workflows.conftest import Stage, workers
 from tests.workflows.fakes import Unit, World
 
 ROOT = Path(__file__).resolve().parents[2]
 VPC, CLUSTER = "dev/us-east-1/vpc", "dev/us-east-1/ecs-cluster"
 HEAD = "a" * 40
-
-
-@dataclass(frozen=True)
-class Answer:
-    """How a command ended, and what it wrote."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-class Commands:
-    """Calls commands as a person would, in this process, where they are fast."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-        self._out = self._err = ""
-
-    async def __call__(self, *arguments: str) -> Answer:
-        self._capsys.readouterr()
-        self._out = self._err = ""
-        code = await asyncio.to_thread(run, arguments)
-        self._read()
-        return Answer(code, self._out, self._err)
-
-    async def until_written(self, text: str) -> None:
-        """Until the command that is running has written it to standard output."""
-        async with asyncio.timeout(120):
-            while text not in self._out:
-                await asyncio.sleep(0.05)
-                self._read()
-
-    def _read(self) -> None:
-        written = self._capsys.readouterr()
-        self._out += written.out
-        self._err += written.err
-
-    async def until(self, true: Callable[[Answer], bool], *arguments: str) -> Answer:
-        """Temporal's index follows what happens by some milliseconds."""
-        until = time.monotonic() + 20
-        while not true(answer := await self(*arguments)):
-            assert time.monotonic() < until, f"waited in vain; the last answer: {answer}"
-            await asyncio.sleep(0.05)
-        return answer
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -101,11 +51,6 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 async def client(server: str, monkeypatch: pytest.MonkeyPatch) -> Client:
     monkeypatch.setenv("DOCUSTACK_TEMPORAL_ADDRESS", server)
     return await Client.connect(server, data_converter=pydantic_data_converter)
-
-
-@pytest.fixture
-def docustack(capsys: pytest.CaptureFixture[str]) -> Commands:
-    return Commands(capsys)
 
 
 @pytest.fixture

@@ -10,27 +10,17 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from docustack.initial_deployment import DeploymentEnd, DeploymentOutcome, deployment_workflow_id
 from docustack.repository import Repository
+from tests.integration.doors import LIVE, Api, terminal_of
 from tests.integration.stand_ins import OWNER, REPOSITORY, GitHubStandIn
-from tests.integration.test_approval_doors import Api, github, serving, settings_for, temporal
-from tests.integration.test_cli_commands import Commands
-from tests.workflows.conftest import end_everything
-from tests.workflows.organisation import RDS, TEMPORAL, VPC, Organisation, workers
+from tests.integration.terminal import Commands
+from tests.workflows.organisation import RDS, TEMPORAL, VPC, Organisation, at_work, workers
 
-__all__ = ["github", "temporal"]
-
-LIVE = f"{OWNER}/{REPOSITORY}"
 ID = deployment_workflow_id(Repository(owner=OWNER, name=REPOSITORY))
 
 
 @pytest.fixture
 def server(temporal: str, github: GitHubStandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    settings = settings_for(temporal, github, tmp_path).model_copy(update={"repositories": (LIVE,)})
-    with serving(settings) as url:
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setenv("DOCUSTACK_TEMPORAL_ADDRESS", temporal)
-        monkeypatch.setenv("DOCUSTACK_PUBLIC_URL", url)
-        monkeypatch.setenv("DOCUSTACK_REPOSITORIES", LIVE)
-        monkeypatch.setenv("DOCUSTACK_GITHUB_USER_TOKEN", github.token("lead"))
+    with terminal_of("lead", temporal, github, tmp_path, monkeypatch) as url:
         yield url
 
 
@@ -41,15 +31,8 @@ async def client(temporal: str) -> Client:
 
 @pytest.fixture
 async def organisation(client: Client) -> AsyncIterator[Organisation]:
-    organisation = Organisation()
-    async with workers(client, organisation):
+    async with at_work(client) as organisation:
         yield organisation
-        await end_everything(client)
-
-
-@pytest.fixture
-def docustack(capsys: pytest.CaptureFixture[str]) -> Commands:
-    return Commands(capsys)
 
 
 async def test_each_environment_is_shown_as_it_goes_on_and_then_what_came_of_it(

@@ -1,7 +1,6 @@
 """The GitHub stand-in's pages: what a person sees of a pull request and does there, and what a comment cannot do."""
 
 import re
-from collections.abc import Iterator
 from itertools import count
 
 import httpx
@@ -14,15 +13,6 @@ from tests.integration.stand_ins import OWNER, REPOSITORY, GitHubStandIn
 BOT = "docustack[bot]"
 HERE = (OWNER, REPOSITORY)
 _numbers = count(1)
-
-
-@pytest.fixture(scope="module")
-def github(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitHubStandIn]:
-    stand_in = GitHubStandIn(root=tmp_path_factory.mktemp("github"))
-    stand_in.prepare()
-    stand_in.start()
-    yield stand_in
-    stand_in.close()
 
 
 def pushed(github: GitHubStandIn, files: dict[str, str] | None = None) -> str:

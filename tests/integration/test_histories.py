@@ -14,12 +14,10 @@ from temporalio.worker import Replayer
 
 from starter.history.manifest import digest, file_of
 from tests.dev_server import address, dev_server
+from tests.integration.terminal import Answer, Commands
 from tests.integration.test_cli_commands import (
     VPC,
-    Answer,
-    Commands,
     client,
-    docustack,
     elsewhere,
     let_go,
     opened,
@@ -30,7 +28,7 @@ from tests.workflows.conftest import Stage
 from tests.workflows.fakes import Unit
 from worker.wiring import WORKFLOWS, workflow_runner
 
-__all__ = ["client", "docustack", "elsewhere", "server", "stage"]
+__all__ = ["client", "elsewhere", "server", "stage"]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -14,14 +14,11 @@ from starter.api_messages import RunCommand
 from starter.client import Connection
 from starter.found_runs import find_run, read_run
 from starter.unfinished_orders import find_unfinished
-from tests.integration.stand_ins import OWNER, REPOSITORY, GitHubStandIn
-from tests.integration.test_approval_doors import Api, github, serving, settings_for, temporal
+from tests.integration.doors import LIVE, Api, serving, settings_for
+from tests.integration.stand_ins import GitHubStandIn
 from tests.workflows.conftest import end_everything
 from worker.settings import Settings
 
-__all__ = ["github", "temporal"]
-
-LIVE = f"{OWNER}/{REPOSITORY}"
 REQUEST = "0123456789abcdef" * 2
 
 

@@ -37,7 +37,7 @@ from docustack.repository import Repository
 from docustack.runs import Operation, RunInput, RunResult, RunStatus, UnitOutcome, UnitPhase
 from docustack.terrateam import TerrateamConfiguration
 from docustack.units import in_apply_order
-from tests.workflows.conftest import sandbox
+from tests.workflows.conftest import end_everything, sandbox
 from tests.workflows.fakes import APPROVAL_KEY, CONFIGURATION, PEOPLE
 from tests.workflows.stand_in_runs import StandInBootstrap, StandInRun
 from workflows.initial_deployment import InitialDeploymentWorkflow
@@ -244,6 +244,15 @@ async def workers(client: Client, organisation: Organisation) -> AsyncIterator[N
             )
             await stack.enter_async_context(worker)
         yield
+
+
+@contextlib.asynccontextmanager
+async def at_work(client: Client) -> AsyncIterator[Organisation]:
+    """A new one with its workers; whatever still runs at the end is ended."""
+    organisation = Organisation()
+    async with workers(client, organisation):
+        yield organisation
+        await end_everything(client)
 
 
 @dataclass

@@ -29,9 +29,8 @@ from docustack.initial_deployment import (
 )
 from docustack.repository import Repository
 from docustack.runs import ManualOrder, Operation, RunInput
-from tests.workflows.conftest import end_everything
 from tests.workflows.fakes import APPROVAL_KEY
-from tests.workflows.organisation import CLUSTER, RDS, TEMPORAL, VPC, Organisation, workers
+from tests.workflows.organisation import CLUSTER, RDS, TEMPORAL, VPC, Organisation, at_work
 from workflows import search_attributes
 from workflows.policies import CONTROL_QUEUE
 from workflows.run_models import RunStart
@@ -41,10 +40,8 @@ LIVE = Repository(owner="docustack", name="live")
 
 @pytest.fixture
 async def organisation(client: Client) -> AsyncIterator[Organisation]:
-    organisation = Organisation()
-    async with workers(client, organisation):
+    async with at_work(client) as organisation:
         yield organisation
-        await end_everything(client)
 
 
 async def run(client: Client, repository: Repository, *paths: str) -> None:

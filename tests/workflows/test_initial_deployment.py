@@ -14,7 +14,6 @@ from docustack.bootstrap import BootstrapEnd
 from docustack.deployment_decisions import DecisionKind
 from docustack.initial_deployment import DeploymentEnd, Stage
 from docustack.runs import Operation, UnitPhase
-from tests.workflows.conftest import end_everything
 from tests.workflows.organisation import (
     ALL,
     CLUSTER,
@@ -24,6 +23,7 @@ from tests.workflows.organisation import (
     VPC,
     Deployment,
     Organisation,
+    at_work,
     start,
     workers,
 )
@@ -37,10 +37,8 @@ RETRY, SKIP, ROLL_BACK, STOP = DecisionKind.RETRY, DecisionKind.SKIP, DecisionKi
 
 @pytest.fixture
 async def organisation(client: Client) -> AsyncIterator[Organisation]:
-    organisation = Organisation()
-    async with workers(client, organisation):
+    async with at_work(client) as organisation:
         yield organisation
-        await end_everything(client)
 
 
 async def stopped(client: Client, organisation: Organisation, *units: str, **order: Any) -> Deployment:
