@@ -7,12 +7,11 @@ from typing import Any
 
 import githubkit
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
 
 from activities.bootstrap_messages import OfferedPullRequest, OfferPullRequest
 from activities.failures import failure
 from activities.github_bodies import PullRequestBody, ReviewBody
-from activities.github_calls import is_not_found
+from activities.github_calls import unless_gone
 from activities.github_checks import Checks
 from activities.github_comments import Comments
 from activities.github_messages import (
@@ -68,11 +67,8 @@ class GitHub:
     async def mark_outdated(self, order: MarkOutdated) -> Nothing:
         """Fold comments away under the reason; one that is folded already, or gone, is left as it is."""
         for comment_id in order.comment_ids:
-            try:
+            with unless_gone():
                 await self._comments.mark_outdated(order, comment_id)
-            except ApplicationError as error:
-                if not is_not_found(error):
-                    raise
         return Nothing()
 
     @activity.defn
@@ -84,23 +80,18 @@ class GitHub:
     @activity.defn
     async def ask_answered(self, question: AskAnswered) -> Answered:
         """Whether one of our signs is at a comment: the record of what was taken that outlives every workflow."""
-        try:
-            return Answered(answered=await self._comments.has_our_sign(question))
-        except ApplicationError as error:
-            if not is_not_found(error):
-                raise
-        return Answered(answered=True)
+        answered = True
+        with unless_gone():
+            answered = await self._comments.has_our_sign(question)
+        return Answered(answered=answered)
 
     @activity.defn
     async def react(self, reaction: React) -> Nothing:
         """Acknowledge a comment; one that was deleted needs no acknowledgement."""
         if reaction.content not in REACTIONS:
             raise failure(ErrorType.INVALID_INPUT, f'GitHub knows no reaction "{reaction.content}".')
-        try:
+        with unless_gone():
             await self._comments.react(reaction)
-        except ApplicationError as error:
-            if not is_not_found(error):
-                raise
         return Nothing()
 
     @activity.defn

@@ -1,6 +1,7 @@
 """One call of the GitHub API: sent through githubkit, read through our own small models, refused in our own words."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Protocol, TypeVar
 
 from githubkit.exception import GitHubException
@@ -58,6 +59,16 @@ async def read_pages(
         if len(found) < PAGE_SIZE:
             return
         number += 1
+
+
+@contextlib.contextmanager
+def unless_gone() -> Iterator[None]:
+    """What is gone by now is no failure of who had something to do to it."""
+    try:
+        yield
+    except ApplicationError as error:
+        if not is_not_found(error):
+            raise
 
 
 def is_not_found(error: ApplicationError) -> bool:

@@ -4,10 +4,9 @@ from collections.abc import AsyncIterator, Awaitable
 from typing import Any
 
 import githubkit
-from temporalio.exceptions import ApplicationError
 
 from activities.github_bodies import COMMENT, COMMENTS, REACTIONS, CommentBody, UserBody
-from activities.github_calls import PAGE_SIZE, Answer, ask, is_not_found, read, read_pages
+from activities.github_calls import PAGE_SIZE, Answer, ask, read, read_pages, unless_gone
 from activities.github_messages import AskAnswered, MarkForgotten, MarkOutdated, PostComment, PostedComment, React
 from docustack.comment_markers import find_marker, is_plan_key, outdated, with_marker
 from docustack.repository import Repository
@@ -29,11 +28,8 @@ class Comments:
         """
         body = with_marker(comment.body, comment.key)
         if comment.comment_id is not None:
-            try:
+            with unless_gone():
                 return await self._update(comment.repository, comment.comment_id, body)
-            except ApplicationError as error:
-                if not is_not_found(error):
-                    raise
         if may_be_posted and (found := await self._find(comment)) is not None:
             return await self._update(comment.repository, found, body)
         return await self._create(comment, body)

@@ -7,48 +7,45 @@ from docustack.model import Model, State
 from docustack.packing import Packed
 
 
-class LockRequest(Model):
-    """All the units that one run needs: granted together or not at all.
+class Holder(Model):
+    """Who holds units or asks for them.
 
     `holder` is the workflow id of the pull request, which keeps the grants after the run has ended, or of a run without
-    one. `answer_to` is the workflow id of the run that wants to hear.
+    one.
+    """
+
+    holder: str
+    pull_request: int | None = None  # None: a run without one
+    actor: str
+
+    @property
+    def holder_name(self) -> str:
+        return holder_name(self.pull_request, self.holder)
+
+    @property
+    def short_name(self) -> str:
+        return short_name(self.pull_request, self.holder)
+
+
+class LockRequest(Holder):
+    """All the units that one run needs: granted together or not at all.
+
+    `answer_to` is the workflow id of the run that wants to hear.
     """
 
     request_id: str
-    holder: str
-    pull_request: int | None = None
-    actor: str
     units: tuple[str, ...]
     requested_at: datetime
     answer_to: str
 
-    @property
-    def holder_name(self) -> str:
-        return holder_name(self.pull_request, self.holder)
 
-    @property
-    def short_name(self) -> str:
-        return short_name(self.pull_request, self.holder)
-
-
-class Grant(Model):
+class Grant(Holder):
     """One unit held; `token` grows with every grant, so that an outlived holder can be told from the present one."""
 
     unit: str
-    holder: str
-    pull_request: int | None = None  # None: a run without one
-    actor: str
     since: datetime
     token: int
     request_id: str = ""  # the request that took it: if that one is withdrawn, it is given back
-
-    @property
-    def holder_name(self) -> str:
-        return holder_name(self.pull_request, self.holder)
-
-    @property
-    def short_name(self) -> str:
-        return short_name(self.pull_request, self.holder)
 
 
 def holder_name(pull_request: int | None, holder: str) -> str:

@@ -94,10 +94,15 @@ def choose_what_to_apply(run: Run, report: Report) -> None:
         raise Refused(told or nothing_to_apply_comment(state.selected, start), on_check=bool(reasons), check=check)
     if reasons:
         report.say("left-out", refusal_comment(told))
+    take_chosen(run, report, chosen, standing)
+
+
+def take_chosen(run: Run, report: Report, chosen: list[str], standing: list[str]) -> None:
+    """These are what the run applies, and their plans what an approval has to be of; `standing` is why some stay."""
     if standing:
         report.say("not-destroyed", notice_comment(standing))
-    state.selected = chosen
-    for plan in start.plans:
+    run.state.selected = chosen
+    for plan in run.start.plans:
         if plan.unit in chosen:
             run.show_plan(plan)
 

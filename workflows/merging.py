@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from temporalio import workflow
 
 from workflows.apply_order import look_at_order
-from workflows.choosing import applied_from_here
+from workflows.choosing import applied_from_here, take_chosen
 from workflows.locking import LockAnswers, hold
 from workflows.orphans import choose_orphans
 from workflows.reporting import Report
@@ -56,12 +56,7 @@ async def choose_what_is_owed(run: Run, report: Report, locks: LockAnswers) -> b
     told = [_applies_itself(run, chosen)] if chosen and start.applies_itself else []
     if told or skipped:
         report.say("merged", notice_comment([*told, *skipped.values()]))
-    if standing:
-        report.say("not-destroyed", notice_comment(standing))
-    state.selected = chosen
-    for plan in start.plans:
-        if plan.unit in chosen:
-            run.show_plan(plan)
+    take_chosen(run, report, chosen, standing)
     return bool(chosen)
 
 
