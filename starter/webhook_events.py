@@ -1,20 +1,25 @@
-"""From what GitHub sends to the one event that a pull request's workflow gets, or to the reason why there is none.
-
-Read through small models of our own: they name the few fields that are used, take in milliseconds what githubkit's
-take seconds to load for, and don't refuse an event to which GitHub has added something.
-"""
+"""From what GitHub sends to the one event that a pull request's workflow gets, or to the reason why there is none."""
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 from pydantic_core import from_json
 
 from docustack.base_moves import BaseMoved
 from docustack.events import COMMENT_LIMIT, EventKind, PullRequestEvent
 from docustack.repository import Repository
+from starter.webhook_bodies import (
+    CommentEventBody,
+    EventBody,
+    MergeGroupEventBody,
+    PullRequestBody,
+    PullRequestEventBody,
+    PushBody,
+    ReviewEventBody,
+    UserBody,
+)
 
 _GHOST = "ghost"  # GitHub's own word for an account that was deleted
 
@@ -29,10 +34,6 @@ _PULL_REQUEST_ACTIONS = {
 }
 _REVIEW_ACTIONS = {"submitted": EventKind.REVIEW_SUBMITTED, "dismissed": EventKind.REVIEW_DISMISSED}
 
-
-_Number = Annotated[int, Field(gt=0, lt=2**31)]  # of issues and pull requests
-_Id = Annotated[int, Field(gt=0, lt=2**63)]
-_Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
 
 _QUEUED = re.compile(r"(?:refs/heads/)?gh-readonly-queue/.+/pr-([1-9][0-9]{0,8})-[0-9a-f]{40,64}")
 """The branch of a merge group, which names the pull request that is last in it."""
@@ -69,115 +70,6 @@ class Delivery:
     received_at: str  # ISO 8601, UTC
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class _User(_Body):
-    login: str
-    type: str = "User"
-
-
-class _Owner(_Body):
-    login: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$")
-
-
-class _Repository(_Body):
-    name: str = Field(pattern=r"^(?:[A-Za-z0-9_-]|\.[A-Za-z0-9_-]|\.\.[A-Za-z0-9._-])[A-Za-z0-9._-]{0,99}$")
-    owner: _Owner
-
-    @property
-    def full_name(self) -> str:
-        return f"{self.owner.login}/{self.name}"
-
-
-class _Branch(_Body):
-    sha: str
-    ref: str
-    repo: _Repository | None = None  # null once a fork has been deleted
-
-
-class _PullRequest(_Body):
-    number: _Number
-    title: str | None = None
-    html_url: str | None = None
-    user: _User | None = None
-    draft: bool | None = None
-    merged: bool | None = None
-    head: _Branch
-    base: _Branch
-
-    @property
-    def from_fork(self) -> bool:
-        return self.head.repo is None or self.base.repo is None or self.head.repo.full_name != self.base.repo.full_name
-
-
-class _Changes(_Body):
-    base: dict[str, object] | None = None
-
-
-class _Review(_Body):
-    state: str
-    commit_id: str | None = None
-
-
-class _IsPullRequest(_Body):
-    """`issue.pull_request`: there only where the issue is one."""
-
-
-class _Issue(_Body):
-    number: _Number
-    title: str | None = None
-    html_url: str | None = None
-    user: _User | None = None
-    draft: bool | None = None
-    pull_request: _IsPullRequest | None = None
-
-
-class _Comment(_Body):
-    id: _Id
-    body: str | None = None
-    html_url: str | None = None
-    created_at: str | None = None
-
-
-class _Push(_Body):
-    ref: str
-    after: _Commit
-    deleted: bool = False
-    repository: _Repository
-
-
-class _MergeGroup(_Body):
-    head_sha: _Commit
-    head_ref: str
-
-
-class _Event(_Body):
-    action: str
-    repository: _Repository
-    sender: _User
-
-
-class _PullRequestEvent(_Event):
-    pull_request: _PullRequest
-    changes: _Changes | None = None
-
-
-class _ReviewEvent(_Event):
-    pull_request: _PullRequest
-    review: _Review
-
-
-class _CommentEvent(_Event):
-    issue: _Issue
-    comment: _Comment
-
-
-class _MergeGroupEvent(_Event):
-    merge_group: _MergeGroup
-
-
 Reading = PullRequestEvent | BaseMoved | Ignored | NotJson | Malformed
 
 
@@ -212,17 +104,17 @@ class _Envelope:
     bot_login: str
     repositories: tuple[str, ...]
 
-    def stranger(self, event: _Event | _Push) -> Ignored | None:
+    def stranger(self, event: EventBody | PushBody) -> Ignored | None:
         """The reason to ignore an event of a repository that isn't served."""
         served = {name.lower() for name in self.repositories}
         if served and event.repository.full_name.lower() not in served:
             return Ignored(f"{event.repository.full_name} is not in DOCUSTACK_REPOSITORIES")
         return None
 
-    def is_bot(self, user: _User) -> bool:
+    def is_bot(self, user: UserBody) -> bool:
         return user.type == "Bot" or user.login.endswith("[bot]") or user.login.lower() == self.bot_login.lower()
 
-    def told(self, event: _Event, kind: EventKind, number: int) -> PullRequestEvent:
+    def told(self, event: EventBody, kind: EventKind, number: int) -> PullRequestEvent:
         """What every event has."""
         return PullRequestEvent(
             delivery_id=self.delivery.delivery_id,
@@ -236,7 +128,7 @@ class _Envelope:
 
 
 def _read_pull_request(envelope: _Envelope) -> PullRequestEvent | Ignored:
-    event = _PullRequestEvent.model_validate(envelope.content)
+    event = PullRequestEventBody.model_validate(envelope.content)
     kind = _PULL_REQUEST_ACTIONS.get(event.action)
     if kind is None:
         return Ignored(f"nothing follows when a pull request is {event.action}")
@@ -247,7 +139,7 @@ def _read_pull_request(envelope: _Envelope) -> PullRequestEvent | Ignored:
 
 
 def _read_review(envelope: _Envelope) -> PullRequestEvent | Ignored:
-    event = _ReviewEvent.model_validate(envelope.content)
+    event = ReviewEventBody.model_validate(envelope.content)
     kind = _REVIEW_ACTIONS.get(event.action)
     if kind is None:
         return Ignored(f"nothing follows when a review is {event.action}")
@@ -258,7 +150,7 @@ def _read_review(envelope: _Envelope) -> PullRequestEvent | Ignored:
 
 
 def _read_comment(envelope: _Envelope) -> PullRequestEvent | Ignored:
-    event = _CommentEvent.model_validate(envelope.content)
+    event = CommentEventBody.model_validate(envelope.content)
     if event.action != "created":
         return Ignored(f"a comment that is {event.action} is no new command")
     if event.issue.pull_request is None:
@@ -278,7 +170,7 @@ def _read_comment(envelope: _Envelope) -> PullRequestEvent | Ignored:
 
 
 def _read_push(envelope: _Envelope) -> BaseMoved | Ignored:
-    event = _Push.model_validate(envelope.content)
+    event = PushBody.model_validate(envelope.content)
     branch = event.ref.removeprefix("refs/heads/")
     if branch == event.ref or event.deleted:
         return Ignored(f"a push of {event.ref[:100]} moves no branch that anything could be merged into")
@@ -287,7 +179,7 @@ def _read_push(envelope: _Envelope) -> BaseMoved | Ignored:
 
 
 def _read_merge_group(envelope: _Envelope) -> PullRequestEvent | Ignored:
-    event = _MergeGroupEvent.model_validate(envelope.content)
+    event = MergeGroupEventBody.model_validate(envelope.content)
     queued = _QUEUED.fullmatch(event.merge_group.head_ref)
     if event.action != "checks_requested" or queued is None:
         return Ignored(f"nothing follows when a merge group is {event.action}")
@@ -305,7 +197,7 @@ _READERS: dict[str, Callable[[_Envelope], PullRequestEvent | BaseMoved | Ignored
 }
 
 
-def _facts(body: _PullRequest) -> dict[str, object]:
+def _facts(body: PullRequestBody) -> dict[str, object]:
     return {
         "title": body.title,
         "author": body.user.login if body.user else _GHOST,

@@ -19,6 +19,7 @@ from docustack.events import EVENT_SIGNAL, PullRequestEvent, pull_request_workfl
 from docustack.pull_request_state import PullRequestStart
 from starter.request_bodies import BodyTooLarge, BodyTooSlow, read_body
 from starter.webhook_events import Delivery, Ignored, Malformed, NotJson, Reading, read_delivery
+from workflows.policies import CONTROL_QUEUE
 
 BODY_LIMIT = 25 * 1024 * 1024
 """GitHub's own limit: it sends nothing larger."""
@@ -37,7 +38,6 @@ _HEADERS_OF = {
 _AWAY = (RPCError, TimeoutError, RuntimeError)
 """RuntimeError: a lazy client that can't connect."""
 
-_CONTROL_QUEUE = "docustack"
 _HEADER_TEXT = re.compile(r"[\x21-\x7e]{1,100}")
 
 log = logging.getLogger("docustack.webhooks")
@@ -122,7 +122,7 @@ class Webhooks:
                     "PullRequestWorkflow",
                     PullRequestStart(repository=event.repository, number=event.number),
                     id=workflow_id,
-                    task_queue=_CONTROL_QUEUE,
+                    task_queue=CONTROL_QUEUE,
                     id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                     id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                     start_signal=EVENT_SIGNAL,
