@@ -16,3 +16,24 @@ def moto_server() -> Iterator[str]:
         yield f"http://{host}:{port}"
     finally:
         server.stop()
+
+
+def state_in_s3(bucket: str, path: str, lock: str = "") -> str:
+    """`remote_state` of the unit at `path`, in a simulated AWS; `lock` is the line of the lock that it has."""
+    return f"""
+remote_state {{
+  backend  = "s3"
+  generate = {{ path = "backend.tf", if_exists = "overwrite" }}
+  config = {{
+    bucket                      = "{bucket}"
+    key                         = "{path}/terraform.tfstate"
+    region                      = "us-east-1"
+    {lock}
+    use_path_style              = true
+    skip_credentials_validation = true
+    skip_metadata_api_check     = true
+    skip_region_validation      = true
+    skip_requesting_account_id  = true
+  }}
+}}
+"""

@@ -12,7 +12,7 @@ import pytest
 from activities.dependency_outputs import UnitReader
 from activities.terragrunt_command import TerragruntCommand
 from docustack.plans import OutputsKind
-from tests.integration.aws_server import moto_server
+from tests.integration.aws_server import moto_server, state_in_s3
 from tests.integration.units import MOCK, Worker, apply, depends_on, new_worker, plan
 
 BUCKET = "docustack-terraform-state-111111111111"
@@ -33,29 +33,14 @@ async def worker(tmp_path: Path, aws: dict[str, str]) -> Worker:
     return await new_worker(tmp_path, dict(os.environ) | aws | keys)
 
 
-def state_in_s3(worker: Worker, unit: str, hcl: str = "") -> Path:
-    remote_state = f"""
-remote_state {{
-  backend  = "s3"
-  generate = {{ path = "backend.tf", if_exists = "overwrite" }}
-  config = {{
-    bucket                      = "{BUCKET}"
-    key                         = "{worker.data.parent.name}/{unit}/terraform.tfstate"
-    region                      = "us-east-1"
-    use_path_style              = true
-    skip_credentials_validation = true
-    skip_metadata_api_check     = true
-    skip_region_validation      = true
-    skip_requesting_account_id  = true
-  }}
-}}
-"""
+def unit_in_s3(worker: Worker, unit: str, hcl: str = "") -> Path:
+    remote_state = state_in_s3(BUCKET, f"{worker.data.parent.name}/{unit}")
     return worker.repository.unit(unit, remote_state + hcl, backend=False)
 
 
 async def test_outputs_are_the_same_from_the_state_and_by_terraform(worker: Worker) -> None:
-    state_in_s3(worker, "dev/a", 'inputs = { value = "real" }')
-    state_in_s3(worker, "dev/b", depends_on("a", MOCK))
+    unit_in_s3(worker, "dev/a", 'inputs = { value = "real" }')
+    unit_in_s3(worker, "dev/b", depends_on("a", MOCK))
     (before,) = (await plan(worker, "dev/b")).dependencies
     assert before.kind is OutputsKind.MOCK
     await apply(worker, await plan(worker, "dev/a"))
@@ -68,8 +53,8 @@ async def test_outputs_are_the_same_from_the_state_and_by_terraform(worker: Work
 
 
 async def test_nobody_waits_for_the_folder_of_a_dependency_with_state_in_s3(worker: Worker) -> None:
-    folder = state_in_s3(worker, "dev/a", 'inputs = { value = "real" }')
-    dependant = state_in_s3(worker, "dev/b", depends_on("a", MOCK))
+    folder = unit_in_s3(worker, "dev/a", 'inputs = { value = "real" }')
+    dependant = unit_in_s3(worker, "dev/b", depends_on("a", MOCK))
     environ = worker.environ | worker.command.settings()
     reader = UnitReader(worker.command, worker.data)
     dependencies = (await reader.render(dependant, environ)).dependencies
@@ -80,7 +65,7 @@ async def test_nobody_waits_for_the_folder_of_a_dependency_with_state_in_s3(work
 async def test_units_planned_at_once_ask_for_each_unit_and_its_outputs_once(worker: Worker, tmp_path: Path) -> None:
     called, folders = listened_to(worker, tmp_path), {}
     for unit, hcl in (("a", 'inputs = { value = "real" }'), ("b", depends_on("a", MOCK)), ("c", depends_on("a", MOCK))):
-        folders[unit] = state_in_s3(worker, f"dev/{unit}", hcl)
+        folders[unit] = unit_in_s3(worker, f"dev/{unit}", hcl)
     environ = worker.environ | worker.command.settings()
     reader = UnitReader(worker.command, worker.data)
 

@@ -15,7 +15,7 @@ import pytest
 from activities.apply_folder import ApplyFolder
 from activities.terragrunt_messages import FreeStateLock, StateLockAnswer
 from docustack.errors import ErrorType
-from tests.integration.aws_server import moto_server
+from tests.integration.aws_server import moto_server, state_in_s3
 from tests.integration.units import Worker, apply, failure, new_worker, plan
 
 BUCKET, TABLE = "docustack-terraform-state-111111111111", "docustack-terraform-locks"
@@ -54,23 +54,7 @@ class Unit:
         self.worker = worker
         self.base = worker.data.parent
         self.name = f"dev/{self.base.name}"
-        remote_state = f"""
-remote_state {{
-  backend  = "s3"
-  generate = {{ path = "backend.tf", if_exists = "overwrite" }}
-  config = {{
-    bucket                      = "{BUCKET}"
-    key                         = "{self.name}/terraform.tfstate"
-    region                      = "us-east-1"
-    {KINDS[kind]}
-    use_path_style              = true
-    skip_credentials_validation = true
-    skip_metadata_api_check     = true
-    skip_region_validation      = true
-    skip_requesting_account_id  = true
-  }}
-}}
-"""
+        remote_state = state_in_s3(BUCKET, self.name, KINDS[kind])
         module = MODULE.replace("BASE", str(self.base))
         worker.repository.unit(self.name, remote_state, module=module, backend=False)
 

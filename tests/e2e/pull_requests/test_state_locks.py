@@ -11,6 +11,7 @@ from local.waiting import wait_for
 from tests.e2e.pull_requests.change import open_change
 from tests.e2e.pull_requests.live_repository import provisioned, unit
 from tests.e2e.pull_requests.small_world import SmallWorld
+from tests.integration.aws_server import state_in_s3
 
 BUCKET, TABLE = "docustack-terraform-state-111111111111", "docustack-terraform-locks"
 
@@ -23,23 +24,7 @@ class LockedUnit:
         self._world = world
         self._begun, self._go = world.folder / f"{name}.begun", world.folder / f"{name}.go"
         wait = f"echo begun >> {self._begun}; for i in $(seq 300); do test -e {self._go} && break; sleep 0.2; done"
-        root = f"""
-remote_state {{
-  backend  = "s3"
-  generate = {{ path = "backend.tf", if_exists = "overwrite" }}
-  config = {{
-    bucket                      = "{BUCKET}"
-    key                         = "{self.path}/terraform.tfstate"
-    region                      = "us-east-1"
-    dynamodb_table              = "{TABLE}"
-    use_path_style              = true
-    skip_credentials_validation = true
-    skip_metadata_api_check     = true
-    skip_region_validation      = true
-    skip_requesting_account_id  = true
-  }}
-}}
-"""
+        root = state_in_s3(BUCKET, self.path, f'dynamodb_table = "{TABLE}"')
         self.files = unit(self.path, module=provisioned(wait), root=root)
         self._dynamodb = aws.client("dynamodb", world.status.aws.endpoint_url)
         self._s3 = aws.client("s3", world.status.aws.endpoint_url)
