@@ -91,8 +91,10 @@ class ApplyResults:
         look, more = await found
         marked = await self._marked(unit, folder)
         documents: list[Json] = []
+        if exit_["code"] == 0 and marked is not None:
+            self._disclosure.remember_outputs(unit, marked)
         if exit_["code"] != 0 or marked is None or marked.more_to_come:
-            documents = await self._disclosure.state_documents(unit)
+            documents = await self._disclosure.state_documents(unit, look)
         return await self._disclosure.redactor(unit, look, documents, more | (marked.values if marked else set()))
 
     async def _marked(self, unit: Unit, folder: ApplyFolder) -> Marked | None:

@@ -29,6 +29,7 @@ from docustack.model import Model
 T = TypeVar("T")
 
 _POLL = 0.1
+_EXIT_POLL = 0.02
 _RENEW_EVERY = 5.0
 _STARTS_WITHIN = 30.0
 _LOOK_EVERY = 2.0
@@ -216,7 +217,7 @@ class Applying:
                     renewed = time.monotonic()
                     await asyncio.to_thread(folder.renew_lease)
                 attempt.see(folder)
-                await asyncio.sleep(_POLL)
+                await _exit_within(folder, _POLL)
         finally:
             keeping.cancel()
             telling.cancel()
@@ -252,6 +253,13 @@ class Applying:
         for path in self._folders.iterdir():
             if ApplyFolder(path).is_older_than(_KEPT.total_seconds()):
                 shutil.rmtree(path, ignore_errors=True)
+
+
+async def _exit_within(folder: ApplyFolder, seconds: float) -> None:
+    """Until the exit is there, which others wait for, or until everything else has to be looked at again."""
+    give_up = time.monotonic() + seconds
+    while folder.exit() is None and time.monotonic() < give_up:  # noqa: ASYNC110 - another process tells no event of ours
+        await asyncio.sleep(_EXIT_POLL)
 
 
 def _ends(folder: ApplyFolder) -> bool:

@@ -23,7 +23,10 @@ _MANY = 10_000
 
 
 class DependencySecrets:
-    """Asks each dependency's state, and again only when its outputs have changed or some minutes have passed."""
+    """Asks each dependency's state, and again only when its outputs have changed or some minutes have passed.
+
+    One that was applied here minutes ago is not asked: its plan has told.
+    """
 
     def __init__(self, command: TerragruntCommand, reader: UnitReader, scratch: Path, key: bytes) -> None:
         self._command = command
@@ -31,7 +34,14 @@ class DependencySecrets:
         self._scratch = scratch
         self._key = key
         self._known: dict[Digest, tuple[float, frozenset[str]]] = {}
+        self._plain: dict[Path, tuple[float, frozenset[str]]] = {}  # by folders of work trees, which no other run has
         self._asking: InFlight[frozenset[str]] = InFlight()
+
+    def remember(self, folder: Path, plain: frozenset[str]) -> None:
+        """The unit there has been applied a moment ago: of its outputs these are not sensitive, all others may be."""
+        if len(self._plain) > _MANY:
+            self._plain.clear()
+        self._plain[folder] = (time.monotonic(), plain)
 
     async def of(self, dependency: Dependency, outputs: Json, environ: Mapping[str, str]) -> set[Secret]:
         """The values of the sensitive ones; of all of them where it can't be found out which these are."""
@@ -43,6 +53,9 @@ class DependencySecrets:
     async def _names(
         self, dependency: Dependency, outputs: dict[str, Json], environ: Mapping[str, str]
     ) -> frozenset[str]:
+        applied_at, plain = self._plain.get(dependency.path, (0.0, frozenset[str]()))
+        if time.monotonic() - applied_at < _KNOWN_FOR and applied_at:
+            return frozenset(outputs) - plain
         # Each run has a work tree of its own, so what lies above the unit tells nothing.
         name: list[Json] = [*dependency.path.parts[-3:]]
         digest = digest_of([name, outputs], self._key)

@@ -1,6 +1,7 @@
 """What may be told about a unit outside the worker: its secrets are found out first, then taken out of every text."""
 
 import asyncio
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -20,7 +21,7 @@ from activities.unit_work import Unit, unit_failure
 from docustack.plan_document import Json, parse_document
 from docustack.plans import ArtifactRef
 from docustack.redaction import Redactor
-from docustack.sensitive import Secret
+from docustack.sensitive import Marked, Secret
 from docustack.terragrunt_errors import classify, clean_output
 
 _SHOW = timedelta(minutes=5)
@@ -58,6 +59,12 @@ class Disclosure:
         )
         return set().union(*found)
 
+    def remember_outputs(self, unit: Unit, marked: Marked) -> None:
+        """A plan was applied whole: which outputs are sensitive needs not be asked of the state for its dependants."""
+        request = unit.request
+        if marked.plain_outputs is not None and not request.shape.targets and not request.destroy:
+            self._dependency_secrets.remember(unit.folder, marked.plain_outputs)
+
     async def redactor(
         self, unit: Unit, look: Look, documents: Iterable[Json], more: Iterable[Secret] = ()
     ) -> Redactor:
@@ -67,7 +74,7 @@ class Disclosure:
         self, unit: Unit, command: str, output: str, look: Look, more: Iterable[Secret] = ()
     ) -> ApplicationError:
         """The error for a command that failed, with its redacted log in the artifact store."""
-        redactor = await self.redactor(unit, look, await self.state_documents(unit), more)
+        redactor = await self.redactor(unit, look, await self.state_documents(unit, look), more)
         output = redactor.text(clean_output(output))
         found = classify(output, command, unit.request.unit, unit.request.environment.profile)
         log = f"{artifact_prefix(unit, command.rpartition(' ')[2])}/failed.log"
@@ -90,15 +97,20 @@ class Disclosure:
             raise ShowFailed(shown.stderr)
         return shown.stdout
 
-    async def state_documents(self, unit: Unit) -> list[Json]:
+    async def state_documents(self, unit: Unit, look: Look) -> list[Json]:
         """The unit's state with all its secrets, where it can be read."""
-        try:
-            shown = await run_process(
-                self._command.show(as_json=True), cwd=unit.folder, environ=unit.environ, timeout=_SHOW_FOR_SECRETS
-            )
-            return [parse_document(shown.stdout)] if shown.code == 0 else []
-        except (TimeoutError, ValueError):
-            return []
+        ways = [(unit.folder, self._command.show(as_json=True))]
+        if look.rendered.remote_state is not None and not look.rendered.extra_arguments:
+            # Nothing in the unit could make Terragrunt's Terraform look elsewhere than where it was initialised.
+            prepared = await asyncio.to_thread(unit.prepared)
+            ways = [*((folder, self._command.show_directly(as_json=True)) for folder in prepared[:1]), *ways]
+        for folder, command in ways:
+            with contextlib.suppress(TimeoutError, ValueError):
+                shown = await run_process(command, cwd=folder, environ=unit.environ, timeout=_SHOW_FOR_SECRETS)
+                document = parse_document(shown.stdout) if shown.code == 0 else {}
+                if "values" in document:
+                    return [document]
+        return []
 
 
 def artifact_prefix(unit: Unit, what: str) -> ArtifactRef:

@@ -1,5 +1,6 @@
 """Who somebody is on GitHub: the teams a login is in, and whether it may push."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Any
@@ -28,8 +29,12 @@ class People:
 
     async def read_person(self, repository: Repository, login: str, teams: dict[str, str]) -> Person:
         """The person by the team names of docustack.yaml; `teams` maps each to GitHub's slug."""
-        member_of = [name for name, slug in teams.items() if await self._is_member(repository.owner, slug, login)]
-        return Person(login=login, teams=tuple(member_of), can_push=await self._can_push(repository, login))
+        can_push, *in_teams = await asyncio.gather(
+            self._can_push(repository, login),
+            *(self._is_member(repository.owner, slug, login) for slug in teams.values()),
+        )
+        member_of = [name for name, is_in in zip(teams, in_teams, strict=True) if is_in]
+        return Person(login=login, teams=tuple(member_of), can_push=can_push)
 
     async def _is_member(self, organisation: str, slug: str, login: str) -> bool:
         key = (organisation.lower(), slug.lower(), login.lower())

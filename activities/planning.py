@@ -95,15 +95,18 @@ class Planning:
     async def present_outputs(self, unit: Unit) -> tuple[DependencyOutputs, ...]:
         """What the unit gets from its dependencies now; the look is kept for the apply that this may allow."""
         look = await self.look(unit)
+        self._keep_look(unit, look)
+        return self.present(unit, look)
+
+    def _keep_look(self, unit: Unit, look: Look) -> None:
         now = time.monotonic()
         self._looks = {folder: each for folder, each in self._looks.items() if now - each[0] < _RECENT}
         self._looks[unit.folder] = (now, look)
-        return self.present(unit, look)
 
     async def recent_look(self, unit: Unit) -> Look:
-        """The look by which the unit's plan was judged, where this worker has judged it seconds ago; else a new one."""
-        looked_at, look = self._looks.pop(unit.folder, (-_RECENT, Look()))
-        return look if time.monotonic() - looked_at < _RECENT else await self.look(unit)
+        """The look by which the unit's plan was made or judged, if this worker did that seconds ago; else a new one."""
+        kept_at, look = self._looks.pop(unit.folder, (-_RECENT, Look()))
+        return look if time.monotonic() - kept_at < _RECENT else await self.look(unit)
 
     def present(self, unit: Unit, look: Look) -> tuple[DependencyOutputs, ...]:
         """What the unit gets from its dependencies now, as digests."""
@@ -124,7 +127,9 @@ class Planning:
             redactor = await self._disclosure.redactor(unit, look, [made.document], await secrets)
         finally:
             secrets.cancel()
-        return PlanAnswer(record=await self._keep(unit, present, made, redactor))
+        record = await self._keep(unit, present, made, redactor)
+        self._keep_look(unit, look)
+        return PlanAnswer(record=record)
 
     async def coverage(self, request: CoverageRequest) -> CoverageAnswer:
         """Does the new plan do the same as the approved one, or less of it?"""

@@ -16,11 +16,13 @@ import ctypes
 import getpass
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import NotRequired, TypedDict
@@ -183,10 +185,11 @@ class Runner:
         return child
 
     def _attend(self, child: "subprocess.Popen[bytes]") -> str:
-        while child.poll() is None:
-            if reason := self._reason_to_end():
-                return reason
-            time.sleep(POLL_SECONDS)
+        with _ending(child.pid) as ended:
+            while child.poll() is None:
+                if reason := self._reason_to_end():
+                    return reason
+                select.select(ended, [], [], POLL_SECONDS)
         return ""
 
     def _reason_to_end(self) -> str:
@@ -244,6 +247,17 @@ class Runner:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self._told_to_end = True
+
+
+@contextlib.contextmanager
+def _ending(pid: int) -> Iterator[list[int]]:
+    """Something to wait on that is ready at once when the process ends; nothing where the kernel has no such thing."""
+    with contextlib.ExitStack() as stack:
+        ended = []
+        with contextlib.suppress(OSError):
+            ended.append(os.pidfd_open(pid))
+            stack.callback(os.close, ended[0])
+        yield ended
 
 
 def _end_group(group: int) -> None:

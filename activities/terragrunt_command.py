@@ -129,9 +129,9 @@ class TerragruntCommand:
         kind = "-json" if as_json else "-no-color"
         return [self.terragrunt, "show", kind, *([str(plan)] if plan else [])]
 
-    def show_directly(self, plan: Path, *, as_json: bool) -> list[str]:
+    def show_directly(self, plan: Path | None = None, *, as_json: bool) -> list[str]:
         """The same without Terragrunt, in a folder that it has prepared: half the time."""
-        return [self.terraform, "show", "-json" if as_json else "-no-color", str(plan)]
+        return [self.terraform, *self.show(plan, as_json=as_json)[1:]]
 
     def outputs(self) -> list[str]:
         return [self.terragrunt, "output", "-json"]

@@ -32,7 +32,7 @@ class ReadUnitOutputs:
             raise await self._disclosure.failure(unit, "terragrunt output", done.stderr or done.stdout, Look())
         look = await self._planning.look(unit)
         more = await self._disclosure.dependency_secrets(unit, look)
-        redactor = await self._disclosure.redactor(unit, look, await self._disclosure.state_documents(unit), more)
+        redactor = await self._disclosure.redactor(unit, look, await self._disclosure.state_documents(unit, look), more)
         try:
             return read_outputs(parse_document(done.stdout) if done.stdout.strip() else {}, redactor.document)
         except ValueError:

@@ -63,19 +63,38 @@ class Marked:
 
     values: frozenset[Secret]
     more_to_come: bool  # sensitive values that nobody knows before the apply
+    plain_outputs: frozenset[str] | None = None  # names of all that will not be sensitive; None: not on record
 
     @classmethod
     def in_plan(cls, document: dict[str, Json]) -> "Marked":
-        return cls(frozenset(sensitive_values(document)), still_unknown(document))
+        return cls(frozenset(sensitive_values(document)), still_unknown(document), _plain_outputs(document))
 
     def dump(self) -> bytes:
-        return json.dumps({"values": [*self.values], "more_to_come": self.more_to_come}).encode()
+        plain = None if self.plain_outputs is None else sorted(self.plain_outputs)
+        found = {"values": [*self.values], "more_to_come": self.more_to_come, "plain_outputs": plain}
+        return json.dumps(found).encode()
 
     @classmethod
     def load(cls, data: bytes) -> "Marked":
         """Raises ValueError or KeyError where it isn't what `dump` has made."""
         found = json.loads(data)
-        return cls(frozenset(leaves(found["values"])), bool(found["more_to_come"]))
+        plain = found.get("plain_outputs")
+        return cls(
+            frozenset(leaves(found["values"])),
+            bool(found["more_to_come"]),
+            None if plain is None else frozenset(map(str, plain)),
+        )
+
+
+def _plain_outputs(document: dict[str, Json]) -> frozenset[str] | None:
+    """The outputs of which the plan says that they will not be sensitive once it is applied."""
+    planned = document.get("planned_values")
+    outputs = planned.get("outputs", {}) if isinstance(planned, dict) else None
+    if not isinstance(outputs, dict):
+        return None
+    return frozenset(
+        name for name, output in outputs.items() if isinstance(output, dict) and output.get("sensitive") is False
+    )
 
 
 def leaves(value: Json) -> Iterator[Secret]:

@@ -432,10 +432,7 @@ output "plain" { value = "seen ${nonsensitive(terraform_data.this.input)}" }
 async def test_an_apply_hides_what_its_plan_marks_and_asks_terraform_only_where_that_is_not_on_record(
     worker: Worker, tmp_path: Path, on_record: bool
 ) -> None:
-    called, script = tmp_path / "called", tmp_path / "terraform"
-    script.write_text(f'#!/bin/sh\necho "$1" >> "{called}"\nexec "{worker.command.terraform}" "$@"\n')
-    script.chmod(0o755)
-    worker.command = dataclasses.replace(worker.command, terraform=str(script))
+    called = counted(worker, tmp_path, "terraform")
     worker.repository.unit("dev/a", module=MARKED_MODULE)
     record = await plan(worker, "dev/a")
     (marked,) = (tmp_path / "artifacts").rglob("marked")
@@ -466,26 +463,82 @@ output "plain" { value = "seen ${var.value}" }
 """
 
 
-@pytest.mark.parametrize("judged", [True, False])
-async def test_an_apply_looks_at_its_dependencies_once_and_hides_what_is_secret_of_them(
-    worker: Worker, tmp_path: Path, judged: bool
-) -> None:
-    called, script = tmp_path / "called", tmp_path / "terragrunt"
-    script.write_text(f'#!/bin/sh\necho "$1" >> "{called}"\nexec "{worker.command.terragrunt}" "$@"\n')
+def counted(worker: Worker, tmp_path: Path, tool: str) -> Path:
+    """From now on the file has the first argument of each call of the tool."""
+    called, script = tmp_path / f"{tool}-called", tmp_path / tool
+    script.write_text(f'#!/bin/sh\necho "$1" >> "{called}"\nexec "{getattr(worker.command, tool)}" "$@"\n')
     script.chmod(0o755)
+    replaced: dict[str, Any] = {tool: str(script)}
+    worker.command = dataclasses.replace(worker.command, **replaced)
+    return called
+
+
+@pytest.mark.parametrize("known_by", ["its plan", "its judgement", "nobody"])
+async def test_an_apply_looks_at_its_dependencies_once_and_hides_what_is_secret_of_them(
+    worker: Worker, tmp_path: Path, known_by: str
+) -> None:
     worker.repository.unit("dev/a", 'inputs = { value = "of-a" }', module=SECRET_OUTPUT)
     worker.repository.unit("dev/b", depends_on("a"), module=PASSED_ON)
     await apply(worker, await plan(worker, "dev/a"))
-    worker.command = dataclasses.replace(worker.command, terragrunt=str(script))
-    terragrunt, record = worker.terragrunt, await plan(worker, "dev/b")
-    if judged:
+    called = counted(worker, tmp_path, "terragrunt")
+    terragrunt = planned_by = worker.terragrunt
+    if known_by != "its plan":
+        planned_by = worker.terragrunt  # another one
+    record = (await worker.run(planned_by.plan_unit, worker.plan_request("dev/b"))).record
+    assert record is not None
+    if known_by == "its judgement":
         await worker.run(terragrunt.dependency_outputs, worker.unit_request("dev/b"))
     called.unlink()
     text = (await worker.run(terragrunt.apply_unit, worker.apply_request(record))).text
     assert "seen (sensitive value)" in text
     assert "of-a-secret-words" not in text + written(worker)
     assert "of-a-secret-words" in "".join(path.read_text() for path in worker.data.glob("applies/*/log"))
-    assert called.read_text().split().count("render") == (0 if judged else 3)
+    assert called.read_text().split().count("render") == (3 if known_by == "nobody" else 0)
+
+
+@pytest.mark.parametrize("here", [True, False])
+async def test_which_outputs_are_sensitive_is_told_by_the_plan_of_who_was_applied_here(
+    worker: Worker, tmp_path: Path, here: bool
+) -> None:
+    module = f'{SECRET_OUTPUT}\noutput "open" {{ value = "open-words" }}'
+    worker.repository.unit("dev/a", 'inputs = { value = "of-a" }', module=module)
+    both = '"${dependency.a.outputs.open} ${dependency.a.outputs.value}"'
+    worker.repository.unit("dev/b", depends_on("a", value=both), module=PASSED_ON)
+    called = counted(worker, tmp_path, "terragrunt")
+    terragrunt, record = worker.terragrunt, await plan(worker, "dev/a")
+    await worker.run(terragrunt.apply_unit, worker.apply_request(record))
+    called.unlink()
+    planned_by = terragrunt if here else worker.terragrunt  # as of another process
+    planned = (await worker.run(planned_by.plan_unit, worker.plan_request("dev/b"))).record
+    assert planned is not None
+    assert "open-words (sensitive value)" in planned.text_preview
+    assert "of-a-secret-words" not in written(worker)
+    assert called.read_text().split().count("output") == (0 if here else 1)
+
+
+MADE_SECRET = """
+resource "terraform_data" "made" { input = "of-nobody" }
+resource "terraform_data" "this" {
+  input = sensitive(terraform_data.made.id)
+  provisioner "local-exec" { command = "echo it is ${nonsensitive(terraform_data.made.id)}" }
+}
+"""
+
+
+@pytest.mark.parametrize("arguments, by_terragrunt", [("", 0), ('env_vars = { TF_WORKSPACE = "default" }', 1)])
+async def test_a_secret_that_an_apply_has_made_is_read_from_the_state_that_the_unit_has(
+    worker: Worker, tmp_path: Path, arguments: str, by_terragrunt: int
+) -> None:
+    extra = f'extra_arguments "more" {{\n commands = ["plan", "apply", "show"]\n {arguments}\n}}' if arguments else ""
+    worker.repository.unit("dev/a", f"terraform {{\n{extra}\n}}\n", module=MADE_SECRET)
+    called, record = counted(worker, tmp_path, "terragrunt"), await plan(worker, "dev/a")
+    called.unlink()
+    text = await apply(worker, record)
+    state = json.loads(worker.repository.state_of("dev/a").read_text())
+    made = next(each for each in state["resources"] if each["name"] == "made")["instances"][0]["attributes"]["id"]
+    assert made not in written(worker) + text
+    assert "it is (sensitive value)" in written(worker)
+    assert called.read_text().split().count("show") == by_terragrunt
 
 
 async def test_a_secret_is_nowhere_in_a_failure(worker: Worker) -> None:

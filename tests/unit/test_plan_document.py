@@ -183,3 +183,10 @@ def test_what_a_plan_marks_is_kept_as_it_was() -> None:
     kept = Marked.load(marked.dump())
     assert kept == marked
     assert {type(each) for each in kept.values} == {str, int, float}
+
+
+def test_which_outputs_will_be_sensitive_is_kept_too_where_the_plan_tells() -> None:
+    planned = document() | {"planned_values": {"outputs": {"key": {"sensitive": True}, "id": {"sensitive": False}}}}
+    assert Marked.load(Marked.in_plan(planned).dump()).plain_outputs == frozenset({"id"})
+    assert Marked.load(Marked.in_plan({**document(), "planned_values": None}).dump()).plain_outputs is None
+    assert Marked.load(b'{"values": [], "more_to_come": false}').plain_outputs is None, "kept by an older version"
