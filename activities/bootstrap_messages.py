@@ -13,6 +13,7 @@ class BootstrapUnit(UnitRequest):
 
     remote_state: bool
     account_id: str | None = None  # to be written into terragrunt.hcl; None: what stands there is right
+    place: BackendPlace | None = None  # where the state is to lie; None: nobody has asked yet
 
 
 class BootstrapPlan(BootstrapUnit):
@@ -65,9 +66,10 @@ class KeptState(Model):
 
 
 class KeptStateAnswer(Model):
-    """None where there is none yet."""
+    """None where there is none yet; `left` says what an undo could not clear away, and why."""
 
     kept: KeptState | None = None
+    left: tuple[str, ...] = ()
 
 
 class MigrateState(BootstrapUnit):

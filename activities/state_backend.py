@@ -24,6 +24,7 @@ from docustack.aws_accounts import login_command
 from docustack.errors import ErrorType
 from docustack.state_backend import BackendFacts, BackendPlace, BucketFacts, Presence, TableFacts, refuses_plain_http
 from docustack.state_document import StateFacts, state_facts
+from docustack.terragrunt_errors import StateLock
 
 T = TypeVar("T")
 
@@ -70,6 +71,33 @@ def read_state(aws: Aws, place: BackendPlace) -> str:
     s3 = aws.client("s3")
     answer = _unless(lambda: s3.get_object(Bucket=place.bucket, Key=place.key), "NoSuchKey", "NoSuchBucket")
     return str(answer["Body"].read().decode()) if answer is not None else ""
+
+
+def read_lock(aws: Aws, place: BackendPlace) -> StateLock | None:
+    """Terraform's lock on the state, in the table or beside the state; None where nobody holds it."""
+    dynamodb, key = aws.client("dynamodb"), {"LockID": {"S": place.lock_id}}
+    answer = _unless(
+        lambda: dynamodb.get_item(TableName=place.lock_table, Key=key, ConsistentRead=True),
+        "ResourceNotFoundException",
+    )
+    if answer is not None and (info := answer.get("Item", {}).get("Info")):
+        return _lock(info["S"], place.lock_id)
+    s3, beside = aws.client("s3"), f"{place.key}.tflock"
+    found = _unless(lambda: s3.get_object(Bucket=place.bucket, Key=beside), "NoSuchKey", "NoSuchBucket")
+    return _lock(found["Body"].read(), beside) if found is not None else None
+
+
+def _lock(info: str | bytes, path: str) -> StateLock:
+    """As Terraform writes it."""
+    known: dict[str, str] = json.loads(info)
+    return StateLock(
+        lock_id=known.get("ID", ""),
+        path=path,
+        operation=known.get("Operation", ""),
+        who=known.get("Who", ""),
+        version=known.get("Version", ""),
+        created=known.get("Created", ""),
+    )
 
 
 def _look(aws: Aws, place: BackendPlace) -> BackendFacts:

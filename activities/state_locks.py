@@ -1,7 +1,6 @@
 """Frees a Terraform state lock that a dead process of ours has left, and no other."""
 
 import asyncio
-import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -116,19 +115,13 @@ class StateLocks:
 
 def _is_of(lock: StateLock, record: ApplyRecord) -> bool:
     """The time tells our applies from a person's, who has logged in on the same machine."""
-    created = _time(lock.created)
+    created = lock.created_at
     return (
         lock.who == record.who
         and created is not None
         and record.started_at - _CLOCKS_DIFFER_BY <= created
         and (record.ended_at is None or created <= record.ended_at)
     )
-
-
-def _time(created: str) -> datetime | None:
-    """`2026-11-24 16:33:54.123456789 +0000 UTC`: always UTC, with more digits than Python reads."""
-    match = re.match(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)", created)
-    return datetime.fromisoformat(f"{match[1]}T{match[2]}+00:00") if match else None
 
 
 def _answer(lock: StateLock, *, freed: bool, message: str) -> StateLockAnswer:

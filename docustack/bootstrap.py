@@ -73,6 +73,13 @@ class Step(StrEnum):
     PROPOSE = "offer terragrunt.hcl as a pull request"
 
 
+class UndoStep(StrEnum):
+    """What undoes, before the migration and from it on."""
+
+    REMOVE = "remove what this run has made"
+    RESTORE = "restore the local state"
+
+
 class StepStatus(StrEnum):
     RUNNING = "running"
     DONE = "done"

@@ -25,6 +25,11 @@ class BackendPlace(Model):
     region: str
     over_tls: bool = True  # False: a simulator of AWS on plain HTTP, which a TLS-only policy would lock out
 
+    @property
+    def lock_id(self) -> str:
+        """The key of the state's lock in the table."""
+        return f"{self.bucket}/{self.key}"
+
 
 class BucketFacts(Model):
     presence: Presence

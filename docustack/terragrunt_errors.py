@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from docustack.errors import ErrorType
 from docustack.model import Model
@@ -19,6 +20,16 @@ class StateLock(Model):
     who: str = ""
     version: str = ""
     created: str = ""
+
+    @property
+    def created_at(self) -> datetime | None:
+        """`2026-11-24 16:33:54.123456789 +0000 UTC`, in the lock itself `2026-11-24T16:33:54.123456789Z`: always UTC,
+        with more digits than Python reads."""
+        match = re.match(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(\.\d{1,6})?", self.created)
+        if match is None:
+            return None
+        fraction = (match[3] or ".").ljust(7, "0")
+        return datetime.fromisoformat(f"{match[1]}T{match[2]}{fraction}+00:00")
 
 
 @dataclass(frozen=True)

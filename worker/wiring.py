@@ -17,13 +17,17 @@ from activities.apply_order import ApplyOrder
 from activities.approvals import Approvals
 from activities.artifacts import ArtifactStore, open_blobs, open_store
 from activities.bootstrap import Bootstrap
+from activities.bootstrap_migration import BootstrapMigration
+from activities.bootstrap_unit import BootstrapUnits
 from activities.deployments import Deployments
 from activities.discovery import Units
 from activities.git import Git
 from activities.github import GitHub
 from activities.installation import Installation, Surroundings
+from activities.kept_states import KeptStates
 from activities.left_work_trees import LeftWorkTrees, is_running
 from activities.locks import Locks
+from activities.migration_locks import MigrationLocks
 from activities.open_pull_requests import OpenPullRequestWorkflows
 from activities.prerequisites import EnvironmentPrerequisites
 from activities.proposed_change import ProposedChange
@@ -212,9 +216,7 @@ def _environment_activities(
         simulated_account=settings.simulated_account,
     )
     prerequisites = EnvironmentPrerequisites(process_environment(settings), settings.simulated_account)
-    bootstrap = Bootstrap(
-        git=git, terragrunt=terragrunt, command=command, artifacts=artifacts, data_dir=settings.data_dir
-    )
+    bootstrap, migration = _bootstrap_activities(settings, git, command, terragrunt, artifacts)
     backend = StateBackend(terragrunt.units, artifacts)
     return [
         prerequisites.check_environment,
@@ -236,9 +238,21 @@ def _environment_activities(
         bootstrap.apply_bootstrap,
         bootstrap.keep_local_state,
         bootstrap.newest_local_state,
-        bootstrap.migrate_state,
-        bootstrap.restore_local_state,
+        migration.migrate_state,
+        migration.restore_local_state,
     ]
+
+
+def _bootstrap_activities(
+    settings: Settings, git: Git, command: TerragruntCommand, terragrunt: Terragrunt, artifacts: ArtifactStore
+) -> tuple[Bootstrap, BootstrapMigration]:
+    kept = KeptStates(artifacts)
+    units = BootstrapUnits(git=git, units=terragrunt.units, command=command, kept=kept, data_dir=settings.data_dir)
+    locks = MigrationLocks(units, command, artifacts, settings.host)
+    return (
+        Bootstrap(units=units, locks=locks, terragrunt=terragrunt, command=command, artifacts=artifacts),
+        BootstrapMigration(units=units, locks=locks, kept=kept, command=command, data_dir=settings.data_dir),
+    )
 
 
 def clone_url(settings: Settings, repository: Repository) -> str:

@@ -20,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
         SignedBootstrapOrder,
         Step,
         Undone,
+        UndoStep,
         unknown_environment,
         why_not_equal,
         why_not_ours,
@@ -155,7 +156,7 @@ class BootstrapWorkflow:
     async def _apply_with_local_state(self) -> None:
         """Guide: `terragrunt apply`; "first run uses local state"."""
         made_now = self._its_facts.absent(self._its_place)
-        self._steps.undo_with("remove what this run has made", lambda: self._remove(made_now))
+        self._steps.undo_with(UndoStep.REMOVE, lambda: self._remove(made_now))
         async with self._steps.step(Step.APPLY) as step:
             if self._its_plan.summary.is_empty:
                 step.tell("nothing to do")
@@ -223,8 +224,10 @@ class BootstrapWorkflow:
         return Undone(done=tuple(f"removed {name}" for name in removed.removed), left=removed.left)
 
     async def _restore(self) -> Undone:
-        kept = await self._calls.restore_local_state()
-        return Undone(done=(f"the local state is restored from {kept.artifact}",) if kept is not None else ())
+        answer = await self._calls.restore_local_state()
+        kept = answer.kept
+        done = (f"the local state is restored from {kept.artifact}",) if kept is not None else ()
+        return Undone(done=done, left=answer.left)
 
     # ---- what is known by now --------------------------------------------------------------------------------------
 

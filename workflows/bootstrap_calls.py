@@ -21,6 +21,7 @@ with workflow.unsafe.imports_passed_through():
         BootstrapPlan,
         BootstrapUnit,
         KeptState,
+        KeptStateAnswer,
         LookAtBackend,
         MigratedState,
         MigrateState,
@@ -29,6 +30,7 @@ with workflow.unsafe.imports_passed_through():
         RemoveBackend,
         Removed,
     )
+    from activities.bootstrap_migration import BootstrapMigration
     from activities.git import Git
     from activities.git_messages import CheckOut, LoadConfiguration, LoadedConfiguration, RemoveWorkTree
     from activities.github import GitHub
@@ -65,6 +67,7 @@ class BootstrapCalls:
         self._lease_seconds = 0
         self.configuration: Configuration
         self.tree: WorkTree | None = None
+        self._place: BackendPlace | None = None
 
     @property
     def rules(self) -> Environment:
@@ -160,7 +163,8 @@ class BootstrapCalls:
         return await self._near(EnvironmentPrerequisites.check_environment, question, "aws sts get-caller-identity")
 
     async def read_backend(self) -> BackendPlace:
-        return await self._near(Bootstrap.read_backend, self._unit(BootstrapUnit), "read terragrunt.hcl")
+        self._place = await self._near(Bootstrap.read_backend, self._unit(BootstrapUnit), "read terragrunt.hcl")
+        return self._place
 
     async def look_at_backend(self, place: BackendPlace) -> BackendFacts:
         question = self._unit(LookAtBackend, place=place)
@@ -200,10 +204,10 @@ class BootstrapCalls:
 
     async def migrate_state(self, place: BackendPlace) -> MigratedState:
         question = self._unit(MigrateState, remote_state=True, place=place)
-        return await self._near(Bootstrap.migrate_state, question, "terragrunt init -migrate-state")
+        return await self._near(BootstrapMigration.migrate_state, question, "terragrunt init -migrate-state")
 
-    async def restore_local_state(self) -> KeptState | None:
-        return (await self._near(Bootstrap.restore_local_state, self._unit(BootstrapUnit), "undo: local state")).kept
+    async def restore_local_state(self) -> KeptStateAnswer:
+        return await self._near(BootstrapMigration.restore_local_state, self._unit(BootstrapUnit), "undo: local state")
 
     async def remove_backend(self, place: BackendPlace, names: tuple[str, ...]) -> Removed:
         question = self._unit(RemoveBackend, place=place, names=names)
@@ -223,6 +227,7 @@ class BootstrapCalls:
             "timeout_minutes": self.configuration.plan.timeout_minutes,
             "remote_state": False,
             "account_id": self._corrected_account_id,
+            "place": self._place,
         }
         return kind(**known | more)
 

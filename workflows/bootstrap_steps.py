@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from temporalio import workflow
-from temporalio.exceptions import FailureError
+from temporalio.exceptions import FailureError, is_cancelled_exception
 
 from workflows.failures import message_of
 
@@ -48,7 +48,7 @@ class Steps:
         try:
             yield RunningStep(self._state)
         except (Stopped, FailureError, asyncio.CancelledError) as error:
-            told = str(error) if isinstance(error, Stopped) else message_of(error)
+            told = str(error) if isinstance(error, Stopped) else _told(error)
             self._state.steps[-1] = StepState(name=name, status=StepStatus.FAILED, detail=told)
             raise
         self._state.steps[-1] = self._state.steps[-1].model_copy(update={"status": StepStatus.DONE})
@@ -70,16 +70,20 @@ class Steps:
         left: list[str] = []
         while self._undo:
             name, undo = self._undo.pop()
+            self._state.steps.append(StepState(name=name, status=StepStatus.RUNNING))
             workflow.set_current_details(f"undo: {name}…")
             try:
                 undone = await undo()
             except FailureError as error:
                 left.append(f"could not {name}: {message_of(error)}")
-                self._state.steps.append(StepState(name=name, status=StepStatus.FAILED, detail=message_of(error)))
+                self._state.steps[-1] = StepState(name=name, status=StepStatus.FAILED, detail=message_of(error))
                 continue
             done += undone.done
             left += undone.left
-            self._state.steps.append(
-                StepState(name=name, status=StepStatus.UNDONE, detail="; ".join([*undone.done, *undone.left]))
-            )
+            detail = "; ".join([*undone.done, *undone.left])
+            self._state.steps[-1] = StepState(name=name, status=StepStatus.UNDONE, detail=detail)
         return Undone(done=tuple(done), left=tuple(left))
+
+
+def _told(error: BaseException) -> str:
+    return "cancelled" if is_cancelled_exception(error) else message_of(error)

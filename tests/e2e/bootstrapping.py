@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from typing import Any
 
 from temporalio.client import Client, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.service import RPCError
 
 from docustack.bootstrap import (
     BootstrapOrder,
@@ -31,6 +33,7 @@ from docustack.repository import Repository
 from local import aws
 from local.state import HOST, free_ports, is_free
 from local.waiting import wait_for
+from tests.e2e.late_answers import LateAnswers
 from tests.integration.stand_ins import OWNER, REPOSITORY, GitHubStandIn
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "docustack-infrastructure-live"
@@ -87,6 +90,7 @@ class Account:
     client: Client
     folder: Path
     process: subprocess.Popen[bytes] | None = None
+    between: LateAnswers | None = None  # the worker and AWS, where the test wants it
 
     @property
     def id(self) -> str:
@@ -116,7 +120,7 @@ class Account:
             **os.environ,
             **self.settings(),
             **aws.CREDENTIALS,
-            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ENDPOINT_URL": self.between.url if self.between is not None else self.endpoint,
             "AWS_REGION": aws.REGION,
         }
         self.process = subprocess.Popen(
@@ -127,6 +131,19 @@ class Account:
         assert self.process is not None
         self.process.kill()
         self.process.wait()
+
+    def restart_worker(self) -> None:
+        """By kill -9."""
+        self.kill_worker()
+        self.start_worker()
+
+    def kill_machine(self) -> None:
+        """The worker and all that it has started: Terraform too is gone in the middle of its work."""
+        self.kill_worker()
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):  # it has ended meanwhile, or is somebody else's
+                if (process / "cwd").readlink().is_relative_to(self.folder):
+                    os.kill(int(process.name), signal.SIGKILL)
 
     def order(self, login: str = "lead", **changes: object) -> BootstrapOrder:
         known: dict[str, Any] = {
@@ -157,13 +174,16 @@ class Account:
         state: BootstrapState = await handle.query("show", result_type=BootstrapState)
         return state
 
-    async def until_in(self, handle: WorkflowHandle[Any, Any], step: Step) -> None:
+    async def until_in(self, handle: WorkflowHandle[Any, Any], step: str) -> None:
+        """`step` is one of the guide's, or an undo."""
         async with asyncio.timeout(300):
-            state = await self.show(handle)
-            while step not in [each.name for each in state.steps]:
-                assert state.outcome is None, state.outcome
+            while True:
+                with contextlib.suppress(RPCError):  # the worker that was asked has been killed
+                    state = await self.show(handle)
+                    if step in [each.name for each in state.steps]:
+                        return
+                    assert state.outcome is None, state.outcome
                 await asyncio.sleep(0.05)
-                state = await self.show(handle)
 
     def applied(self) -> int:
         """How many applies Terraform has begun."""
@@ -182,6 +202,11 @@ class Account:
         """All versions of the state that the bucket has."""
         found = aws.client("s3", self.endpoint).list_object_versions(Bucket=self.bucket)
         return [version["VersionId"] for version in found.get("Versions", [])]
+
+    def locks(self) -> list[dict[str, Any]]:
+        """Terraform's locks, as they lie in the table."""
+        items = aws.client("dynamodb", self.endpoint).scan(TableName=TABLE)["Items"]
+        return [json.loads(item["Info"]["S"]) for item in items if "Info" in item]
 
     def hold_state_lock(self) -> dict[str, Any]:
         """Somebody else's lock of the state in the bucket, which Terraform asks for before it copies anything."""

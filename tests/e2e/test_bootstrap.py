@@ -1,5 +1,6 @@
 """The guide's bootstrap with real tools, from an empty account to its state in the bucket and the pull request."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -9,14 +10,18 @@ import pytest_asyncio
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from docustack.bootstrap import BootstrapEnd, BootstrapOutcome, Step
-from docustack.bootstrap_file import with_remote_state
+from docustack.bootstrap import BootstrapEnd, BootstrapOutcome, Step, UndoStep
+from docustack.bootstrap_file import FILE, with_remote_state
 from local import aws
 from tests.dev_server import address, dev_server
 from tests.e2e.bootstrapping import ALL_STEPS, EXAMPLE, TABLE, Account, example_on_github, moto, steps_done
+from tests.e2e.late_answers import LateAnswers
 from tests.integration.stand_ins import GitHubStandIn
 
 MODULE = "modules/state-backend/main.tf"
+KILLED_IN = [Step(name) for name in ALL_STEPS if name != Step.COMPARE]
+"""What is compared is known by then: it has no activity of its own."""
+
 LIFECYCLE = re.compile(r"  lifecycle_rule \{.*?\n  \}\n", re.DOTALL)
 
 pytestmark = pytest.mark.timeout(900)
@@ -43,12 +48,19 @@ async def account(
     client = await Client.connect(temporal, data_converter=pydantic_data_converter)
     account = Account(environment, "", github, temporal, client, tmp_path)
     with moto(account.id) as endpoint:
-        account.endpoint = endpoint
+        account.endpoint, account.between = endpoint, LateAnswers(endpoint)
         account.start_worker()
         try:
             yield account
         finally:
             account.kill_worker()
+            account.between.close()
+
+
+@pytest.fixture
+def between(account: Account) -> LateAnswers:
+    assert account.between is not None
+    return account.between
 
 
 @pytest.mark.parametrize("account", ["dev"], indirect=True)
@@ -78,55 +90,91 @@ async def test_an_empty_account_becomes_one_that_keeps_its_own_state(account: Ac
 
 @pytest.mark.parametrize("account", ["prod"], indirect=True)
 async def test_a_bucket_and_a_table_that_exist_and_match_are_adopted(account: Account) -> None:
+    """Also where the worker is killed while it adopts them."""
     aws.prepare_state_backend(account.endpoint, [account.bucket], TABLE)
     made = aws.client("s3", account.endpoint).list_buckets()["Buckets"]
-    outcome, state = await account.bootstrap()
+    handle = await account.start()
+    await account.until_in(handle, Step.ADOPT)
+    account.restart_worker()
+    outcome = BootstrapOutcome.model_validate(await handle.result())
     assert outcome.end is BootstrapEnd.DONE, outcome
+    state = await account.show(handle)
     adopted = next(step.detail for step in state.steps if step.name == Step.ADOPT)
     assert adopted == "aws_s3_bucket.state, aws_dynamodb_table.locks"
     assert aws.client("s3", account.endpoint).list_buckets()["Buckets"] == made
 
 
 @pytest.mark.parametrize("account", ["management"], indirect=True)
-async def test_a_worker_that_is_killed_goes_on_where_it_was(account: Account) -> None:
-    """Killed in the middle of the apply, then in the middle of the migration."""
+async def test_a_worker_that_is_killed_in_every_step_goes_on_where_it_was(
+    account: Account, between: LateAnswers
+) -> None:
+    """In the migration all of its machine, while Terraform has the lock: nobody but the next worker can free it."""
+    between.hold_next_lock()
     handle = await account.start()
-    for step in (Step.APPLY, Step.MIGRATE):
+    for step in KILLED_IN:
         await account.until_in(handle, step)
-        account.kill_worker()
-        account.start_worker()
+        if step is Step.MIGRATE:
+            await asyncio.to_thread(between.is_held.wait, 120)
+            account.kill_machine()
+            [lock] = account.locks()
+            assert lock["Operation"] == "migration destination state"
+            account.start_worker()
+        else:
+            account.restart_worker()
     outcome = BootstrapOutcome.model_validate(await handle.result())
     assert outcome.end is BootstrapEnd.DONE, outcome
     assert steps_done(await account.show(handle)) == ALL_STEPS
     assert account.applied() == 1
+    assert account.locks() == []
+    assert len(account.pull_requests()) == 1
 
 
 @pytest.mark.parametrize("account", ["staging"], indirect=True)
-async def test_what_fails_is_undone_before_the_migration_and_kept_during_it(account: Account) -> None:
-    """Three bootstraps that come to nothing, each later than the one before, and one that goes on from the last."""
+async def test_what_fails_is_undone_before_the_migration_and_kept_during_it(
+    account: Account, between: LateAnswers
+) -> None:
+    """Bootstraps that come to nothing, each later than the one before, their worker killed while they are undone; and
+    one that goes on from the last, though Terraform meets its own lock. All with an account id that is corrected."""
+    text = (EXAMPLE / FILE).read_text().replace('get_env("DOCUSTACK_ACCOUNT_ID", "444444444444")', '"444444444444"')
     without_lifecycle = LIFECYCLE.sub("", (EXAMPLE / MODULE).read_text())
-    account.github.push("staging", {MODULE: without_lifecycle}, base="staging")
+    account.github.push("staging", {FILE: text, MODULE: without_lifecycle}, base="staging")
     outcome, _ = await account.bootstrap()
+    assert outcome.end is BootstrapEnd.REFUSED
+    assert "--fix-account-id" in outcome.message
+
+    handle = await account.start(fix_account_id=True)
+    await account.until_in(handle, UndoStep.REMOVE)
+    account.restart_worker()
+    outcome = BootstrapOutcome.model_validate(await handle.result())
     assert outcome.end is BootstrapEnd.FAILED
     assert "lacks a lifecycle rule for old versions" in outcome.message
     assert set(outcome.undone) == {f"removed {account.bucket}", f"removed {TABLE}"}
     assert (account.buckets(), account.tables()) == ([], [])
 
     account.github.push("staging", {MODULE: (EXAMPLE / MODULE).read_text()}, base="staging")
-    handle = await account.start()
+    handle = await account.start(fix_account_id=True)
     await account.until_in(handle, Step.APPLY)
     await handle.terminate("by an operator: nothing is undone, and Terraform goes on")
 
-    handle = await account.start()
+    handle = await account.start(fix_account_id=True)
     await account.until_in(handle, Step.VERIFY)
     lock = account.hold_state_lock()
+    await account.until_in(handle, UndoStep.RESTORE)
+    account.restart_worker()
     outcome = BootstrapOutcome.model_validate(await handle.result())
     assert outcome.end is BootstrapEnd.FAILED
+    assert "is locked by somebody" in outcome.message
+    assert "aws dynamodb delete-item" in outcome.message
     assert "restored" in outcome.message
     assert outcome.kept_state in outcome.message
     assert (account.buckets(), account.tables(), account.states()) == ([account.bucket], [TABLE], [])
 
     account.free_state_lock(lock)
-    outcome, _ = await account.bootstrap()
+    between.lose_next_lock()
+    outcome, _ = await account.bootstrap(fix_account_id=True)
     assert outcome.end is BootstrapEnd.DONE, outcome
+    assert between.has_lost
+    assert account.locks() == []
     assert len(account.pull_requests()) == 1
+    corrected = with_remote_state(text.replace("444444444444", account.id))
+    assert account.file_on("docustack/bootstrap-staging") == corrected.strip()

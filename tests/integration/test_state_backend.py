@@ -11,7 +11,7 @@ import pytest
 
 from activities.bootstrap_messages import LookAtBackend, RemoveBackend
 from activities.kept_states import KeptStates
-from activities.state_backend import StateBackend
+from activities.state_backend import Aws, StateBackend, read_lock
 from docustack.state_backend import BackendPlace, Presence
 from local import aws
 from tests.integration.aws_server import moto_server
@@ -166,3 +166,21 @@ async def test_the_newest_state_is_kept_beside_the_older_ones_and_none_twice(
     assert await kept.newest("222222222222") is None
     assert len(await backend[0].artifacts.list("bootstrap/")) == 2
     assert "aws_s3_bucket" not in (await backend[0].artifacts.get_text(second.artifact)), "it is sealed"
+
+
+async def test_a_lock_is_found_in_the_table_and_beside_the_state(endpoint: str) -> None:
+    aws.prepare_state_backend(endpoint, ["states"], "locks")
+    theirs = Aws({**aws.CREDENTIALS, "AWS_ENDPOINT_URL": endpoint}, "us-east-1")
+    assert read_lock(theirs, PLACE) is None
+    info = json.dumps({"ID": "1f2e", "Operation": "state-push", "Who": "me@here", "Created": "2026-11-28T10:00:00Z"})
+    aws.client("s3", endpoint).put_object(Bucket="states", Key=f"{PLACE.key}.tflock", Body=info)
+    beside = read_lock(theirs, PLACE)
+    aws.client("dynamodb", endpoint).put_item(
+        TableName="locks", Item={"LockID": {"S": "states/bootstrap/terraform.tfstate"}, "Info": {"S": info}}
+    )
+    in_table = read_lock(theirs, PLACE)
+    assert beside is not None
+    assert in_table is not None
+    assert beside.path == "bootstrap/terraform.tfstate.tflock"
+    assert in_table.path == PLACE.lock_id
+    assert (in_table.lock_id, in_table.operation, in_table.who) == ("1f2e", "state-push", "me@here")
