@@ -9,6 +9,7 @@ from pydantic import Field
 
 from docustack.aws_accounts import bucket_and_table
 from docustack.configuration import Configuration
+from docustack.decisions import GivenDecision
 from docustack.model import Model, State
 from docustack.repository import Repository
 from docustack.signatures import is_signed_by, signature
@@ -100,6 +101,7 @@ class BootstrapEnd(StrEnum):
     NOTHING_TO_DO = "nothing-to-do"  # it was done before
     DRY_RUN = "dry-run"
     REFUSED = "refused"  # before anything was touched
+    CANCELLED = "cancelled"
     FAILED = "failed"
 
 
@@ -129,6 +131,7 @@ class BootstrapState(State):
     account_id: str
     actor: str
     steps: list[StepState] = []
+    decisions: list[GivenDecision] = []  # who has cancelled it, or wanted to
     outcome: BootstrapOutcome | None = None
 
 

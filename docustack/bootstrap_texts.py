@@ -1,8 +1,11 @@
 """What a bootstrap says to people: in the terminal, in Temporal's UI, in its commit and pull request."""
 
+from collections.abc import Sequence
+
 from docustack.bootstrap import BootstrapEnd, BootstrapOrder, BootstrapOutcome, Undone
 from docustack.bootstrap_file import FILE
 from docustack.comment_text import enumerated
+from docustack.decisions import GivenDecision
 from docustack.plans import PlanRecord
 from docustack.state_backend import BackendFacts, BackendPlace, Presence
 
@@ -34,7 +37,7 @@ def done(order: BootstrapOrder, pull_request: str, *, before: bool) -> Bootstrap
     return BootstrapOutcome(end=end, message=" ".join(filter(None, [message, merge])), pull_request=pull_request)
 
 
-def with_undo(outcome: BootstrapOutcome, undone: Undone, kept: str) -> BootstrapOutcome:
+def with_undo(outcome: BootstrapOutcome, undone: Undone, kept: str, stays: str = "") -> BootstrapOutcome:
     """What failed, then what became of what had been made by then."""
     told = [outcome.message]
     if undone.done:
@@ -43,10 +46,33 @@ def with_undo(outcome: BootstrapOutcome, undone: Undone, kept: str) -> Bootstrap
         told.append("Nothing had to be undone.")
     if undone.left:
         told.append(f"Left as it is: {enumerated(list(undone.left))}.")
+    if stays:
+        told.append(stays)
     if kept:
         told.append(f"The local state is kept as the artifact {kept}.")
-    told.append("Once it is mended, the same command goes on from here.")
+    once = "" if outcome.end is BootstrapEnd.CANCELLED else "Once it is mended, "
+    told.append(f"{once}{'t' if once else 'T'}he same command goes on from here.")
     return outcome.model_copy(update={"message": " ".join(told), "undone": undone.done, "left": undone.left})
+
+
+def stays(place: BackendPlace, *, migrated: bool) -> str:
+    """What is not undone from the migration on."""
+    where = ", and the state lies in the bucket" if migrated else ""
+    return f"{place.bucket} and {place.lock_table} stay{where}."
+
+
+IS_CANCELLED = (
+    "The bootstrap ends: Terraform finishes what it has in hand, then what can be undone is undone, and told."
+)
+CANNOT_BE_JUDGED = "GitHub or a worker doesn't answer now, so it can't be told whether this counts. Send it again."
+
+
+def cancelled(decisions: Sequence[GivenDecision]) -> str:
+    """By whom and why, where they did so through our server."""
+    given = next((one for one in reversed(decisions) if one.counts), None)
+    by = f" by @{given.login}" if given is not None else ""
+    why = f": {given.reason}" if given is not None and given.reason else ""
+    return f"The bootstrap was cancelled{by}{why}."
 
 
 def other_account(order: BootstrapOrder, known: str) -> str:

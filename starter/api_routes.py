@@ -16,7 +16,7 @@ from starter.api_messages import (
     WorkingCopy,
 )
 from starter.approval_endpoints import approve, cancel, reject, show_run
-from starter.bootstrap_endpoint import bootstrap
+from starter.bootstrap_endpoint import bootstrap, cancel_bootstrap
 from starter.deployment_endpoints import decide, deploy
 from starter.order_endpoint import start_run
 from starter.working_copy_endpoint import WORKING_COPY_LIMIT, keep_working_copy
@@ -38,6 +38,7 @@ def api_routes() -> list[BaseRoute]:
         api_route("POST", "/api/runs/{run_id}/reject", RejectOrder, reject),
         api_route("POST", "/api/runs/{run_id}/cancel", CancelOrder, cancel),
         api_route("POST", "/api/bootstrap", BootstrapCommand, bootstrap),
+        api_route("POST", "/api/bootstrap/{account_id}/cancel", CancelOrder, cancel_bootstrap),
         api_route("POST", "/api/deployments", DeploymentCommand, deploy),
         api_route("POST", "/api/deployments/decision", DeploymentDecision, decide),
         Route("/api/{rest:path}", no_such_endpoint, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from docustack.runs import RunStatus
 from starter.api_messages import ApproveOrder, CancelOrder, DecisionAnswer, RejectOrder, RunToApprove
+from starter.bootstrap_watching import PREFIX, follow_bootstrap
 from starter.console import errors, output, print_json
 from starter.exit_codes import CommandFailed, ExitCode
 from starter.options import JsonOption
@@ -77,18 +78,19 @@ def cancel(
 ) -> None:
     """Cancel a run: nothing more is begun, and Terraform finishes what it has in hand and writes its state.
 
-    Whose run it is may do that, and who may apply in its environments.
+    Whose run it is may do that, and who may apply in its environments. A bootstrap, by its workflow id
+    (`bootstrap:111111111111`), undoes what it has made before the migration: that is watched, and told.
     Exit codes: 0 it ends, 1 you may not, or it has ended, 2 no server or token is known, 3 the server or a worker
     doesn't answer, 4 there is no such run.
     """
-    if run_id.startswith("bootstrap:"):
-        raise CommandFailed(
-            "A bootstrap is cancelled in Temporal's UI: *Cancel*, never *Terminate*.",
-            'What it made before the migration is undone then; docs/deployment.md, "When it fails".',
-            code=ExitCode.USAGE,
-        )
     server, order = connect_server(), CancelOrder(reason=reason.strip()[:1_000])
-    _tell(lambda: server.post(f"{_path(run_id)}/cancel", order, DecisionAnswer), as_json=as_json)
+    if not run_id.startswith(PREFIX):
+        _tell(lambda: server.post(f"{_path(run_id)}/cancel", order, DecisionAnswer), as_json=as_json)
+        return
+    account_id = quote(run_id.removeprefix(PREFIX), safe="")
+    _tell(lambda: server.post(f"/bootstrap/{account_id}/cancel", order, DecisionAnswer), as_json=as_json)
+    if not as_json:
+        follow_bootstrap(run_id)
 
 
 def _tell(decide: Callable[[], DecisionAnswer], *, as_json: bool) -> None:

@@ -1,21 +1,12 @@
 """The server's door for approvals: the person is verified, what they say is signed, the run answers at once."""
 
 import secrets
-from datetime import timedelta
 from typing import Any
 
-from temporalio.client import (
-    WorkflowExecutionDescription,
-    WorkflowExecutionStatus,
-    WorkflowHandle,
-    WorkflowUpdateFailedError,
-    WorkflowUpdateRPCTimeoutOrCancelledError,
-)
-from temporalio.exceptions import ApplicationError
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.client import WorkflowExecutionDescription, WorkflowExecutionStatus, WorkflowHandle
 
 from docustack.model import Nothing
-from docustack.signed_approvals import Approval, ApprovalAnswer, Refusal, Verdict, sign
+from docustack.signed_approvals import Approval, Verdict
 from starter.api import Call
 from starter.api_messages import ApproveOrder, CancelOrder, DecisionAnswer, PlanToApprove, RejectOrder, RunToApprove
 from starter.api_refusals import ApiRefused
@@ -24,13 +15,9 @@ from starter.exit_codes import CommandFailed
 from starter.found_runs import find_run
 from starter.run_lines import PREFIX, decision_line, shown_status
 from starter.times import now
+from starter.told_workflows import Told, tell
 from workflows.run_models import RunView
 
-JUDGED_WITHIN = timedelta(seconds=40)
-"""A run asks GitHub before it answers."""
-
-_FORBIDDEN = (Refusal.AUTHOR, Refusal.NOT_ALLOWED)
-_AWAY = (Refusal.UNAVAILABLE, Refusal.FORGED)
 _APPROVE_ELSEWHERE = (
     "Approve in a review on GitHub; whoever runs DocuStack sets the key on the server and the control workers."
 )
@@ -82,8 +69,9 @@ async def _decide(
 ) -> DecisionAnswer:
     handle, described, view = await _found(call)
     run_id = view.input.run_id
+    told = Told(f"Run {run_id}", look=_LOOK.format(run_id=run_id))
     if described.status is not WorkflowExecutionStatus.RUNNING:
-        raise _ended(run_id, shown_status(described.status, view.status.value))
+        raise told.has_ended(shown_status(described.status, view.status.value))
     key = call.require_signing_key("This server takes no approvals", _APPROVE_ELSEWHERE)
     approval = Approval(
         verdict=verdict,
@@ -95,26 +83,7 @@ async def _decide(
         given_at=now(),
         nonce=secrets.token_hex(16),
     )
-    try:
-        answer: ApprovalAnswer = await handle.execute_update(
-            verdict.value,
-            sign(approval, key),
-            id=approval.nonce,
-            result_type=ApprovalAnswer,
-            rpc_timeout=JUDGED_WITHIN,
-        )
-    except WorkflowUpdateFailedError as error:
-        raise _refused(run_id, *_said(error)) from None
-    except WorkflowUpdateRPCTimeoutOrCancelledError:
-        raise _refused(
-            run_id, Refusal.UNAVAILABLE, "No worker answers, so it isn't known whether this counts."
-        ) from None
-    except RPCError as error:
-        if error.status is RPCStatusCode.NOT_FOUND:
-            raise _ended(run_id, "over") from None
-        raise
-    if not answer.accepted:
-        raise _refused(run_id, answer.refusal, answer.message)
+    answer = await tell(handle, approval, key, told)
     return DecisionAnswer(accepted=True, run_id=run_id, login=call.login, message=answer.message)
 
 
@@ -134,28 +103,3 @@ async def _found(call: Call) -> tuple[_Handle, WorkflowExecutionDescription, Run
     view: RunView = await handle.query("show", result_type=RunView, rpc_timeout=ANSWER_WITHIN)
     await call.require_push(view.input.repository)
     return handle, described, view
-
-
-def _said(error: WorkflowUpdateFailedError) -> tuple[str, str]:
-    cause = error.cause
-    if isinstance(cause, ApplicationError):
-        return cause.type or "", cause.message
-    return "", f"The run could not take it: {cause}."
-
-
-def _refused(run_id: str, refusal: str, message: str) -> ApiRefused:
-    if refusal == Refusal.FORGED:
-        message = "The run doesn't accept this server's signature: the worker has other DOCUSTACK_APPROVAL_KEYS."
-    status = 403 if refusal in _FORBIDDEN else 503 if refusal in _AWAY else 409
-    what_to_do = {
-        Refusal.AUTHOR: "Ask somebody else for the approval.",
-        Refusal.NOT_ALLOWED: "`approvals` and `teams` in docustack.yaml on the base branch say who may.",
-        Refusal.UNAVAILABLE: "Look whether the pull request tells of it, then try again.",
-        Refusal.FORGED: "Whoever runs DocuStack has to give both the same.",
-    }.get(Refusal(refusal) if refusal in set(Refusal) else Refusal.OTHER_RUN, _LOOK.format(run_id=run_id))
-    return ApiRefused(status, message, what_to_do, refusal)
-
-
-def _ended(run_id: str, how: str) -> ApiRefused:
-    told = f"Run {run_id} has ended ({how}), so there is nothing to decide."
-    return ApiRefused(409, told, "Another command begins another run.", Refusal.NOT_WAITING.value)

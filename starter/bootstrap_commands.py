@@ -9,13 +9,11 @@ from docustack.bootstrap import unknown_environment
 from docustack.configuration import Configuration
 from docustack.configuration_file import CONFIGURATION_PATH, load_configuration
 from starter.api_messages import BootstrapCommand, WorkflowStarted
-from starter.bootstrap_watching import ENDED_WELL, tell_bootstrap, watch_bootstrap
-from starter.client import with_temporal
+from starter.bootstrap_watching import ENDED_WELL, follow_bootstrap
 from starter.console import errors
 from starter.exit_codes import CommandFailed, ExitCode
 from starter.options import JsonOption, RepositoryOption
 from starter.server_client import connect_server
-from starter.standalone.surrounding import standalone
 from starter.surroundings import repository_wanted
 
 
@@ -50,14 +48,7 @@ def bootstrap(
     started = connect_server().post("/bootstrap", command, WorkflowStarted)
     if started.attached and not as_json:
         errors().print(f"A bootstrap of {rules.account_id} works already; this is that one.")
-    try:
-        outcome = with_temporal(
-            lambda connection: watch_bootstrap(connection, started.workflow_id, started.run_id, quiet=as_json)
-        )
-    except KeyboardInterrupt:
-        errors().print(standalone.detached(f"docustack bootstrap {environment}"))
-        raise
-    tell_bootstrap(outcome, as_json=as_json)
+    outcome = follow_bootstrap(started.workflow_id, started.run_id, as_json=as_json)
     if outcome.end not in ENDED_WELL:
         raise typer.Exit(ExitCode.FAILED)
 

@@ -9,12 +9,14 @@ from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
 from docustack.bootstrap import BootstrapEnd, BootstrapOutcome, BootstrapState, StepState, StepStatus
-from starter.client import ANSWER_WITHIN, Connection, is_away
+from starter.client import ANSWER_WITHIN, Connection, is_away, with_temporal
 from starter.console import errors, output, print_json
 from starter.exit_codes import CommandFailed, ExitCode
+from starter.standalone.surrounding import standalone
 
 _EVERY = 0.5
 _LISTED = 20
+PREFIX = "bootstrap:"
 ENDED_WELL = (BootstrapEnd.DONE, BootstrapEnd.NOTHING_TO_DO, BootstrapEnd.DRY_RUN)
 _MARKS = {
     StepStatus.RUNNING: ("…", "dim"),
@@ -22,6 +24,18 @@ _MARKS = {
     StepStatus.FAILED: ("✗", "red"),
     StepStatus.UNDONE: ("↶", "yellow"),
 }
+
+
+def follow_bootstrap(workflow_id: str, run_id: str = "", *, as_json: bool = False) -> BootstrapOutcome:
+    """Show it step by step, then its end; Ctrl-C stops watching, and says how to go on."""
+    try:
+        outcome = with_temporal(lambda connection: watch_bootstrap(connection, workflow_id, run_id, quiet=as_json))
+    except KeyboardInterrupt:
+        errors().print("\n" + standalone.detached(f"docustack runs watch {workflow_id}"))
+        errors().print(f"To cancel it: {standalone.typed} runs cancel {workflow_id}")
+        raise
+    tell_bootstrap(outcome, as_json=as_json)
+    return outcome
 
 
 async def watch_bootstrap(

@@ -29,10 +29,10 @@ from docustack.initial_deployment import (
 from starter.api import Call
 from starter.api_messages import DecisionAnswer, DeploymentCommand, DeploymentDecision, WorkflowStarted
 from starter.api_refusals import ApiRefused
-from starter.approval_endpoints import JUDGED_WITHIN
 from starter.client import ANSWER_WITHIN
 from starter.started_workflows import start_or_join
 from starter.times import now
+from starter.told_workflows import JUDGED_WITHIN
 
 _NO_KEY = "This server takes no order of a deployment"
 _AWAY = (DecisionRefusal.UNAVAILABLE, DecisionRefusal.FORGED)

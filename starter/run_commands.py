@@ -8,7 +8,7 @@ from rich.live import Live
 
 from docustack.runs import RunStatus
 from starter.answers import RunDetail
-from starter.bootstrap_watching import ENDED_WELL, tell_bootstrap, watch_bootstrap
+from starter.bootstrap_watching import ENDED_WELL, PREFIX, follow_bootstrap
 from starter.client import Connection, with_temporal
 from starter.console import errors, output, print_json
 from starter.exit_codes import CommandFailed, ExitCode
@@ -25,8 +25,6 @@ from starter.surroundings import repository_named
 app = typer.Typer(
     name="runs", help="Show plans and applies: those that go on, and those that ended.", no_args_is_help=True
 )
-
-_BOOTSTRAP = "bootstrap:"
 
 RunId = Annotated[str, typer.Argument(metavar="ID", help="The run's id, or its first characters.")]
 
@@ -113,10 +111,9 @@ def watch_(run_id: RunId, as_json: JsonOption = False) -> None:
     A bootstrap is followed too, by its workflow id: `bootstrap:111111111111`.
     Exit codes: 0 it succeeded, 1 it ended otherwise. Where nobody looks (a pipe, a log) each change is a line.
     """
-    if run_id.startswith(_BOOTSTRAP):
-        outcome = with_temporal(lambda connection: watch_bootstrap(connection, run_id, quiet=as_json))
-        tell_bootstrap(outcome, as_json=as_json)
-        if outcome.end not in ENDED_WELL:
+    standalone.surround(engine=True)  # what is watched has to go on
+    if run_id.startswith(PREFIX):
+        if follow_bootstrap(run_id, as_json=as_json).end not in ENDED_WELL:
             raise typer.Exit(ExitCode.FAILED)
         return
 
@@ -132,7 +129,6 @@ def watch_(run_id: RunId, as_json: JsonOption = False) -> None:
             display: Display = LiveDisplay(live)
             return await watch(connection, described, display, tails=tails)
 
-    standalone.surround(engine=True)  # what is watched has to go on
     detail = with_temporal(follow)
     if detail.run.status != RunStatus.SUCCEEDED:
         raise typer.Exit(ExitCode.FAILED)

@@ -3,12 +3,14 @@
 import asyncio
 
 from temporalio import workflow
-from temporalio.exceptions import FailureError
+from temporalio.exceptions import FailureError, is_cancelled_exception
 
 from workflows import search_attributes
 from workflows.bootstrap_calls import BootstrapCalls
+from workflows.bootstrap_cancelling import BootstrapCancelling
 from workflows.bootstrap_steps import Steps, Stopped
 from workflows.failures import message_of
+from workflows.together import to_its_end
 
 with workflow.unsafe.imports_passed_through():
     from activities.bootstrap_messages import KeptState
@@ -29,6 +31,7 @@ with workflow.unsafe.imports_passed_through():
     from docustack.plans import PlanRecord
     from docustack.prerequisites import unmet_summary
     from docustack.signatures import is_in_time
+    from docustack.signed_approvals import ApprovalAnswer, SignedApproval
     from docustack.state_backend import BackendFacts, BackendPlace, what_is_missing, why_not_adopted
     from docustack.state_document import StateFacts
 
@@ -44,14 +47,25 @@ class BootstrapWorkflow:
         self._state = BootstrapState(environment=order.environment, account_id=order.account_id, actor=order.login)
         self._steps = Steps(self._state)
         self._calls = BootstrapCalls(order)
+        self._cancelling = BootstrapCancelling(order, self._state, self._calls)
         self._place: BackendPlace | None = None
         self._facts: BackendFacts | None = None
         self._plan: PlanRecord | None = None
         self._kept: KeptState | None = None
+        self._stays = ""  # what no undo touches, for people
 
     @workflow.query
     def show(self) -> BootstrapState:
         return self._state
+
+    @workflow.update
+    async def cancel(self, signed: SignedApproval) -> ApprovalAnswer:
+        """From our server, which has verified who it is; what counts it then asks of Temporal, as its UI does."""
+        return await self._cancelling.take(signed)
+
+    @cancel.validator
+    def _may_be_cancelled(self, signed: SignedApproval) -> None:
+        self._cancelling.validate(signed)
 
     @workflow.run
     async def run(self, signed: SignedBootstrapOrder) -> BootstrapOutcome:
@@ -61,8 +75,12 @@ class BootstrapWorkflow:
         except Stopped as stopped:
             outcome = BootstrapOutcome(end=stopped.end, message=str(stopped))
         except (FailureError, asyncio.CancelledError) as error:
-            outcome = BootstrapOutcome(end=BootstrapEnd.FAILED, message=message_of(error))
-        outcome = await self._conclude(outcome)
+            cancelled = is_cancelled_exception(error)
+            message = texts.cancelled(self._state.decisions) if cancelled else message_of(error)
+            outcome = BootstrapOutcome(
+                end=BootstrapEnd.CANCELLED if cancelled else BootstrapEnd.FAILED, message=message
+            )
+        outcome = await to_its_end(self._conclude(outcome))
         self._state.outcome = outcome
         workflow.upsert_search_attributes([search_attributes.STATUS.value_set(outcome.end.value)])
         workflow.set_current_details(outcome.message)
@@ -98,7 +116,7 @@ class BootstrapWorkflow:
                 raise Stopped(unknown_environment(configuration.environments, self._order.environment))
             if rules.account_id != self._order.account_id:
                 raise Stopped(texts.other_account(self._order, rules.account_id))
-            decision = await self._calls.decide_access(configuration)
+            decision = await self._calls.decide_access(self._order.login)
             if not decision.allowed:
                 raise Stopped(decision.message)
             tree = await self._calls.check_out(rules.branch)
@@ -129,7 +147,10 @@ class BootstrapWorkflow:
             self._kept = await self._calls.newest_local_state()
             remote = self._facts.state
             step.tell(texts.found(self._facts, self._its_place))
-            return remote is not None and self._is_ours(remote)
+            migrated = remote is not None and self._is_ours(remote)
+            if migrated:
+                self._stays = texts.stays(self._its_place, migrated=True)
+            return migrated
 
     def _is_ours(self, remote: StateFacts) -> bool:
         """False where a migration was interrupted after it had copied the state: it is gone on with."""
@@ -185,7 +206,8 @@ class BootstrapWorkflow:
 
     async def _migrate_state(self) -> None:
         """Guide: "Uncomment remote_state block", `terragrunt init -migrate-state`."""
-        self._steps.undo_instead("restore the local state", self._restore)  # from here on nothing is destroyed
+        self._steps.undo_instead(UndoStep.RESTORE, self._restore)  # from here on nothing is destroyed
+        self._stays = texts.stays(self._its_place, migrated=False)
         async with self._steps.step(Step.MIGRATE):
             states = await self._calls.migrate_state(self._its_place)
         async with self._steps.step(Step.COMPARE) as step:
@@ -199,6 +221,7 @@ class BootstrapWorkflow:
             if not plan.summary.is_empty:
                 raise Stopped(texts.still_changes(plan), BootstrapEnd.FAILED)
         self._steps.nothing_to_undo()  # the state lies in the bucket, whole
+        self._stays = texts.stays(self._its_place, migrated=True)
 
     async def _offer_pull_request(self) -> str:
         """The address of the pull request; empty where the branch has the file so already."""
@@ -212,9 +235,10 @@ class BootstrapWorkflow:
     async def _conclude(self, outcome: BootstrapOutcome) -> BootstrapOutcome:
         """Undo in reverse what was registered, where it didn't come to its end; a failed undo is told, too."""
         kept = self._kept.artifact if self._kept is not None else ""
-        if outcome.end in (BootstrapEnd.FAILED, BootstrapEnd.REFUSED):
-            outcome = texts.with_undo(outcome, await self._steps.undo(), kept)
+        if outcome.end in (BootstrapEnd.FAILED, BootstrapEnd.REFUSED, BootstrapEnd.CANCELLED):
+            outcome = texts.with_undo(outcome, await self._steps.undo(), kept, self._stays)
         await self._calls.remove_work_tree()
+        await workflow.wait_condition(workflow.all_handlers_finished)
         return outcome.model_copy(update={"kept_state": kept})
 
     async def _remove(self, names: tuple[str, ...]) -> Undone:

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
+from temporalio.workflow import ActivityConfig
 
 from workflows import policies
 from workflows.bootstrap_steps import Stopped
@@ -86,12 +87,16 @@ class BootstrapCalls:
         self.configuration = loaded.configuration
         return loaded.configuration
 
-    async def decide_access(self, configuration: Configuration) -> Decision:
-        question = ReadPerson(
-            repository=self._order.repository, login=self._order.login, teams=configuration.known_teams()
-        )
-        person = await call(GitHub.read_person, question, policy=policies.GITHUB, summary=self._order.login)
-        return decide_access(configuration, self._order.environment, Operation.APPLY, person)
+    @property
+    def knows_rules(self) -> bool:
+        return hasattr(self, "configuration")
+
+    async def decide_access(self, login: str, *, policy: ActivityConfig = policies.GITHUB) -> Decision:
+        """May this person order a bootstrap of the environment, and cancel one?"""
+        teams = self.configuration.known_teams()
+        question = ReadPerson(repository=self._order.repository, login=login, teams=teams)
+        person = await call(GitHub.read_person, question, policy=policy, summary=login)
+        return decide_access(self.configuration, self._order.environment, Operation.APPLY, person)
 
     async def check_out(self, branch: str) -> WorkTree:
         tip = await self._load(branch)

@@ -39,6 +39,7 @@ with workflow.unsafe.imports_passed_through():
     from docustack.runs import Operation, RunStatus, UnitPhase
 
 _BOOTSTRAPPED = (BootstrapEnd.DONE, BootstrapEnd.NOTHING_TO_DO)
+_BROKEN_OFF = (BootstrapEnd.FAILED, BootstrapEnd.CANCELLED)
 
 
 @workflow.defn
@@ -130,7 +131,7 @@ class InitialDeploymentWorkflow:
         if await self._calls.unmet(environment.name, backend=True):
             return True
         found = await self._calls.find_bootstrap(account_id)
-        if found.works or found.end is BootstrapEnd.FAILED:
+        if found.works or found.end in _BROKEN_OFF:
             return True
         environment.backend = texts.BACKEND_WAS_THERE
         return False

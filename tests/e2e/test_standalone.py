@@ -105,6 +105,7 @@ def test_a_bootstrap_killed_whole_goes_on_and_its_history_comes_into_the_next_in
     second.send_signal(signal.SIGINT)
     told, _ = second.communicate(timeout=120)
     assert (second.returncode, "It rests, and goes on with the same command" in told) == (130, True), told
+    assert f"docustack --standalone runs cancel bootstrap:{ACCOUNTS['dev']}" in told
     assert person.running() == []
 
     code, told = person.call("--standalone", "bootstrap", "dev")

@@ -1,6 +1,11 @@
 """`docustack bootstrap` as people type it: through the server, as who they are on GitHub, watched to its end."""
 
+import asyncio
 import json
+import os
+import re
+import signal
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -16,6 +21,8 @@ from tests.workflows.account import ACCOUNT, FakeAccount
 from tests.workflows.conftest import end_everything
 from tests.workflows.fakes import CONFIGURATION
 from tests.workflows.test_bootstrap import workers
+
+ROOT = str(Path(__file__).parents[2])
 
 
 @pytest.fixture
@@ -57,10 +64,59 @@ async def test_runs_watch_follows_a_bootstrap_too(server: str, account: FakeAcco
     assert bootstrap_workflow_id(ACCOUNT) in answer.err
 
 
-async def test_who_wants_to_cancel_a_bootstrap_is_told_how(docustack: Commands) -> None:
-    answer = await docustack("runs", "cancel", bootstrap_workflow_id(ACCOUNT))
-    assert answer.code == 2
-    assert "cancelled in Temporal's UI" in answer.err
+async def until_in(account: FakeAccount, step: str) -> None:
+    async with asyncio.timeout(120):
+        while step not in account.log:
+            await asyncio.sleep(0.02)
+
+
+async def test_ctrl_c_only_stops_watching_and_names_the_command_that_cancels(
+    server: str, account: FakeAccount, docustack: Commands
+) -> None:
+    """That command then says what was undone."""
+    account.hang = "apply_bootstrap"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "starter.cli", "bootstrap", "dev",
+        env={**os.environ, "PYTHONPATH": ROOT}, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    await until_in(account, "apply_bootstrap")
+    process.send_signal(signal.SIGINT)
+    _, told = await asyncio.wait_for(process.communicate(), 120)
+    workflow_id = bootstrap_workflow_id(ACCOUNT)
+    assert process.returncode == 130
+    assert f"It goes on. To watch it again: docustack runs watch {workflow_id}" in told.decode()
+    cancel = re.search(r"To cancel it: docustack (.+)", told.decode())
+    assert cancel is not None
+
+    assert account.is_there == (True, True)
+    answer = await docustack(*cancel[1].split(), "--reason", "the wrong account")
+    assert (answer.code, account.is_there) == (0, (False, False)), answer
+    assert "The bootstrap ends" in answer.out
+    assert "was cancelled by @infra-member: the wrong account. Undone: removed" in answer.out
+    again = await docustack("runs", "cancel", workflow_id)
+    assert (again.code, "has ended (cancelled)" in again.err) == (1, True), again
+
+
+async def test_who_may_not_order_a_bootstrap_does_not_cancel_one(
+    server: str, account: FakeAccount, github: GitHubStandIn
+) -> None:
+    account.hang = "apply_bootstrap"
+    api, path = Api(server, github), f"/bootstrap/{ACCOUNT}/cancel"
+    assert (await api("infra-member", "POST", path, {}))[0] in (404, 409)  # nothing works here yet
+    await api("infra-member", "POST", "/bootstrap", {"repository": LIVE, "environment": "dev", "account_id": ACCOUNT})
+    await until_in(account, "apply_bootstrap")
+    status, refused = await api("developer", "POST", path, {})
+    assert (status, refused["refusal"]) == (403, "not-allowed")
+    assert "may not apply `dev`" in refused["error"]
+    assert (await api("outsider", "POST", path, {}))[0] == 403
+    assert account.is_there == (True, True)
+    status, answer = await api("lead", "POST", path, {"reason": "not today"})
+    assert (status, answer["accepted"], answer["login"]) == (200, True, "lead")
+
+
+async def test_what_is_no_bootstrap_is_not_cancelled(server: str, docustack: Commands) -> None:
+    answer = await docustack("runs", "cancel", "bootstrap:000000000000")
+    assert (answer.code, "There is no bootstrap" in answer.err) == (4, True), answer
 
 
 async def test_a_dry_run_prints_the_plan(server: str, account: FakeAccount, docustack: Commands) -> None:

@@ -29,6 +29,7 @@ from docustack.runs import Operation
 from docustack.signed_approvals import Verdict
 from docustack.state_document import OwnedResources
 from tests.dev_server import dev_server
+from tests.workflows import test_bootstrap as bootstraps
 from tests.workflows import test_decisions as decisions
 from tests.workflows import test_manual_runs as manual
 from tests.workflows.account import GOOD, FakeAccount
@@ -397,7 +398,7 @@ async def record(names: list[str]) -> None:
 
 
 async def record_bootstraps(client: Client) -> None:
-    """One that came to its end, one that was undone, and one whose migration failed."""
+    """One that came to its end, one that was undone, one whose migration failed, and one that was cancelled."""
     for name, account in (
         ("bootstrapped", FakeAccount(bucket=GOOD)),
         ("bootstrap_undone", FakeAccount(fail="apply_bootstrap", fail_after=True)),
@@ -407,6 +408,14 @@ async def record_bootstraps(client: Client) -> None:
             handle = await start_bootstrap(client)
             await handle.result()
             _write(name, 0, "bootstrap", await _histories(client, handle.id))
+    cancelled = FakeAccount(hang="migrate_state")
+    async with bootstrap_workers(client, cancelled):
+        handle = await start_bootstrap(client)
+        await bootstraps.until_in(cancelled, "migrate_state")
+        await bootstraps.told_to_cancel(handle, "developer")
+        await bootstraps.told_to_cancel(handle)
+        await handle.result()
+        _write("bootstrap_cancelled", 0, "bootstrap", await _histories(client, handle.id))
 
 
 async def record_deployments(client: Client) -> None:

@@ -22,7 +22,7 @@ def test_every_scenario_has_histories_of_its_runs_and_its_pull_request() -> None
 
 def test_bootstraps_have_histories_of_each_way_that_they_end() -> None:
     found = {path.name.partition(".")[0] for path in SAVED if "-bootstrap." in path.name}
-    assert found == {"bootstrapped", "bootstrap_undone", "bootstrap_not_migrated"}
+    assert found == {"bootstrapped", "bootstrap_undone", "bootstrap_not_migrated", "bootstrap_cancelled"}
 
 
 def test_deployments_have_histories_of_each_way_that_they_end() -> None:

@@ -67,6 +67,9 @@ class FakeAccount:
 
     configuration: Configuration = CONFIGURATION
     sts_account: str = ACCOUNT
+    names_account: str = ACCOUNT  # in terragrunt.hcl, where nobody corrects it
+    corrected: set[str | None] = field(default_factory=set)  # to what, by all that was asked of the unit
+    pushed_with: str | None = None
     bucket: BucketFacts = BucketFacts(presence=Presence.ABSENT)  # noqa: RUF009 - frozen
     has_table: bool = False
     owned: set[str] = field(default_factory=set)  # what the local state holds
@@ -87,8 +90,9 @@ class FakeAccount:
     log: list[str] = field(default_factory=list)
     ended: int = 0
 
-    def place(self) -> BackendPlace:
-        return BackendPlace(bucket=BUCKET, key="bootstrap/terraform.tfstate", lock_table=TABLE, region="us-east-1")
+    def place(self, account_id: str | None = None) -> BackendPlace:
+        bucket = BUCKET.replace(ACCOUNT, account_id or self.names_account)
+        return BackendPlace(bucket=bucket, key="bootstrap/terraform.tfstate", lock_table=TABLE, region="us-east-1")
 
     def facts(self) -> BackendFacts:
         table = TableFacts(
@@ -138,6 +142,7 @@ class FakeAccount:
 
     async def push_change(self, change: ProposeChange) -> PushedChange:
         self.pushed = self.pushed or not self.switched_on
+        self.pushed_with = change.account_id
         return PushedChange(commit="" if self.switched_on else "d" * 40)
 
     async def offer_pull_request(self, offer: OfferPullRequest) -> OfferedPullRequest:
@@ -153,7 +158,7 @@ class FakeAccount:
         return Prerequisites(checks=(expected.judge_account(identity, None),))
 
     async def read_backend(self, request: BootstrapUnit) -> BackendPlace:
-        return self.place()
+        return self.place(request.account_id)
 
     async def look_at_backend(self, request: LookAtBackend) -> BackendFacts:
         return self.facts()
@@ -240,13 +245,16 @@ class FakeAccount:
             *(self.apply_bootstrap, self.keep_local_state, self.migrate_state, self.restore_local_state),
             self.remove_backend,
         ]
-        return [*map(self._defined, own), Approvals([SecretStr(APPROVAL_KEY)]).check_order]
+        approvals = Approvals([SecretStr(APPROVAL_KEY)])
+        return [*map(self._defined, own), approvals.check_order, approvals.check_signature]
 
     def _defined(self, method: Callable[[Any], Awaitable[Any]]) -> Callable[[Any], Coroutine[Any, Any, Any]]:
         name = method.__name__
 
         async def work(question: Any) -> Any:
             self.log.append(name)
+            if isinstance(question, BootstrapUnit):
+                self.corrected.add(question.account_id)
             failing = name in (self.fail, self.also_fails)
             if failing and not self.fail_after:
                 raise _for_good(name)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.worker import Worker
 
 from docustack.bootstrap import (
@@ -22,6 +22,7 @@ from docustack.bootstrap import (
     sign_order,
 )
 from docustack.repository import Repository
+from docustack.signed_approvals import Approval, ApprovalAnswer, Verdict, sign
 from docustack.state_backend import BucketFacts, Presence
 from docustack.state_document import StateFacts
 from tests.workflows.account import ACCOUNT, BUCKET, GOOD, TABLE, FakeAccount
@@ -306,19 +307,121 @@ async def test_who_may_not_is_refused_before_anything_is_looked_at(
     assert "check_environment" not in account.log
 
 
-@pytest.mark.parametrize("step, left", [("apply_bootstrap", (False, False)), ("migrate_state", (True, True))])
-async def test_a_cancelled_one_is_undone_like_a_failed_one(client: Client, step: str, left: tuple[bool, bool]) -> None:
+async def until_in(account: FakeAccount, step: str) -> None:
+    async with asyncio.timeout(SECONDS):
+        while step not in account.log:
+            await asyncio.sleep(0.02)
+
+
+async def told_to_cancel(
+    handle: WorkflowHandle[Any, Any], login: str = "infra-member", key: str = APPROVAL_KEY, **changes: Any
+) -> ApprovalAnswer:
+    """As the server tells it, and then, if it is taken, asks Temporal."""
+    approval = Approval(
+        verdict=Verdict.CANCEL,
+        login=login,
+        run_id=handle.id,
+        commit="",
+        plans="",
+        reason="the wrong account",
+        given_at=datetime.now(UTC),
+        nonce=secrets.token_hex(16),
+    ).model_copy(update=changes)
+    answer: ApprovalAnswer = await handle.execute_update("cancel", sign(approval, key), result_type=ApprovalAnswer)
+    if answer.accepted:
+        await handle.cancel()
+    return answer
+
+
+@pytest.mark.parametrize(
+    "step, left, stays",
+    [
+        ("plan_bootstrap", (False, False), "Nothing had to be undone"),
+        ("apply_bootstrap", (False, False), f"Undone: removed {BUCKET} and removed {TABLE}"),
+        ("migrate_state", (True, True), f"{BUCKET} and {TABLE} stay."),
+        ("push_change", (True, True), f"{BUCKET} and {TABLE} stay, and the state lies in the bucket."),
+    ],
+)
+async def test_a_cancelled_one_is_undone_like_a_failed_one_and_says_what_stays(
+    client: Client, step: str, left: tuple[bool, bool], stays: str
+) -> None:
     account = FakeAccount(hang=step)
     async with workers(client, account):
         handle = await start(client)
-        async with asyncio.timeout(SECONDS):
-            while step not in account.log:
-                await asyncio.sleep(0.02)
-        await handle.cancel()
+        await until_in(account, step)
+        assert (await told_to_cancel(handle)).accepted
         outcome = await ended(handle)
-    assert (outcome.end, account.is_there) == (BootstrapEnd.FAILED, left)
-    assert outcome.undone
-    assert account.local == account.kept[-1]
+    assert (outcome.end, account.is_there) == (BootstrapEnd.CANCELLED, left)
+    assert "cancelled by @infra-member: the wrong account." in outcome.message
+    assert stays in outcome.message
+    if step != "push_change":
+        assert account.local == (account.kept[-1] if account.kept else None)
+
+
+async def test_a_cancelled_one_is_gone_on_with_by_the_same_command(client: Client) -> None:
+    account = FakeAccount(hang="migrate_state")
+    async with workers(client, account):
+        handle = await start(client)
+        await until_in(account, "migrate_state")
+        await handle.cancel()  # in Temporal's own UI: nobody is named
+        outcome = await ended(handle)
+        assert outcome.message.startswith("The bootstrap was cancelled.")
+        account.hang = ""
+        assert (await ended(await start(client))).end in (BootstrapEnd.DONE, BootstrapEnd.NOTHING_TO_DO)
+
+
+async def test_a_cancellation_that_comes_while_it_is_undone_breaks_off_no_undo(client: Client) -> None:
+    account = FakeAccount(fail="apply_bootstrap", fail_after=True, hang="remove_backend")
+    async with workers(client, account):
+        handle = await start(client)
+        await until_in(account, "remove_backend")
+        await handle.cancel()
+        account.hang = ""
+        outcome = await ended(handle)
+    assert (outcome.end, account.is_there) == (BootstrapEnd.FAILED, (False, False))
+    assert set(outcome.undone) == {f"removed {BUCKET}", f"removed {TABLE}"}
+
+
+async def test_who_may_order_a_bootstrap_may_cancel_it_and_nobody_else(client: Client) -> None:
+    """Each try is on record, and what doesn't count leaves it alone."""
+    account = FakeAccount(hang="apply_bootstrap")
+    async with workers(client, account):
+        handle = await start(client)
+        await until_in(account, "apply_bootstrap")
+        not_allowed = await told_to_cancel(handle, "developer")
+        forged = await told_to_cancel(handle, "lead", key="a key that nobody has given to anybody")
+        for changes in ({"run_id": "bootstrap:222222222222"}, {"given_at": datetime.now(UTC) - timedelta(hours=1)}):
+            with pytest.raises(WorkflowUpdateFailedError):
+                await told_to_cancel(handle, **changes)
+        assert account.log[-1] == "read_person"
+        assert (await told_to_cancel(handle, "second-lead")).accepted
+        outcome, state = await ended(handle), await shown(client, account, handle)
+    assert (not_allowed.refusal, forged.refusal) == ("not-allowed", "forged")
+    assert "may not apply `dev`" in not_allowed.message
+    assert [(given.login, given.counts) for given in state.decisions] == [
+        ("developer", False),
+        ("lead", False),
+        ("second-lead", True),
+    ]
+    assert "by @second-lead" in outcome.message
+
+
+async def test_an_account_id_is_corrected_in_every_step_and_in_the_pull_request(client: Client) -> None:
+    account = FakeAccount()
+    outcome = await bootstrap(client, account, fix_account_id=True)
+    assert outcome.end is BootstrapEnd.DONE
+    assert account.corrected == {ACCOUNT}
+    assert account.pushed_with == ACCOUNT
+    assert f"`account_id` is corrected to {ACCOUNT}" in account.pull_requests[0].body
+
+
+async def test_without_being_asked_it_corrects_no_account_id_and_says_how(client: Client) -> None:
+    account = FakeAccount(names_account="444444444444")
+    outcome = await bootstrap(client, account)
+    assert outcome.end is BootstrapEnd.REFUSED
+    assert "--fix-account-id" in outcome.message
+    assert (account.corrected, account.is_there) == ({None}, (False, False))
+    assert (await bootstrap(client, account, fix_account_id=True)).end is BootstrapEnd.DONE
 
 
 @pytest.mark.parametrize(
