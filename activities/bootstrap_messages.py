@@ -93,6 +93,7 @@ class ProposeChange(Model):
     remote_state: bool
     account_id: str | None = None
     branch: str
+    beside: str = ""  # how the names of branches begin that wait to be merged too
     message: str
 
 

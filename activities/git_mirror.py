@@ -53,6 +53,14 @@ class Mirror:
         await self._fetch([f"+refs/heads/{branch}:{kept}"], lock)
         return await self.resolve(kept)
 
+    async def fetch_branches(self, prefix: str, lock: int) -> dict[str, str]:
+        """The tips of all branches whose names begin so, by their names."""
+        kept = f"refs/docustack/beginning/{quote(prefix, safe='')}/"
+        await self._fetch([f"+refs/heads/{prefix}*:{kept}*"], lock)
+        _, output = await git(self.path, "for-each-ref", "--format=%(objectname) %(refname)", kept)
+        pairs = (line.split(" ", 1) for line in output.decode().splitlines())
+        return {f"{prefix}{name.removeprefix(kept)}": tip for tip, name in pairs}
+
     async def default_branch(self, lock: int) -> str:
         """The branch that the remote's HEAD names."""
         settings = await remote_settings(self._url, self._token)

@@ -23,6 +23,14 @@ def bootstrap_workflow_id(account_id: str) -> str:
     return f"bootstrap:{account_id}"
 
 
+BRANCHES = "docustack/bootstrap-"
+"""How the branches of all bootstraps begin."""
+
+
+def bootstrap_branch(environment: str) -> str:
+    return f"{BRANCHES}{environment}"
+
+
 def bootstrap_folder(account_id: str) -> str:
     """The name of its work trees on a host."""
     return f"bootstrap-{account_id}"

@@ -1,7 +1,8 @@
 """What a deployment says to people: in the terminal, in Slack, in Temporal's UI."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from docustack.bootstrap_file import FILE
 from docustack.comment_text import counted, enumerated
 from docustack.deployment_decisions import DecisionKind, Question, TakenDecision
 from docustack.initial_deployment import (
@@ -162,6 +163,18 @@ def ended_early(end: DeploymentEnd, why: str, environments: Sequence[Environment
     if environments and end is not DeploymentEnd.REFUSED:
         told.append("The same command goes on from here: what is applied has no changes then.")
     return DeploymentOutcome(end=end, message="\n".join(told))
+
+
+def with_bootstraps_to_merge(outcome: DeploymentOutcome, left: Mapping[str, str]) -> DeploymentOutcome:
+    """One pull request an account, which only a person merges."""
+    if not left:
+        return outcome
+    what = counted(len(left), "pull request")
+    told = (
+        f"To be merged: {what} of bootstraps, one an account, in any order. Each switches `remote_state` on in {FILE}:"
+    )
+    lines = [f"  {name}: {url}" for name, url in left.items()]
+    return outcome.model_copy(update={"message": "\n".join([outcome.message, told, *lines])})
 
 
 def overview(environments: Sequence[EnvironmentProgress], doing: str) -> str:

@@ -116,6 +116,7 @@ class EnvironmentProgress(State):
     commit: str  # fixed at the start; another one only by a decision
     stage: Stage = Stage.WAITING
     backend: str = ""  # what became of its bucket and table
+    pull_request: str = ""  # the address of the one that its bootstrap has left to be merged
     run_id: str = ""  # the run that works, or worked last
     runs: list[str] = []
     units: Packed[dict[str, UnitPhase]] = {}

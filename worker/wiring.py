@@ -178,6 +178,7 @@ def _control_activities(
         github.read_person,
         github.read_gate,
         github.read_pull_request,
+        github.list_open_pull_requests,
         (Slack(slack) if slack else SilentSlack()).post_message,
         github.offer_pull_request,
         approvals.check_signature,

@@ -43,7 +43,13 @@ with workflow.unsafe.imports_passed_through():
     from activities.terragrunt_messages import ApplyAnswer
     from docustack import bootstrap_texts as texts
     from docustack.access import Decision, decide_access
-    from docustack.bootstrap import BootstrapOrder, SignedBootstrapOrder, bootstrap_folder
+    from docustack.bootstrap import (
+        BRANCHES,
+        BootstrapOrder,
+        SignedBootstrapOrder,
+        bootstrap_branch,
+        bootstrap_folder,
+    )
     from docustack.bootstrap_file import FILE, UNIT
     from docustack.configuration import Configuration, Environment
     from docustack.model import Nothing
@@ -119,14 +125,14 @@ class BootstrapCalls:
 
     async def offer_pull_request(self) -> str:
         assert self.tree is not None
-        environment = self._order.environment
-        branch = f"docustack/bootstrap-{environment}"
+        branch = bootstrap_branch(self._order.environment)
         change = ProposeChange(
             tree=self.tree,
             path=FILE,
             remote_state=True,
             account_id=self._corrected_account_id,
             branch=branch,
+            beside=BRANCHES,
             message=texts.commit_message(self._order),
         )
         pushed = await call(ProposedChange.push_change, change, policy=policies.GIT, summary=branch)

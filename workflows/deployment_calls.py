@@ -1,6 +1,7 @@
 """What an initial deployment asks of the outside, each call by name, and the child workflows that it is made of."""
 
 import asyncio
+from collections.abc import Sequence
 
 from temporalio import workflow
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
@@ -26,12 +27,12 @@ with workflow.unsafe.imports_passed_through():
     from activities.git import Git
     from activities.git_messages import LoadConfiguration, LoadedConfiguration
     from activities.github import GitHub
-    from activities.github_messages import ReadPerson
+    from activities.github_messages import ListPullRequests, ReadPerson
     from activities.installation import Surroundings
     from activities.prerequisites import EnvironmentPrerequisites
     from docustack import deployment_texts as texts
     from docustack.access import Person
-    from docustack.bootstrap import BootstrapEnd, BootstrapOutcome, bootstrap_workflow_id
+    from docustack.bootstrap import BootstrapEnd, BootstrapOutcome, bootstrap_branch, bootstrap_workflow_id
     from docustack.configuration import Configuration
     from docustack.deployment_decisions import SignedDecision
     from docustack.initial_deployment import DeploymentOrder, EnvironmentProgress, SignedDeploymentOrder
@@ -103,6 +104,24 @@ class DeploymentCalls:
     async def find_bootstrap(self, account_id: str) -> FoundBootstrap:
         question = AskBootstrap(account_id=account_id)
         return await call(Deployments.find_bootstrap, question, policy=policies.LOCKS, summary=account_id)
+
+    async def bootstraps_to_merge(self, environments: Sequence[EnvironmentProgress]) -> dict[str, str]:
+        """The pull requests of bootstraps that are open now, by environment; those of this deployment where GitHub
+        doesn't answer."""
+        question = ListPullRequests(repository=self._order.repository)
+        try:
+            found = await call(
+                GitHub.list_open_pull_requests,
+                question,
+                policy=policies.WHILE_SOMEBODY_WAITS,
+                summary="of bootstraps",
+            )
+        except ActivityError as error:
+            workflow.logger.warning("open pull requests can't be read: %s", error.cause)
+            return {one.name: one.pull_request for one in environments if one.pull_request}
+        urls = {one.head_ref: one.url for one in found.pull_requests if not one.from_fork}
+        names = [one.name for one in environments]
+        return {name: urls[bootstrap_branch(name)] for name in names if bootstrap_branch(name) in urls}
 
     async def read_earlier_runs(self, environments: tuple[str, ...]) -> EarlierRuns:
         """Only for an estimate: what can't be read isn't known."""

@@ -120,7 +120,7 @@ class InitialDeploymentWorkflow:
             self._show(f"bootstrap of {environment.name}", environment, Stage.BOOTSTRAPPING)
             outcome = await self._calls.bootstrap(environment.name, self._decisions.last_signed)
             if outcome.end in _BOOTSTRAPPED:
-                environment.backend = outcome.message
+                environment.backend, environment.pull_request = outcome.message, outcome.pull_request
                 self._slack.say(texts.for_slack(outcome.message))
                 break
             environment.message = outcome.message
@@ -246,6 +246,9 @@ class InitialDeploymentWorkflow:
         for environment in self._state.environments:
             if environment.stage is Stage.WAITING:
                 environment.stage = Stage.NOT_BEGUN
+        if self._order.bootstrap and outcome.end is not DeploymentEnd.REFUSED:
+            left = await self._calls.bootstraps_to_merge(self._state.environments)
+            outcome = texts.with_bootstraps_to_merge(outcome, left)
         self._state.outcome, self._state.doing = outcome, ""
         workflow.upsert_search_attributes([search_attributes.STATUS.value_set(outcome.end.value)])
         workflow.set_current_details(outcome.message)

@@ -85,6 +85,8 @@ def _deploy_all(stage: Stage, typed: CommandLine) -> dict[str, Any]:
         stage.same(f"{name}: all units applied", one["units"], dict.fromkeys(one["units"], "applied"))
         stage.same(f"{name}: these units", set(one["units"]), set(units_of(name)))
         stage.same(f"{name}: is deployed", one["stage"], "deployed")
+    told = state["outcome"]["message"]
+    stage.check("the end lists the pull requests to merge", "4 pull requests of bootstraps" in told, told)
     times = [(one["began_at"], one["ended_at"]) for one in environments.values()]
     in_turn = all(before[1] <= after[0] for before, after in pairwise(times))
     stage.check("each environment began when the one before it was done", in_turn)

@@ -11,13 +11,14 @@ from activities.git_command import GitError
 from activities.git_messages import LoadConfiguration
 from activities.git_push import push_failure, try_push
 from activities.proposed_change import ProposedChange
-from docustack.bootstrap_file import FILE, with_remote_state
+from docustack.bootstrap import BRANCHES, bootstrap_branch
+from docustack.bootstrap_file import FILE, edited, with_remote_state
 from docustack.errors import ErrorType
 from docustack.repository import Repository, WorkTree
 from tests.integration.origin import Origin
 
-OFF = "inputs = {}\n\n# remote_state {\n# }\n"
-BRANCH = "docustack/bootstrap-dev"
+OFF = 'account_id = "999999999999"\n\n# remote_state {\n# }\n'
+BRANCH = bootstrap_branch("dev")
 REPOSITORY = Repository(owner="docustack", name="live")
 
 
@@ -31,7 +32,7 @@ def git(tmp_path: Path, origin: Origin) -> Git:
     return Git(data_dir=tmp_path / "data", host="here", clone_url=lambda _: origin.url)
 
 
-def change() -> ProposeChange:
+def change(environment: str = "dev", account_id: str | None = None) -> ProposeChange:
     commit = "a" * 40
     tree = WorkTree(
         repository=REPOSITORY,
@@ -42,7 +43,15 @@ def change() -> ProposeChange:
         merge_base=commit,
         tree_commit=commit,
     )
-    return ProposeChange(tree=tree, path=FILE, remote_state=True, branch=BRANCH, message="Switch it on")
+    return ProposeChange(
+        tree=tree,
+        path=FILE,
+        remote_state=True,
+        account_id=account_id,
+        branch=bootstrap_branch(environment),
+        beside=BRANCHES,
+        message="Switch it on",
+    )
 
 
 async def test_the_branch_has_the_file_changed_and_nothing_else(origin: Origin, git: Git) -> None:
@@ -78,6 +87,28 @@ async def test_a_branch_that_was_merged_and_left_is_begun_anew_from_the_base(ori
     base = origin.commit({FILE: OFF})
     pushed = await ProposedChange(git).push_change(change())
     assert origin.git("rev-parse", f"{pushed.commit}^") == base
+
+
+ACCOUNTS = {"prod": "3" * 12, "dev": "1" * 12, "management": "4" * 12}
+
+
+@pytest.mark.parametrize("fixed", [False, True], ids=["the same", "an account id of its own"])
+async def test_the_changes_of_several_accounts_can_be_merged_one_after_the_other(
+    origin: Origin, git: Git, fixed: bool
+) -> None:
+    for environment, account_id in ACCOUNTS.items():
+        await ProposedChange(git).push_change(change(environment, account_id if fixed else None))
+    for environment in ACCOUNTS:
+        origin.git("merge", "--quiet", "--no-edit", bootstrap_branch(environment))
+    last = edited(OFF, remote_state=True, account_id=ACCOUNTS["management"] if fixed else None)
+    assert (origin.folder / FILE).read_text() == last
+
+
+async def test_a_branch_that_was_merged_by_another_commit_and_left_is_in_nobodys_way(origin: Origin, git: Git) -> None:
+    await ProposedChange(git).push_change(change("dev", ACCOUNTS["dev"]))
+    squashed = origin.commit({FILE: edited(OFF, remote_state=True, account_id=ACCOUNTS["dev"])})
+    pushed = await ProposedChange(git).push_change(change("prod", ACCOUNTS["prod"]))
+    assert origin.git("rev-parse", f"{pushed.commit}^") == squashed
 
 
 async def test_rules_without_a_branch_are_those_of_the_default_branch(origin: Origin, git: Git) -> None:

@@ -11,19 +11,22 @@ from typing import Any
 from pydantic import SecretStr
 from temporalio import activity
 from temporalio.client import Client, WorkflowHandle
+from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
 from activities.approvals import Approvals
 from activities.aws_prerequisites import CheckEnvironment
 from activities.deployments import AskBootstrap, AskEarlierRuns, EarlierRuns, FoundBootstrap
 from activities.git_messages import LoadConfiguration, LoadedConfiguration
-from activities.github_messages import ReadPerson
+from activities.github_messages import ListPullRequests, OpenPullRequests, ReadPerson
 from activities.installation import Installation
 from activities.slack import PostedMessage, PostMessage
 from docustack.access import Person
-from docustack.bootstrap import BootstrapEnd, BootstrapOutcome, SignedBootstrapOrder
+from docustack.bootstrap import BootstrapEnd, BootstrapOutcome, SignedBootstrapOrder, bootstrap_branch
 from docustack.configuration import Configuration
 from docustack.deployment_decisions import Decision, DecisionKind, DeploymentAnswer, Question, sign_decision
+from docustack.errors import ErrorType
+from docustack.events import PullRequestFacts
 from docustack.initial_deployment import (
     DeploymentOrder,
     DeploymentOutcome,
@@ -92,6 +95,8 @@ class Organisation:
     took: dict[str, float] = field(default_factory=dict)  # units, by earlier runs
     runs: list[RunInput] = field(default_factory=list)
     bootstraps: list[str] = field(default_factory=list)
+    open_pull_requests: list[PullRequestFacts] = field(default_factory=list)
+    github_is_away: bool = False
     cancelled: list[str] = field(default_factory=list)  # runs
     slack: list[str] = field(default_factory=list)
     made: list[str] = field(default_factory=list)
@@ -146,7 +151,15 @@ class Organisation:
         if name in self.bootstrap_fails:
             return BootstrapOutcome(end=BootstrapEnd.FAILED, message=f"the bootstrap of {name} failed")
         self.without_backend.discard(name)
-        return BootstrapOutcome(end=BootstrapEnd.DONE, message=f"{name} is bootstrapped")
+        url = f"https://github/{name}"
+        self.open_pull_requests.append(_pull_request(bootstrap_branch(name), url))
+        return BootstrapOutcome(end=BootstrapEnd.DONE, message=f"{name} is bootstrapped", pull_request=url)
+
+    @activity.defn
+    async def list_open_pull_requests(self, question: ListPullRequests) -> OpenPullRequests:
+        if self.github_is_away:
+            raise ApplicationError("GitHub is away", type=ErrorType.CREDENTIALS.value, non_retryable=True)
+        return OpenPullRequests(pull_requests=tuple(self.open_pull_requests))
 
     @activity.defn
     async def carry_out_run(self, start: RunInput) -> RunResult:
@@ -223,11 +236,29 @@ class Organisation:
             self.read_earlier_runs,
             self.post_message,
             self.carry_out_bootstrap,
+            self.list_open_pull_requests,
             self.carry_out_run,
             approvals.check_deployment,
             approvals.check_decision,
             approvals.order_bootstrap,
         ]
+
+
+def _pull_request(branch: str, url: str) -> PullRequestFacts:
+    return PullRequestFacts(
+        number=1,
+        title=branch,
+        author="docustack[bot]",
+        state="open",
+        merged=False,
+        draft=False,
+        head_commit="c" * 40,
+        head_ref=branch,
+        base_ref="main",
+        from_fork=False,
+        url=url,
+        created_at="2026-01-01T00:00:00Z",
+    )
 
 
 @contextlib.asynccontextmanager

@@ -126,6 +126,29 @@ async def test_accounts_without_a_backend_are_bootstrapped_before_anything_is_de
     assert organisation.bootstraps == ["dev by lead", "prod by lead"]
 
 
+async def test_the_end_lists_the_pull_requests_of_bootstraps_that_are_left_to_merge(
+    client: Client, organisation: Organisation
+) -> None:
+    """Of this deployment, and of an earlier one whose were not merged."""
+    organisation.without_backend = {"dev", "prod"}
+    outcome = await (await start(client)).outcome()
+    assert "2 pull requests of bootstraps, one an account" in outcome.message
+    assert outcome.message.splitlines()[-2:] == ["  dev: https://github/dev", "  prod: https://github/prod"]
+    del organisation.open_pull_requests[0]
+    outcome = await (await start(client)).outcome()
+    assert outcome.end is DeploymentEnd.NOTHING_TO_DO
+    assert "1 pull request of bootstraps" in outcome.message
+    assert outcome.message.splitlines()[-1] == "  prod: https://github/prod"
+
+
+async def test_where_github_does_not_answer_those_of_this_deployment_are_listed(
+    client: Client, organisation: Organisation
+) -> None:
+    organisation.without_backend, organisation.github_is_away = {"dev"}, True
+    outcome = await (await start(client)).outcome()
+    assert (outcome.end, outcome.message.splitlines()[-1]) == (DeploymentEnd.DONE, "  dev: https://github/dev")
+
+
 async def test_a_bootstrap_that_failed_is_gone_on_with_though_its_bucket_is_there(
     client: Client, organisation: Organisation
 ) -> None:
