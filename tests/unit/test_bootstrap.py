@@ -62,7 +62,7 @@ def test_the_examples_block_is_switched_on_and_off_again_byte_by_byte() -> None:
     text = EXAMPLE.read_text()
     on = with_remote_state(text)
     assert "\nremote_state {\n" in on
-    assert "# Uncomment once bucket and table exist" in on
+    assert "# In use once bucket and table exist" in on
     assert without_remote_state(on) == text
     assert without_remote_state(text) == text
     assert with_remote_state(on) == on

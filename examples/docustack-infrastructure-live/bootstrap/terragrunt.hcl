@@ -1,11 +1,10 @@
 # The state backend of one account: the bucket and the table that every other unit's state needs. It comes first, so its
-# own state starts on this machine and moves into the bucket that it has made:
+# own state starts on the worker's machine and moves into the bucket that it has made:
 #
-#   1. terragrunt init && terragrunt apply
-#   2. uncomment the remote_state block
-#   3. terragrunt init -migrate-state
+#   docustack bootstrap dev
 #
-# Once for each account, with its id below or in DOCUSTACK_ACCOUNT_ID.
+# Once for each account; the worker tells its id by DOCUSTACK_ACCOUNT_ID. Applied with the block below commented out, then
+# `terragrunt init -migrate-state` with it in use.
 
 locals {
   account_id = get_env("DOCUSTACK_ACCOUNT_ID", "444444444444")
@@ -44,7 +43,7 @@ locals {
   }
 }
 
-# Uncomment once bucket and table exist, then: terragrunt init -migrate-state
+# In use once bucket and table exist: the pull request of `docustack bootstrap` uncomments it.
 #
 # remote_state {
 #   backend = "s3"
