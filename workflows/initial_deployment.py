@@ -12,11 +12,11 @@ from temporalio.common import RawValue
 from temporalio.exceptions import FailureError, is_cancelled_exception
 
 from workflows import search_attributes
-from workflows.announcements import Announcements
 from workflows.deployment_calls import DeploymentCalls, stop_if_cancelled
 from workflows.deployment_decisions import DeploymentDecisions
 from workflows.deployment_preflight import Ended, preflight, tip_of
 from workflows.failures import message_of
+from workflows.slack_thread import DeploymentThread
 from workflows.together import to_its_end
 
 with workflow.unsafe.imports_passed_through():
@@ -52,7 +52,7 @@ class InitialDeploymentWorkflow:
         self._state = DeploymentState(order=signed.order)
         self._calls = DeploymentCalls(signed)
         self._decisions = DeploymentDecisions(self._state, self._calls)
-        self._slack = Announcements()
+        self._slack = DeploymentThread()
         self._earlier = EarlierRuns()
 
     @workflow.run

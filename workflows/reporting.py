@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from temporalio import workflow
 
 from workflows import search_attributes
-from workflows.announcements import SlackThread
 from workflows.check_runs import RunCheck
 from workflows.links import links_of
 from workflows.outbox import Outbox
 from workflows.run_state import Run
+from workflows.slack_thread import SlackThread
 
 with workflow.unsafe.imports_passed_through():
     from docustack.comments import apply_comment, plan_comment

@@ -82,8 +82,8 @@ class _KeptMessages(State):
     slack_queue: list[SlackMessage] = []
 
 
-class Announcements(SlackThread):
-    """Of a workflow that is no run, and never continues as new."""
+class DeploymentThread(SlackThread):
+    """A deployment's; it never continues as new, so that nothing has to be carried on."""
 
     def __init__(self) -> None:
         super().__init__(_KeptMessages(), lambda: self.channel)
