@@ -23,8 +23,9 @@ Question = TypeVar("Question")
 Answer = TypeVar("Answer")
 
 
-def remember_hosts(run: Run, checked_out: CheckedOut) -> None:
-    """Who has checked out goes on with it, for the environments that it works for too."""
+def work_in(run: Run, checked_out: CheckedOut) -> None:
+    """Go on in this tree; who has checked it out goes on with it, for the environments that it works for too."""
+    run.state.tree = checked_out.tree
     queues = [policies.CONTROL_QUEUE, *(policies.environment_queue(name) for name in checked_out.environments)]
     run.state.hosts |= dict.fromkeys(queues, checked_out.host)
 

@@ -4,7 +4,7 @@ from temporalio import workflow
 
 from workflows import policies
 from workflows.calls import call
-from workflows.hosts import near_tree, remember_hosts
+from workflows.hosts import near_tree, work_in
 from workflows.run_state import Refused, Run
 
 with workflow.unsafe.imports_passed_through():
@@ -68,8 +68,8 @@ async def find_units(run: Run) -> None:
         summary=f"{pull_request.head_commit[:7]} into {pull_request.base_ref}",
         policy=policies.GIT,
     )
-    state.tree, state.new_rules = checked_out.tree, checked_out.new_rules
-    remember_hosts(run, checked_out)
+    state.new_rules = checked_out.new_rules
+    work_in(run, checked_out)
     state.discovery = await near_tree(
         run,
         Units.discover,
@@ -101,8 +101,7 @@ async def find_ordered_units(run: Run, order: ManualOrder) -> None:
         summary=order.ref or run.base_ref,
         policy=policies.GIT,
     )
-    state.tree = checked_out.tree
-    remember_hosts(run, checked_out)
+    work_in(run, checked_out)
     state.discovery = await near_tree(
         run,
         Units.list_units,
