@@ -2,20 +2,18 @@
 
 import secrets
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from pydantic import SecretStr
 from temporalio import activity
 
 from docustack.bootstrap import BootstrapOrder, SignedBootstrapOrder, is_genuine_order, sign_order
 from docustack.deployment_decisions import SignedDecision, is_genuine_decision
+from docustack.deployment_steps import DECIDED_WITHIN, DeploymentWord, is_genuine_word
 from docustack.initial_deployment import SignedDeploymentOrder, deployment_workflow_id, is_genuine_deployment
 from docustack.model import Model
 from docustack.orders import SignedRun, is_genuine_run
 from docustack.signed_approvals import SignedApproval, is_genuine
-
-BOOTSTRAPPED_WITHIN = timedelta(hours=1)
-"""How long after a person's last word a deployment may still begin a bootstrap in their name."""
 
 
 class OrderBootstrap(Model):
@@ -67,6 +65,10 @@ class Approvals:
         return SignatureAnswer(genuine=is_genuine_decision(signed, self._keys), has_key=bool(self._keys))
 
     @activity.defn
+    async def check_word(self, word: DeploymentWord) -> SignatureAnswer:
+        return SignatureAnswer(genuine=is_genuine_word(word, self._keys), has_key=bool(self._keys))
+
+    @activity.defn
     async def order_bootstrap(self, question: OrderBootstrap) -> OrderedBootstrap:
         """Only for a word that our server has signed, and not long ago: it must not become one for good."""
         order, login = question.deployment.order, question.deployment.order.login
@@ -79,7 +81,7 @@ class Approvals:
                 return OrderedBootstrap()
             login, given_at = question.decision.decision.login, question.decision.decision.given_at
         now = datetime.now(UTC)
-        if now - given_at > BOOTSTRAPPED_WITHIN:
+        if now - given_at > DECIDED_WITHIN:
             return OrderedBootstrap()
         bootstrap = BootstrapOrder(
             login=login,

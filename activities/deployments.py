@@ -1,10 +1,11 @@
-"""What a deployment asks about earlier runs and bootstraps: Temporal has them all."""
+"""What a deployment asks about earlier runs and bootstraps, and its runs about it: Temporal has them all."""
 
 from temporalio import activity
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.service import RPCError, RPCStatusCode
 
 from docustack.bootstrap import BootstrapEnd, BootstrapOutcome, bootstrap_workflow_id
+from docustack.deployment_steps import Parent
 from docustack.model import Model
 from docustack.packing import Packed
 from docustack.repository import Repository
@@ -40,6 +41,13 @@ class FoundBootstrap(Model):
 
     end: BootstrapEnd | None = None
     works: bool = False
+
+
+class AskParent(Model):
+    """What is the workflow that has started a run?"""
+
+    workflow_id: str
+    run_id: str
 
 
 class Deployments:
@@ -83,6 +91,23 @@ class Deployments:
                 raise
             return FoundBootstrap()
         return FoundBootstrap(end=outcome.end)
+
+    @activity.defn
+    async def read_parent(self, question: AskParent) -> Parent:
+        """As Temporal has it, which gives out neither types nor times that somebody has only claimed."""
+        handle = self._client.get_workflow_handle(question.workflow_id, run_id=question.run_id)
+        try:
+            found = await handle.describe()
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            return Parent(workflow_id=question.workflow_id)
+        return Parent(
+            workflow_id=found.id,
+            workflow_type=found.workflow_type,
+            started_at=found.start_time,
+            works=found.status is WorkflowExecutionStatus.RUNNING,
+        )
 
     async def _result(self, run: WorkflowExecution) -> RunResult | None:
         handle = self._client.get_workflow_handle(run.id, run_id=run.run_id, result_type=RunResult)

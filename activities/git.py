@@ -125,11 +125,17 @@ class Git:
         """Fetch a branch, a tag or a commit, and check it out as it is there.
 
         Raises:
-            ApplicationError: NOT_FOUND (nothing has that name), CREDENTIALS, UNAVAILABLE (retried).
+            ApplicationError: NOT_FOUND (nothing has that name, or the branch doesn't contain it), CREDENTIALS,
+                UNAVAILABLE (retried).
         """
         mirror = self.mirror(question.repository)
         async with mirror.exclusive() as lock:
             commit = await mirror.fetch_ref(question.ref or question.base_ref, lock)
+            if question.on_branch:
+                tip = await mirror.fetch_branch(question.base_ref, lock)
+                if not await mirror.contains(tip, commit):
+                    told = f"`{question.base_ref}` doesn't contain `{commit[:12]}` (any more), so it is not deployed."
+                    raise failure(ErrorType.NOT_FOUND, told)
             made = await self._patched(mirror, commit, question.patch, lock) if question.patch else commit
         tree = WorkTree(
             repository=question.repository,

@@ -46,6 +46,7 @@ class CheckOutRef(Model):
     base_ref: str  # the branch of the rules, which last applies are compared with
     ref: str  # empty: the tip of `base_ref`
     patch: str = ""  # the artifact with uncommitted changes, to be laid over it
+    on_branch: bool = False  # only what `base_ref` contains
 
 
 class CheckedOut(Model):

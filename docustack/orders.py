@@ -75,6 +75,10 @@ def is_genuine_run(signed: SignedRun, keys: Iterable[str]) -> bool:
     return is_signed_by(signed.order.signature, _PURPOSE, bare, keys)
 
 
+def is_commit(ref: str) -> bool:
+    return _COMMIT.fullmatch(ref) is not None
+
+
 def begins_in_time(order: ManualOrder, begins_at: datetime) -> bool:
     return order.given_at is not None and is_in_time(order.given_at, begins_at)
 
@@ -128,7 +132,7 @@ def _working_copy_problem(operation: Operation, order: ManualOrder) -> str:
         return ""
     if operation not in (Operation.PLAN, Operation.APPLY):
         return "A working copy can be planned and applied, and nothing else."
-    if not _WORKING_COPY.fullmatch(order.working_copy) or not _COMMIT.fullmatch(order.ref):
+    if not _WORKING_COPY.fullmatch(order.working_copy) or not is_commit(order.ref):
         return "A working copy is the key of a kept one, on a commit."
     return ""
 

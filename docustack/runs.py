@@ -100,7 +100,7 @@ class ManualOrder(Model):
     late: bool = False  # where nobody is asked, plan what depends on other units only when its turn comes
     working_copy: ArtifactRef = ""  # the artifact with uncommitted changes on `ref`
     given_at: datetime | None = None
-    signature: str = ""  # our server's, which has verified whose order it is; a step of another workflow needs none
+    signature: str = ""  # our server's, which has verified whose order it is; a step of a deployment has that one's
 
 
 class RunInput(Model):

@@ -35,6 +35,7 @@ with workflow.unsafe.imports_passed_through():
     from docustack.bootstrap import BootstrapEnd, BootstrapOutcome, bootstrap_branch, bootstrap_workflow_id
     from docustack.configuration import Configuration
     from docustack.deployment_decisions import SignedDecision
+    from docustack.deployment_steps import DeploymentWord
     from docustack.initial_deployment import DeploymentOrder, EnvironmentProgress, SignedDeploymentOrder
     from docustack.model import Nothing
     from docustack.prerequisites import unmet_summary
@@ -177,10 +178,13 @@ class DeploymentCalls:
         paths: tuple[str, ...],
         *,
         actor: str,
+        decision: SignedDecision | None = None,
         without: tuple[str, ...] = (),
         late: bool = False,
     ) -> RunResult:
         """A run over units of one environment, to its end: it asks for the environment's approvals itself.
+
+        It gets the signed words that it rests on, and believes nothing else: `decision`, where one has led to it.
 
         It is abandoned, so that it never ends with us alone; a cancellation of ours is passed on to it, and its end
         waited for: it lets Terraform finish the resource in hand.
@@ -199,7 +203,7 @@ class DeploymentCalls:
         try:
             child = await workflow.start_child_workflow(
                 RunWorkflow.run,
-                RunStart(input=start),
+                RunStart(input=start, word=DeploymentWord(deployment=self._signed, decision=decision)),
                 id=f"run:{run_id}",
                 parent_close_policy=workflow.ParentClosePolicy.ABANDON,
                 search_attributes=self._search_attributes(environment.name, actor),

@@ -69,6 +69,10 @@ class DeploymentDecisions:
         assert self._given is not None
         return self._given
 
+    def signed_of(self, decision: TakenDecision) -> SignedDecision | None:
+        """What stands for the last one; nothing for one that came from Temporal, where that is trusted."""
+        return self.last_signed if decision.door is Door.SERVER else None
+
     # ---- signed, through the server --------------------------------------------------------------------------------
 
     def validate(self, signed: SignedDecision) -> None:

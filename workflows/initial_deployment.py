@@ -142,7 +142,7 @@ class InitialDeploymentWorkflow:
         """All its units, in the order of their dependencies; again what is left, for as long as somebody says so."""
         environment.began_at = workflow.now()
         self._leave_out(environment, self._state.left_out)
-        actor = self._order.login
+        actor, signed = self._order.login, None
         while True:
             self._estimate(environment)
             self._show(f"deploying {environment.name}", environment, Stage.DEPLOYING)
@@ -150,7 +150,13 @@ class InitialDeploymentWorkflow:
             left_out = tuple(self._state.left_out)
             late = self._is_first(environment)
             result = await self._calls.run(
-                environment, Operation.APPLY, paths, actor=actor, without=left_out, late=late
+                environment,
+                Operation.APPLY,
+                paths,
+                actor=actor,
+                decision=signed,
+                without=left_out,
+                late=late,
             )
             environment.take(result)
             self._state.dependencies = self._state.dependencies | result.dependencies
@@ -161,7 +167,7 @@ class InitialDeploymentWorkflow:
             decision = await self._decide(environment)
             if decision.kind == DecisionKind.SKIP and not environment.left:
                 break
-            actor = decision.login
+            actor, signed = decision.login, self._decisions.signed_of(decision)
         environment.ended_at = workflow.now()
         self._show("", environment, Stage.UNCHANGED if environment.is_as_it_was else Stage.DEPLOYED)
         self._slack.say(texts.for_slack(texts.environment_done(environment)))
@@ -227,7 +233,8 @@ class InitialDeploymentWorkflow:
         """
         made = tuple(reversed(environment.made))
         self._show(f"rolling back {environment.name}", environment, Stage.ROLLING_BACK)
-        result = await self._calls.run(environment, Operation.DESTROY, made, actor=decision.login)
+        signed = self._decisions.signed_of(decision)
+        result = await self._calls.run(environment, Operation.DESTROY, made, actor=decision.login, decision=signed)
         environment.take_destroyed(result)
         stop_if_cancelled()
         if not environment.made:

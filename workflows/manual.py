@@ -16,7 +16,6 @@ from workflows.run_state import Refused, Run
 from workflows.telling import tell_locks
 
 with workflow.unsafe.imports_passed_through():
-    from activities.approvals import Approvals
     from activities.open_pull_requests import OpenPullRequestWorkflows
     from docustack.access import decide_branch
     from docustack.comment_text import code_list
@@ -35,27 +34,11 @@ with workflow.unsafe.imports_passed_through():
         without_free_dependants,
     )
     from docustack.modes import plan_only_refusal
-    from docustack.orders import begins_in_time, not_believed, signed_run, working_copy_refused
+    from docustack.orders import working_copy_refused
     from docustack.plans import PlanSummary
     from docustack.runs import DONE, ENDED_BADLY, ManualOrder, Operation, UnitOutcome, UnitPhase
     from docustack.slack_messages import apply_completed, apply_failed, total, unit_failure
     from docustack.units import DependencyCycle, UnknownDirectory, in_apply_order, select
-
-
-async def believe_order(run: Run) -> None:
-    """Whose order it is, is verified by our server, never claimed; a step of another workflow has that one's word.
-
-    Raises:
-        Refused: our server has not signed this, or long ago.
-    """
-    info, order = workflow.info(), run.start.manual
-    assert order is not None
-    if info.parent is not None:
-        return
-    signed = signed_run(run.start)
-    answer = await call(Approvals.check_run, signed, summary=f"by {signed.login}", policy=policies.GITHUB)
-    if not answer.genuine or not begins_in_time(order, info.start_time):
-        raise Refused(not_believed(has_key=answer.has_key))
 
 
 async def choose_ordered_units(run: Run, order: ManualOrder) -> None:

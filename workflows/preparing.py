@@ -34,13 +34,18 @@ async def load_rules(run: Run) -> LoadedConfiguration:
     Raises:
         Refused: they can't be read.
     """
-    loaded, configuration = await _load(run, run.base_ref)
+    loaded, configuration = await load_rules_of(run, run.base_ref)
     if not run.base_ref and (branch := branch_of(configuration, run.start.directories)) not in ("", loaded.ref):
-        loaded, _ = await _load(run, branch)
+        loaded, _ = await load_rules_of(run, branch)
     return loaded
 
 
-async def _load(run: Run, ref: str) -> tuple[LoadedConfiguration, Configuration]:
+async def load_rules_of(run: Run, ref: str) -> tuple[LoadedConfiguration, Configuration]:
+    """Those at the tip of one branch; empty: of the default one.
+
+    Raises:
+        Refused: they can't be read.
+    """
     question = LoadConfiguration(repository=run.start.repository, ref=ref)
     summary = f"docustack.yaml of {ref or 'the default branch'}"
     loaded = await call(Git.load_configuration, question, summary=summary, policy=policies.GIT)
@@ -84,8 +89,8 @@ async def find_units(run: Run) -> None:
     )
 
 
-async def find_ordered_units(run: Run, order: ManualOrder) -> None:
-    """Check out what the order names, and find the units in its directories."""
+async def find_ordered_units(run: Run, order: ManualOrder, *, on_branch: bool = False) -> None:
+    """Check out what the order names, and find the units in its directories; `on_branch`: only what the branch has."""
     start, state = run.start, run.state
     assert state.loaded is not None
     checked_out = await near_tree(
@@ -97,6 +102,7 @@ async def find_ordered_units(run: Run, order: ManualOrder) -> None:
             base_ref=run.base_ref,
             ref=order.ref,
             patch=order.working_copy,
+            on_branch=on_branch,
         ),
         summary=order.ref or run.base_ref,
         policy=policies.GIT,

@@ -11,13 +11,13 @@ from workflows import gate, search_attributes
 from workflows.accounts import refuse_wrong_accounts
 from workflows.apply_order import refuse_what_is_behind, refuse_what_others_applied_meanwhile
 from workflows.applying import all_waves, apply_wave, remaining_waves
+from workflows.believing import believe_order, believe_scope, refuse_what_nobody_began
 from workflows.choosing import choose_units, choose_what_to_apply
 from workflows.decisions import Decisions
 from workflows.deletions import look_at_deletions
 from workflows.ending import end_run
 from workflows.locking import LockAnswers, take_locks, take_over
 from workflows.manual import (
-    believe_order,
     choose_ordered_units,
     put_off_plans,
     refuse_what_is_never_applied,
@@ -64,6 +64,7 @@ class RunWorkflow:
     def __init__(self, start: RunStart) -> None:
         state = start.carried.model_copy(deep=True) if start.carried else RunState()
         self._run = Run(start.input, state)
+        self._word = start.word
         self._report = Report(self._run)
         self._locks = LockAnswers()
         self._decisions = Decisions(self._run, self._report)
@@ -75,6 +76,7 @@ class RunWorkflow:
     async def run(self, start: RunStart) -> RunResult:
         problem: BaseException | None = None
         try:
+            refuse_what_nobody_began(start)
             await self._carry_out()
         except (Exception, asyncio.CancelledError) as error:
             problem = error
@@ -172,8 +174,10 @@ class RunWorkflow:
         report.slack.speak()
         if run.state.tree is None:
             if run.start.manual is not None:
-                await believe_order(run)
+                await believe_order(run, self._word)
             await read_rules(run)
+            if self._word is not None:
+                await believe_scope(run, self._word)
             await self._find_units()
         match run.start.operation:
             case Operation.PLAN:
@@ -193,7 +197,7 @@ class RunWorkflow:
             workflow.upsert_search_attributes(
                 search_attributes.of_order(run.start.repository.full_name, run.start.actor)
             )
-            await find_ordered_units(run, run.start.manual)
+            await find_ordered_units(run, run.start.manual, on_branch=self._word is not None)
             await choose_ordered_units(run, run.start.manual)
             return
         if run.is_unwanted_draft:

@@ -9,6 +9,7 @@ from activities.git_messages import LoadedConfiguration
 from activities.installation import Installation
 from docustack.decisions import GivenDecision
 from docustack.deleted_units import DeletedUnit
+from docustack.deployment_steps import DeploymentWord
 from docustack.locks import Grant
 from docustack.model import Model, State
 from docustack.packing import Packed
@@ -71,6 +72,7 @@ class RunStart(Model):
     """The input of a `RunWorkflow`; `carried` is set only by its own continue-as-new."""
 
     input: RunInput
+    word: DeploymentWord | None = None  # of a step of an initial deployment: what it rests on
     carried: RunState | None = None
 
 

@@ -285,6 +285,16 @@ async def at(trees: Git, ref: str) -> CheckedOut:
     return await trees.check_out_ref(CheckOutRef(repository=REPOSITORY, run_id="run:1", base_ref="main", ref=ref))
 
 
+async def test_what_a_branch_has_to_contain_is_checked_out_only_if_it_does(trees: Git, origin: Origin) -> None:
+    first = origin.git("rev-parse", "main")
+    origin.commit({"a.txt": "later"})
+    feature = origin.on("feature/x").commit({"new.txt": "new"})
+    question = CheckOutRef(repository=REPOSITORY, run_id="run:1", base_ref="main", ref=first, on_branch=True)
+    assert (await trees.check_out_ref(question)).tree.tree_commit == first
+    with pytest.raises(ApplicationError, match="`main` doesn't contain"):
+        await trees.check_out_ref(question.model_copy(update={"ref": feature}))
+
+
 async def test_a_branch_a_tag_and_a_commit_are_checked_out_as_they_are(trees: Git, origin: Origin) -> None:
     first = origin.git("rev-parse", "main")
     origin.git("tag", "--annotate", "v1", "--message", "One")

@@ -18,6 +18,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from docustack.base_moves import BaseMoved
 from docustack.deployment_decisions import DecisionKind
+from docustack.deployment_steps import DeploymentWord
 from docustack.errors import ErrorType
 from docustack.lock_messages import locks_workflow_id
 from docustack.locks import LockRequest
@@ -32,12 +33,14 @@ from tests.dev_server import dev_server
 from tests.workflows import test_bootstrap as bootstraps
 from tests.workflows import test_decisions as decisions
 from tests.workflows import test_manual_runs as manual
+from tests.workflows import test_steps_of_deployments as steps
 from tests.workflows.account import GOOD, FakeAccount
-from tests.workflows.conftest import Stage, workers
+from tests.workflows.conftest import Stage, environment_workers, workers
 from tests.workflows.fakes import CONFIGURATION, Unit, World
 from tests.workflows.organisation import Deployment, Organisation
 from tests.workflows.organisation import start as start_deployment
 from tests.workflows.organisation import workers as deployment_workers
+from tests.workflows.stand_in_runs import StandInDeployment
 from tests.workflows.test_bootstrap import start as start_bootstrap
 from tests.workflows.test_bootstrap import workers as bootstrap_workers
 
@@ -335,6 +338,7 @@ async def continued_as_new(stage: Stage) -> None:
 
 BOOTSTRAPS = "bootstraps"
 DEPLOYMENTS = "deployments"
+STEPS = "steps"
 
 
 async def ordered_without_a_pull_request(stage: Stage) -> None:
@@ -395,6 +399,8 @@ async def record(names: list[str]) -> None:
             await record_bootstraps(environment.client)
         if not names or DEPLOYMENTS in names:
             await record_deployments(environment.client)
+        if not names or STEPS in names:
+            await record_steps(environment.client)
 
 
 async def record_bootstraps(client: Client) -> None:
@@ -447,6 +453,17 @@ async def record_deployments(client: Client) -> None:
         await deployment.question()
         await deployment.handle.cancel()
         await _write_deployment(client, "deployment_cancelled", deployment)
+
+
+async def record_steps(client: Client) -> None:
+    """Runs that are steps of a deployment: one that its words cover, and one that they don't."""
+    world = World({VPC: Unit(), PROD: Unit()})
+    async with steps.control_worker(client, world, StandInDeployment), environment_workers(client, world):
+        stage = Stage(client, world)
+        for name, path in (("step_of_a_deployment", "dev"), ("no_step_of_a_deployment", "prod")):
+            start = steps.step(stage, Operation.APPLY, path)
+            await steps.child(stage, start, DeploymentWord(deployment=steps.ordered(stage)))
+            _write(name, 0, "run", await _histories(client, f"run:{start.run_id}"))
 
 
 async def _write_deployment(client: Client, name: str, deployment: Deployment) -> None:

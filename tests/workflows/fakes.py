@@ -12,6 +12,7 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
 from activities.approvals import Approvals
+from activities.deployments import Deployments
 from activities.discovery import Discover, ListUnits
 from activities.git_messages import (
     CheckedOut,
@@ -520,6 +521,8 @@ class World:
             self.commits.compare_order,
             Approvals([SecretStr(APPROVAL_KEY)]).check_signature,
             Approvals([SecretStr(APPROVAL_KEY)]).check_run,
+            Approvals([SecretStr(APPROVAL_KEY)]).check_word,
+            Deployments(client).read_parent,
             self.commits.find_moved_inputs,
             OpenPullRequestWorkflows(client).tell_freed,
             self.commits.ask_contained,

@@ -1,4 +1,5 @@
-"""A run and a bootstrap that do what one activity of the test says, under the names of the real ones."""
+"""Under the names of the real ones: a run and a bootstrap that do what one activity of the test says, and a deployment
+that starts whatever run it is told to."""
 
 from datetime import timedelta
 
@@ -34,3 +35,22 @@ class StandInBootstrap:
             "carry_out_bootstrap", signed, result_type=BootstrapOutcome, start_to_close_timeout=timedelta(minutes=5)
         )
         return outcome
+
+
+@workflow.defn(name="InitialDeploymentWorkflow")
+class StandInDeployment:
+    """As somebody would write it who can run a worker in the namespace."""
+
+    @workflow.run
+    async def run(self, start: RunStart) -> RunResult:
+        result: RunResult = await workflow.execute_child_workflow(
+            "RunWorkflow", start, id=f"run:{start.input.run_id}", result_type=RunResult
+        )
+        return result
+
+
+@workflow.defn(name="OtherWorkflow")
+class StandInParent(StandInDeployment):
+    @workflow.run
+    async def run(self, start: RunStart) -> RunResult:
+        return await super().run(start)
