@@ -50,6 +50,7 @@ class Rendered:
     inputs: dict[str, Json] = field(default_factory=dict)
     remote_state: dict[str, Json] | None = None
     extra_arguments: tuple[Json, ...] = ()  # blocks of `terraform`: files of variables, arguments, environment
+    generated_once: tuple[str, ...] = ()  # files that Terragrunt generates only where they are not there yet
 
 
 class ColdFolders:
@@ -129,6 +130,7 @@ class UnitReader:
             inputs if isinstance(inputs, dict) else {},
             remote_state,
             tuple(arguments.values()) if isinstance(arguments, dict) else (),
+            _generated_once(document.get("generate"), remote_state),
         )
 
     async def real_outputs(
@@ -262,6 +264,17 @@ def _dependency(folder: Path, name: str, block: dict[str, Json]) -> Dependency:
         mocks_for=tuple(str(each) for each in commands) if isinstance(commands, list) and commands else None,
         merge=str(merge),
         skips_outputs=block.get("skip") is True or block.get("skip_outputs") is True or block.get("enabled") is False,
+    )
+
+
+def _generated_once(blocks: Json, remote_state: dict[str, Json] | None) -> tuple[str, ...]:
+    """Paths of the `generate` blocks that say `if_exists = "skip"`."""
+    found = [*blocks.values()] if isinstance(blocks, dict) else []
+    found.append(remote_state.get("generate") if remote_state else None)
+    return tuple(
+        str(block["path"])
+        for block in found
+        if isinstance(block, dict) and block.get("if_exists") == "skip" and block.get("path")
     )
 
 

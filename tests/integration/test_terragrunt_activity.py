@@ -77,6 +77,40 @@ async def test_a_plan_made_from_mocks_is_a_preview_until_the_dependency_is_appli
     assert coverage.covered
 
 
+@pytest.mark.parametrize("source", [True, False])
+async def test_a_file_that_was_generated_from_mocks_does_not_stay_for_the_plan_that_is_applied(
+    worker: Worker, source: bool
+) -> None:
+    """Terragrunt leaves it as it is where the block says `skip`; a file of the author's own stays, too."""
+    more = """
+    generate "more" {
+      path      = "more.tf"
+      if_exists = "skip"
+      contents  = "resource \\"terraform_data\\" \\"more\\" { input = \\"${dependency.a.outputs.value}\\" }"
+    }
+    generate "own" {
+      path      = "own.tf"
+      if_exists = "skip"
+      contents  = "output \\"own\\" { value = \\"of Terragrunt\\" }"
+    }
+    """
+    more += 'terraform { source = "../../module" }' if source else ""
+    folder = worker.repository.unit("dev/b", depends_on("a", MOCK) + more)
+    module = worker.repository.root / "module" if source else folder
+    module.mkdir(exist_ok=True)
+    (folder / "main.tf").rename(module / "main.tf")
+    (module / "own.tf").write_text('output "own" { value = "of the author" }')
+    preview = await plan(worker, "dev/b")
+    assert preview.is_preview
+    assert "MOCK" in preview.text_preview
+    await apply(worker, await plan(worker, "dev/a"))
+    record = await plan(worker, "dev/b")
+    assert "MOCK" not in record.text_preview
+    assert "of the author" in record.text_preview
+    await apply(worker, record)
+    assert "MOCK" not in worker.repository.state_of("dev/b").read_text()
+
+
 async def test_where_nobody_wants_a_preview_a_unit_is_deferred_until_its_dependency_is_applied(worker: Worker) -> None:
     wanted = worker.plan_request("dev/b").model_copy(update={"previews": False})
     answer = await worker.run(worker.terragrunt.plan_unit, wanted)
