@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from local.github import hook, people, pushes
+from local.github import hook, merge_queue, people, pushes
 from local.github.bodies import Body
 from local.github.errors import GitHubError
 from local.github.hub import Hub
@@ -56,6 +56,14 @@ class ProtectionChange(BaseModel):
     required_approvals: int = Field(default=0, ge=0)
 
 
+class Enqueuing(BaseModel):
+    """Puts a pull request into the merge queue of its base branch, as this login."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    actor: str
+
+
 class ForkChange(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -97,6 +105,7 @@ def health(hub: Hub, request: Request, body: bytes) -> Body:
 
 def pushed(hub: Hub, request: Request, body: bytes) -> None:
     pushes.notice(hub)
+    merge_queue.advance(hub)
 
 
 def put_user(hub: Hub, request: Request, body: bytes) -> Body:
@@ -139,6 +148,11 @@ def remove_protection(hub: Hub, request: Request, body: bytes) -> None:
         hub.store.remove(rule)
 
 
+def enqueue(hub: Hub, request: Request, body: bytes) -> None:
+    actor = hub.user(Enqueuing.model_validate_json(body).actor)
+    merge_queue.enqueue(hub, actor, hub.pull(request.path_params["number"]))
+
+
 def make_fork(hub: Hub, request: Request, body: bytes) -> Body:
     """Fork the repository into an account; the answer says where to push."""
     owner = hub.user(ForkChange.model_validate_json(body).owner).login
@@ -175,5 +189,6 @@ routes = [
     _route("PUT", "/protection/{branch:path}", put_protection),
     _route("DELETE", "/protection/{branch:path}", remove_protection),
     _route("POST", "/forks", make_fork),
+    _route("POST", "/merge-queue/{number}", enqueue),
     Route("/_stand_in/avatars/{login}.svg", avatar),
 ]

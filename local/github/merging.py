@@ -49,6 +49,15 @@ def merge(
     return merged
 
 
+def merge_commit(hub: Hub, actor: User, pull: PullRequest, base: str) -> str:
+    """The commit that a merge of the head into this one makes; no branch has it yet.
+
+    Raises:
+        GitHubError: 405 where they conflict.
+    """
+    return _make(hub, actor, pull, base, "merge", (None, None))
+
+
 def _make(
     hub: Hub, actor: User, pull: PullRequest, base: str, method: Method, words: tuple[str | None, str | None]
 ) -> str:

@@ -119,6 +119,20 @@ class OfPullRequest(Record):
         return str(self.number)
 
 
+class QueueEntry(OfPullRequest):
+    """A place in the merge queue of a branch; the commit of its group is there once it has been made."""
+
+    actor: str
+    head_sha: str
+    base_ref: str
+    group_base: str = ""
+    group_sha: str = ""
+
+    @property
+    def ref(self) -> str:
+        return f"refs/heads/gh-readonly-queue/{self.base_ref}/pr-{self.number}-{self.group_base}"
+
+
 class Comment(OfPullRequest):
     author: str
     body: str

@@ -14,7 +14,7 @@ from local.github.hub import Hub, now
 from local.github.records import Delivery, User
 
 HOOK_ID = 1
-EVENTS = ("issue_comment", "pull_request", "pull_request_review", "push")
+EVENTS = ("issue_comment", "merge_group", "pull_request", "pull_request_review", "push")
 TIMEOUT = 10.0  # as GitHub's
 
 

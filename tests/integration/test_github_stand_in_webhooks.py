@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -234,3 +235,83 @@ def test_push_succeeds_when_the_address_is_wrong(github: GitHubStandIn) -> None:
     # The next request finds it.
     assert github.client(BOT).rest.repos.get_branch(*HERE, "feature/a").parsed_data.commit.sha == sha
     github.receiver.wait_for("push")
+
+
+# ---- the merge queue -------------------------------------------------------------------------------------------------
+
+
+def in_line(github: GitHubStandIn, *branches: str) -> list[int]:
+    """Pull requests in the merge queue of a branch that requires a check, which each has at its head."""
+    github.control("PUT", "protection/main", {"required_checks": ["ci"]})
+    numbers = [opened(github, branch) for branch in branches]
+    for number in numbers:
+        concluded(github, str(pull(github, number)["head"]["sha"]))
+        github.control("POST", f"merge-queue/{number}", {"actor": "lead"})
+    return numbers
+
+
+def pull(github: GitHubStandIn, number: int) -> dict[str, Any]:
+    found: dict[str, Any] = github.request("lead", "GET", f"pulls/{number}").json()
+    return found
+
+
+def concluded(github: GitHubStandIn, commit: str, conclusion: str = "success") -> None:
+    content = {"name": "ci", "head_sha": commit, "conclusion": conclusion}
+    assert github.request(BOT, "POST", "check-runs", content).status_code == 201
+
+
+def groups(github: GitHubStandIn, action: str, count: int) -> list[dict[str, Any]]:
+    found = [one.content for one in github.receiver.wait_for(f"merge_group.{action}", count)]
+    return [{"reason": one.get("reason"), **dict(one["merge_group"])} for one in found]  # type: ignore[call-overload]
+
+
+def test_each_place_in_the_merge_queue_gets_a_commit_on_the_one_before_it(github: GitHubStandIn) -> None:
+    first, second = in_line(github, "feature/a", "feature/b")
+    tip = github.git("ls-remote", "origin", "main").split()[0]
+    one, two = groups(github, "checks_requested", 2)
+    assert (one["base_sha"], two["base_sha"]) == (tip, one["head_sha"])
+    assert one["head_ref"] == f"refs/heads/gh-readonly-queue/main/pr-{first}-{tip}"
+    assert github.git("ls-remote", "origin", two["head_ref"]).split()[0] == two["head_sha"]
+    assert not pull(github, second)["merged"]
+    with pytest.raises(httpx.HTTPStatusError):
+        github.control("POST", f"merge-queue/{first}", {"actor": "lead"})
+
+
+def test_groups_are_merged_in_order_once_their_required_checks_are_green(github: GitHubStandIn) -> None:
+    first, second = in_line(github, "feature/a", "feature/b")
+    one, two = groups(github, "checks_requested", 2)
+    concluded(github, two["head_sha"])
+    assert not pull(github, second)["merged"], "what is before it isn't merged"
+    concluded(github, one["head_sha"])
+    assert [pull(github, number)["merge_commit_sha"] for number in (first, second)] == [
+        one["head_sha"],
+        two["head_sha"],
+    ]
+    assert [each["reason"] for each in groups(github, "destroyed", 2)] == ["merged", "merged"]
+    assert "gh-readonly-queue" not in github.git("ls-remote", "origin")
+
+
+def test_a_failed_group_leaves_the_queue_and_those_behind_get_new_commits(github: GitHubStandIn) -> None:
+    first, second = in_line(github, "feature/a", "feature/b")
+    one, _ = groups(github, "checks_requested", 2)
+    concluded(github, one["head_sha"], "action_required")
+    again = groups(github, "checks_requested", 3)[-1]
+    assert again["base_sha"] == one["base_sha"]
+    assert {each["reason"] for each in groups(github, "destroyed", 2)} == {"dequeued", "invalidated"}
+    concluded(github, again["head_sha"])
+    assert (pull(github, first)["merged"], pull(github, second)["merged"]) == (False, True)
+
+
+def test_a_push_takes_a_pull_request_out_of_the_queue(github: GitHubStandIn) -> None:
+    [number] = in_line(github, "feature/a")
+    groups(github, "checks_requested", 1)
+    github.push("feature/a", {"feature/a.hcl": "a = 2\n"})
+    assert not pull(github, number)["merged"]
+    assert groups(github, "destroyed", 1)[0]["reason"] == "dequeued"
+
+
+def test_only_what_could_be_merged_enters_the_queue(github: GitHubStandIn) -> None:
+    github.control("PUT", "protection/main", {"required_checks": ["ci"]})
+    number = opened(github)
+    with pytest.raises(httpx.HTTPStatusError):
+        github.control("POST", f"merge-queue/{number}", {"actor": "lead"})

@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from local.faults import Fault
-from local.github import pushes
+from local.github import merge_queue, pushes
 from local.github.bodies import Body
 from local.github.errors import GitHubError, not_found
 from local.github.git import GitError
@@ -126,6 +126,8 @@ def _answer(handler: Handler, request: Request, body: bytes) -> Response:
             pushes.notice(hub)
         with hub.store.transaction():
             answer = handler(_call(hub, request, body))
+        with hub.store.transaction():
+            merge_queue.advance(hub)
     except GitHubError as error:
         return _response(error.body(), error.status)
     except GitError as error:
