@@ -13,11 +13,10 @@ from activities.bootstrap_unit import STATE, BootstrapUnits, local_state, write_
 from activities.failures import failure
 from activities.kept_states import KeptDocument, KeptStates
 from activities.migration_locks import MigrationLocks
-from activities.state_backend import Aws, read_state
+from activities.state_backend import Aws, ask_aws, read_state
 from activities.terragrunt_command import TerragruntCommand
 from activities.unit_work import heartbeats
 from docustack.errors import ErrorType
-from docustack.state_backend import BackendPlace
 from docustack.state_document import StateFacts, state_facts
 
 
@@ -89,21 +88,25 @@ class BootstrapMigration:
             raise failure(ErrorType.NOT_FOUND, "There is no local state that could be migrated.")
         unit = await self._units.check_out(request)
         aws = Aws(unit.environ, request.place.region)
-        if not await asyncio.to_thread(read_state, aws, request.place):
+        if not await self._read(aws, request):
             await self._units.open(request.model_copy(update={"remote_state": False}), lock)
             await self._units.write_file(unit, request, remote_state=True)
             async with self._locks.recorded(request):
                 await self._units.run(unit, self._command.migrate_state(), lock)
         else:
             await self._units.clear(unit)  # half way through Terraform would ask which of the two states it is to take
-        remote = await self._facts(aws, request.place)
+        remote = await self._facts(aws, request)
         if remote.holds_the_same(local.kept.facts) and remote.lineage != local.kept.facts.lineage:
             await self._give_identity(request, local, lock)
-            remote = await self._facts(aws, request.place)
+            remote = await self._facts(aws, request)
         return MigratedState(local=local.kept.facts, remote=remote)
 
-    async def _facts(self, aws: Aws, place: BackendPlace) -> StateFacts:
-        document = await asyncio.to_thread(read_state, aws, place)
+    async def _read(self, aws: Aws, request: MigrateState) -> str:
+        place = request.place
+        return await ask_aws(request, f"read the state in {place.bucket}", lambda: read_state(aws, place))
+
+    async def _facts(self, aws: Aws, request: MigrateState) -> StateFacts:
+        document, place = await self._read(aws, request), request.place
         if not document:
             raise failure(
                 ErrorType.FAILED, f"After the migration there is no state at s3://{place.bucket}/{place.key}."

@@ -1,6 +1,5 @@
 """Frees the lock that a migration of ours has left on a bootstrap's state, and no other."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -9,7 +8,7 @@ from activities.apply_records import whoami
 from activities.artifacts import ArtifactStore
 from activities.bootstrap_messages import BootstrapUnit
 from activities.bootstrap_unit import BootstrapUnits
-from activities.state_backend import Aws, read_lock
+from activities.state_backend import Aws, ask_aws, read_lock
 from activities.terragrunt_command import TerragruntCommand
 from docustack.migration_locks import MigrationRecord, why_not_freed
 
@@ -32,8 +31,7 @@ class MigrationLocks:
         try:
             yield
         finally:
-            ended = record.model_copy(update={"ended_at": datetime.now(UTC)})
-            await self._artifacts.put_text(key, ended.model_dump_json())
+            await self._end(key, record)
 
     async def free(self, request: BootstrapUnit, lock: int) -> str:
         """Free it if it is ours; gives why the lock that is there stays, empty where there is none any more.
@@ -43,13 +41,12 @@ class MigrationLocks:
         place = request.place
         if place is None:
             return ""
+        records = await self._records(request)
         unit = await self._units.check_out(request)
-        held = await asyncio.to_thread(read_lock, Aws(unit.environ, place.region), place)
+        aws = Aws(unit.environ, place.region)
+        held = await ask_aws(request, f"look for a lock in {place.lock_table}", lambda: read_lock(aws, place))
         if held is None:
             return ""
-        keys = await self._artifacts.list(_prefix(request))
-        texts = await asyncio.gather(*(self._artifacts.get_text(key) for key in keys))
-        records = [MigrationRecord.model_validate_json(text) for text in texts]
         if why := why_not_freed(held, place, records, self._host):
             return why
         await self._units.clear(unit)  # beside a local state Terraform would want to migrate that first
@@ -57,6 +54,21 @@ class MigrationLocks:
         await self._units.run(unit, self._command.force_unlock(held.lock_id), lock)
         await self._units.clear(unit)
         return ""
+
+    async def _records(self, request: BootstrapUnit) -> list[MigrationRecord]:
+        """Of this host all have ended by now: what is locked later, by whomever here, is none of theirs."""
+        found = []
+        for key in await self._artifacts.list(_prefix(request)):
+            record = MigrationRecord.model_validate_json(await self._artifacts.get_text(key))
+            if record.ended_at is None and record.host == self._host:
+                record = await self._end(key, record)
+            found.append(record)
+        return found
+
+    async def _end(self, key: str, record: MigrationRecord) -> MigrationRecord:
+        ended = record.model_copy(update={"ended_at": datetime.now(UTC)})
+        await self._artifacts.put_text(key, ended.model_dump_json())
+        return ended
 
 
 def _prefix(request: BootstrapUnit) -> str:

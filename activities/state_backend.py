@@ -42,7 +42,7 @@ class StateBackend:
         """What is there, and how it is set up."""
         unit = await self._units.open(request, changes=True)
         aws = Aws(unit.environ, request.place.region)
-        return await _ask(request, f"look at the bucket {request.place.bucket}", lambda: _look(aws, request.place))
+        return await ask_aws(request, f"look at the bucket {request.place.bucket}", lambda: _look(aws, request.place))
 
     @activity.defn
     @heartbeats
@@ -52,7 +52,7 @@ class StateBackend:
         aws = Aws(unit.environ, request.place.region)
         kept = await self._kept.newest(request.environment.account_id)
         document = kept.document if kept is not None else ""
-        return await _ask(request, "remove what was made", lambda: _remove(aws, request, document))
+        return await ask_aws(request, "remove what was made", lambda: _remove(aws, request, document))
 
 
 class Aws:
@@ -216,7 +216,7 @@ def _unless(call: Callable[[], Any], *codes: str) -> Any:
         raise
 
 
-async def _ask(request: BootstrapUnit, doing: str, call: Callable[[], T]) -> T:
+async def ask_aws(request: BootstrapUnit, doing: str, call: Callable[[], T]) -> T:
     """In a thread, since boto3 blocks; what AWS refuses is told in our words."""
     try:
         return await asyncio.to_thread(call)

@@ -174,14 +174,14 @@ class Account:
         state: BootstrapState = await handle.query("show", result_type=BootstrapState)
         return state
 
-    async def until_in(self, handle: WorkflowHandle[Any, Any], step: str) -> None:
-        """`step` is one of the guide's, or an undo."""
+    async def until_in(self, handle: WorkflowHandle[Any, Any], step: str) -> str:
+        """`step` is one of the guide's, or an undo; gives the one that works by then: short ones may be over."""
         async with asyncio.timeout(300):
             while True:
                 with contextlib.suppress(RPCError):  # the worker that was asked has been killed
                     state = await self.show(handle)
                     if step in [each.name for each in state.steps]:
-                        return
+                        return state.steps[-1].name
                     assert state.outcome is None, state.outcome
                 await asyncio.sleep(0.05)
 
