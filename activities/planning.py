@@ -11,12 +11,12 @@ from pathlib import Path
 from activities.artifacts import ArtifactMissing, ArtifactStore
 from activities.dependency_outputs import TerragruntFailed, UnitReader, present_outputs, scratch_folder
 from activities.disclosure import Disclosure, Look, ShowFailed, artifact_prefix
+from activities.import_target import import_failure, write_import
 from activities.processes import run_process
 from activities.terragrunt_command import TerragruntCommand
 from activities.terragrunt_messages import CoverageAnswer, CoverageRequest, PlanAnswer, PlanRequest
 from activities.unit_work import Unit, make_sure_of_room, unit_failure
 from docustack.errors import ErrorType
-from docustack.import_block import FILE, import_block
 from docustack.plan_document import (
     Json,
     changes,
@@ -121,7 +121,7 @@ class Planning:
         # what they have at the apply, and the unit is planned again. The other way round a stale plan would be applied.
         look = await self.look(unit, join=True)
         present = self.present(unit, look)
-        await asyncio.to_thread(_write_import, unit)
+        await asyncio.to_thread(write_import, unit)
         await asyncio.to_thread(_forget_generated, unit, look.rendered.generated_once)
         if waits_for := _waits_for(unit, present):
             return PlanAnswer(record=None, waits_for=waits_for)
@@ -168,6 +168,8 @@ class Planning:
                 output = await asyncio.to_thread(log.read_text, errors="replace")
                 if done.code not in (0, 2) or not await asyncio.to_thread(binary.is_file):
                     make_sure_of_room(folder)
+                    if (told := await asyncio.to_thread(import_failure, unit, output)) is not None:
+                        raise told
                     raise await self._disclosure.failure(unit, "terragrunt plan", output, look, await secrets)
                 document, text = await asyncio.gather(
                     self._disclosure.show(unit, binary, as_json=True),
@@ -235,18 +237,6 @@ def _forget_generated(unit: Unit, paths: tuple[str, ...]) -> None:
     for path in (folder / name for folder in [*unit.prepared(), unit.folder] for name in paths):
         if path.is_file() and _GENERATED in path.read_bytes():
             path.unlink()
-
-
-def _write_import(unit: Unit) -> None:
-    """An import is planned like any other change, by a block in the run's own work tree."""
-    shape = unit.request.shape
-    if not shape.address:
-        return
-    try:
-        block = import_block(shape.address, shape.resource_id)
-    except ValueError as error:
-        raise unit_failure(ErrorType.INVALID_INPUT, str(error)) from None
-    (unit.folder / FILE).write_text(block, encoding="utf-8")
 
 
 def _as_asked(unit: Unit, made: _Made) -> _Made:

@@ -1,7 +1,9 @@
 """The block that makes a plan import what is in AWS already (guide, "Troubleshooting"), and what may stand in it."""
 
+import difflib
 import json
 import re
+from collections.abc import Sequence
 
 FILE = "docustack_import.tf"
 """In the unit's folder of the run's own work tree; nothing of it comes into the repository."""
@@ -9,6 +11,10 @@ FILE = "docustack_import.tf"
 _KEY = r"\[(?:\d+|\"(?:[^\"\\$%]|\\\")*\")\]"
 _ADDRESS = re.compile(rf"(?:module\.[A-Za-z_][\w-]*(?:{_KEY})?\.)*[A-Za-z_][\w-]*\.[A-Za-z_][\w-]*(?:{_KEY})?")
 _ID_LIMIT = 2_048
+_RESOURCE = re.compile(r'^[ \t]*resource[ \t]+"([\w-]+)"[ \t]+"([\w-]+)"', re.MULTILINE)
+_NO_TARGET = "Configuration for import target does not exist"
+_NO_KEY = re.compile(r"The target resource (?:does not use|uses|requires)[^.]*\.")
+_LISTED = 10
 
 
 def address_problem(address: str) -> str:
@@ -34,3 +40,31 @@ def import_block(address: str, resource_id: str) -> str:
         raise ValueError(problem)
     literal = json.dumps(resource_id, ensure_ascii=False).replace("${", "$${").replace("%{", "%%{")
     return f"import {{\n  to = {address}\n  id = {literal}\n}}\n"
+
+
+def declared_resources(text: str) -> list[str]:
+    """The addresses of the resources in one file of a module."""
+    return [f"{kind}.{name}" for kind, name in _RESOURCE.findall(text)]
+
+
+def no_target(unit: str, address: str, output: str, known: Sequence[str]) -> str:
+    """What Terraform's failure means where it has not found what the block names; empty where it is another one.
+
+    `known` are the resources that the unit's modules declare, without keys.
+    """
+    plain = re.sub(_KEY, "", address)
+    told = " ".join(line.strip(" │╷╵") for line in output.splitlines())
+    wrong_key = _NO_KEY.search(told)
+    if _NO_TARGET not in told and wrong_key is None:
+        return ""
+    if wrong_key is not None and plain in known:
+        return f"`{unit}` has a resource `{plain}`, but none at `{address}`: {wrong_key[0]} Name it by the right key."
+    close = difflib.get_close_matches(plain, known, n=1, cutoff=0.6)
+    near = f" Did you mean `{close[0]}`?" if close else ""
+    if not near and known:
+        more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
+        near = f" It has {', '.join(f'`{each}`' for each in known[:_LISTED])}{more}."
+    return (
+        f"`{unit}` has no resource `{address}`.{near} Correct the address, or write the resource into the unit first: "
+        "what is imported has to be in its configuration."
+    )

@@ -781,6 +781,40 @@ async def test_an_import_is_planned_shown_and_applied_like_any_other_change(work
     assert (one["name"], one["instances"][0]["attributes"]["id"]) == ("one", 'it "is" ${there}')
 
 
+@pytest.mark.parametrize(
+    "address, told",
+    [
+        ("terraform_data.tow", "Did you mean `terraform_data.two`"),
+        (
+            "terraform_data.a_database",
+            "It has `module.inner.terraform_data.three`, `terraform_data.one`, `terraform_data.two`.",
+        ),
+        ("module.inner.terraform_data.thre", "Did you mean `module.inner.terraform_data.three`?"),
+        ("module.innr.terraform_data.three", "Did you mean `module.inner.terraform_data.three`?"),
+    ],
+)
+async def test_an_address_that_the_configuration_does_not_have_is_told_with_the_nearest(
+    worker: Worker, address: str, told: str
+) -> None:
+    called = OF_TWO + 'module "inner" {\n  source = "./inner"\n}\n'
+    worker.repository.unit("dev/two", 'inputs = { value = "x" }', called)
+    inner = worker.repository.root / "dev/two/inner"
+    inner.mkdir()
+    (inner / "main.tf").write_text('resource "terraform_data" "three" {}\n')
+    error = await failure(shaped(worker, "dev/two", address=address, resource_id="x"))
+    assert (error.type, error.non_retryable) == (ErrorType.INVALID_INPUT, True)
+    assert f"`dev/two` has no resource `{address}`." in error.message
+    assert told in error.message
+    assert FILE not in error.message
+
+
+async def test_a_key_that_the_resource_does_not_have_is_told(worker: Worker) -> None:
+    worker.repository.unit("dev/two", 'inputs = { value = "x" }', OF_TWO)
+    error = await failure(shaped(worker, "dev/two", address="terraform_data.one[0]", resource_id="x"))
+    assert "`dev/two` has a resource `terraform_data.one`, but none at `terraform_data.one[0]`" in error.message
+    assert FILE not in error.message
+
+
 async def test_an_address_that_is_none_reaches_no_file(worker: Worker) -> None:
     error = await failure(shaped(worker, "dev/a", address='x.y\n}\nresource "a" "b" {', resource_id="z"))
     assert error.type == ErrorType.INVALID_INPUT
