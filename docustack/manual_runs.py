@@ -26,6 +26,36 @@ def branch_of(configuration: Configuration, directories: Iterable[str]) -> str:
     return branches.pop() if len(branches) == 1 else ""
 
 
+def of_other_branches(configuration: Configuration, start: RunInput, base_ref: str, units: Iterable[str]) -> str:
+    """An order is of one commit, and each environment's branch is the truth for it: so it is one order a branch.
+
+    Empty where all of the units are applied from the branch by which this order is judged.
+    """
+    branches: dict[str, dict[str, list[str]]] = {}
+    for unit in units:
+        name = configuration.environment_of(unit)
+        if name is not None:
+            branches.setdefault(configuration.environments[name].branch, {}).setdefault(name, []).append(unit)
+    if set(branches) <= {base_ref}:
+        return ""
+    told = "; ".join(f"{code_list(tuple(names))} from `{branch}`" for branch, names in branches.items())
+    orders = [
+        f"    docustack {start.operation.value} {' '.join(_paths(configuration, names, start.directories))}"
+        for names in branches.values()
+    ]
+    why = "and an order is of one branch" if len(branches) > 1 else f"and this order was taken for one of `{base_ref}`"
+    give = f"Give {len(orders)} orders:" if len(orders) > 1 else "Name its path:"
+    rules = "rules `environments.<name>.branch` in `docustack.yaml`"
+    return "\n".join([f"Applied are {told} ({rules}), {why}. {give}\n", *orders])
+
+
+def _paths(configuration: Configuration, units: Mapping[str, list[str]], directories: Sequence[str]) -> list[str]:
+    """As they were given, where they lie in these environments; else the units themselves."""
+    own = [path for path in directories if configuration.environment_of(path.strip("/")) in units]
+    named = [unit for each in units.values() for unit in each]
+    return own or (named if len(named) <= _LISTED else [*named[:_LISTED], "…"])
+
+
 def ordered_units(
     graph: UnitGraph,
     configuration: Configuration,
@@ -187,6 +217,26 @@ def what_was_done(operation: Operation, done: PlanSummary) -> str:
         return "The states were brought to what AWS has; nothing else was changed."
     imported = f"{done.imported} imported, " if done.imported else ""
     return f"{imported}{done.add} added, {done.change} changed, {done.destroy} destroyed."
+
+
+def what_is_left(outcomes: Mapping[str, UnitOutcome], units: Iterable[str]) -> str:
+    """By unit, what keeps an order from having succeeded; empty where nothing does. `units` are all of the order."""
+    ended = {unit: outcomes[unit].phase if unit in outcomes else UnitPhase.WAITING for unit in [*outcomes, *units]}
+    told = []
+    for what, phases in (
+        ("Failed", (UnitPhase.FAILED,)),
+        ("Unknown whether it was changed", (UnitPhase.UNKNOWN,)),
+        ("Skipped", (UnitPhase.SKIPPED,)),
+        ("Not begun", _NOT_ENDED),
+    ):
+        named = [unit for unit, phase in ended.items() if phase in phases]
+        if named:
+            more = f" and {len(named) - _LISTED} more" if len(named) > _LISTED else ""
+            told.append(f"{what}: {code_list(tuple(named[:_LISTED]))}{more}.")
+    return "\n".join(told)
+
+
+_NOT_ENDED = (UnitPhase.WAITING, UnitPhase.PLANNING, UnitPhase.PLANNED, UnitPhase.DEFERRED, UnitPhase.APPLYING)
 
 
 def nothing_to_do(operation: Operation) -> str:

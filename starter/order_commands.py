@@ -25,7 +25,7 @@ from starter.order_following import (
     is_terminal,
     refuse_without_terminal,
 )
-from starter.order_paths import clone_here, order_paths
+from starter.order_paths import clone_here, order_paths, refuse_several_units
 from starter.server_client import Server, connect_server
 from starter.standalone.surrounding import standalone
 from starter.surroundings import repository_wanted
@@ -203,9 +203,12 @@ def _carry_out(
     asks = operation is not Operation.PLAN and not order.confirmed
     if asks and as_json:
         raise CommandFailed("--json asks nobody: add --auto-approve.", code=ExitCode.USAGE)
-    paths = order_paths(typed, clone_here(), elsewhere=bool(order.ref) and not order.working_copy)
+    clone, elsewhere = clone_here(), bool(order.ref) and not order.working_copy
+    paths = order_paths(typed, clone, elsewhere=elsewhere)
     if problem := order_problem(operation, paths, order):
         raise CommandFailed(problem, code=ExitCode.USAGE)
+    if (order.targets or order.address) and not elsewhere:
+        refuse_several_units(paths, clone, "Targets are" if order.targets else "An import is")
     if asks:
         refuse_without_terminal(operation)
     if operation is Operation.DESTROY and order.confirmed:

@@ -55,6 +55,21 @@ def order_paths(typed: Sequence[str], clone: Clone | None, *, elsewhere: bool = 
     return tuple(dict.fromkeys(found))
 
 
+def refuse_several_units(paths: Sequence[str], clone: Clone | None, what: str) -> None:
+    """Of one unit only can targets be, and an import; told here where the units are known.
+
+    Raises:
+        CommandFailed: the paths hold several.
+    """
+    units = [unit for unit in (clone.units if clone else ()) if any(covers(path, unit) for path in paths)]
+    if len(units) > 1:
+        raise CommandFailed(
+            f"{what} of one unit, and {' '.join(paths)} has {len(units)}.",
+            f"Name one of {_some(units)}.",
+            code=ExitCode.USAGE,
+        )
+
+
 def _from_nowhere(typed: str) -> str:
     path = os.path.normpath(typed.strip()) if typed.strip() else typed
     if problem := path_problem(path):

@@ -9,7 +9,7 @@ from workflows.decisions import cancelled_by
 from workflows.deletions import what_was_seen_of_deletions
 from workflows.failures import message_of
 from workflows.hosts import remove_work_trees
-from workflows.manual import conclude_order, let_go
+from workflows.manual import conclude_order, let_go, tell_what_is_left
 from workflows.merging import still_owed, tell_what_is_owed
 from workflows.preparing import trees_beside
 from workflows.renewing import end_quietly
@@ -122,6 +122,7 @@ def _broken(run: Run, report: Report, error: BaseException) -> None:
         report.say_why("failed", refusal_comment(state.message))
     if report.check.is_there or not cancelled:
         report.check.set(refused_check(state.message, cancelled=cancelled, failed=not cancelled))
+    tell_what_is_left(run)
 
 
 def _unfinished(run: Run, report: Report, unit: str, message: str) -> None:

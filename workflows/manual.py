@@ -17,7 +17,6 @@ from workflows.telling import tell_locks
 
 with workflow.unsafe.imports_passed_through():
     from activities.open_pull_requests import OpenPullRequestWorkflows
-    from docustack.access import decide_branch
     from docustack.comment_text import code_list
     from docustack.deleted_units import Fate
     from docustack.destroy_order import destroy_waves
@@ -28,8 +27,10 @@ with workflow.unsafe.imports_passed_through():
         never_applied,
         no_unit_there,
         nothing_to_do,
+        of_other_branches,
         outside_environments,
         units_to_change,
+        what_is_left,
         what_was_done,
         without_free_dependants,
     )
@@ -114,8 +115,7 @@ def refuse_what_is_never_applied(run: Run) -> None:
     """
     units, base_ref = run.state.selected, run.base_ref
     told = [plan_only_refusal(found, base_ref) for found in run.plan_only(units)]
-    branches = [decide_branch(run.configuration, name, base_ref) for name in run.environments()]
-    told += [decision.message for decision in branches if not decision.allowed]
+    told += filter(None, [of_other_branches(run.configuration, run.start, base_ref, units)])
     if run.start.manual is not None and run.start.manual.working_copy:
         rules = run.configuration.environments
         told += [working_copy_refused(name) for name in run.environments() if not rules[name].apply_working_copies]
@@ -198,11 +198,23 @@ async def let_go(run: Run) -> None:
         workflow.logger.warning("open pull requests were not told: %s", error)
 
 
+def tell_what_is_left(run: Run) -> None:
+    """Of one that was cut off: beside why, what it has done, and what not."""
+    if run.start.manual is not None and run.state.gate_passed:
+        run.state.message = f"{run.state.message}\n{_what_became_of_it(run)}"
+
+
+def _what_became_of_it(run: Run) -> str:
+    done = what_was_done(run.start.operation, changed_by(run))
+    left = what_is_left(run.state.outcomes, run.state.selected)
+    return f"{done}\n{left}" if left else done
+
+
 def conclude_order(run: Run, report: Report) -> None:
     """Its last word, beside what became of each unit; a plan changes nothing, and Slack need not know of it."""
     state = run.state
     if state.message or not state.gate_passed:
         return
-    state.message = what_was_done(run.start.operation, changed_by(run))
+    state.message = _what_became_of_it(run)
     failed = next((outcome for outcome in state.outcomes.values() if outcome.phase in ENDED_BADLY), None)
     report.slack.say(apply_failed(unit_failure(failed.unit, failed.message)) if failed else apply_completed())

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from starter.exit_codes import CommandFailed, ExitCode
-from starter.order_paths import clone_here, order_paths
+from starter.order_paths import clone_here, order_paths, refuse_several_units
 
 CONFIGURATION = """
 version: 1
@@ -120,3 +120,11 @@ def test_outside_of_a_clone_paths_are_those_of_the_repository(tmp_path: Path, mo
     assert paths("./dev/us-east-1/vpc/") == ("dev/us-east-1/vpc",)
     for typed in (".", "..", "../dev", "/etc", ""):
         assert refused(typed).code == ExitCode.USAGE
+
+
+def test_what_is_of_one_unit_is_refused_where_the_path_has_several(clone: Path) -> None:
+    with pytest.raises(CommandFailed, match="An import is of one unit, and dev has 2") as failure:
+        refuse_several_units(["dev"], clone_here(), "An import is")
+    assert failure.value.advice == ("Name one of dev/us-east-1/rds, dev/us-east-1/vpc.",)
+    refuse_several_units(["dev/us-east-1/vpc"], clone_here(), "An import is")
+    refuse_several_units(["dev"], None, "An import is")  # elsewhere nobody knows the units

@@ -235,6 +235,19 @@ async def test_nothing_is_applied_where_one_unit_can_not_be_planned(stage: Stage
     assert stage.world.applied == []
 
 
+async def test_the_last_word_of_an_order_that_failed_names_what_it_has_not_done(stage: Stage) -> None:
+    stage.world.units = {
+        VPC: Unit(),
+        CLUSTER: Unit(dependencies=(VPC,), apply_errors=[ErrorType.FAILED]),
+        DATABASE: Unit(dependencies=(CLUSTER,)),
+    }
+    result = await (await order(stage, Operation.APPLY, "dev")).result()
+    assert result.status is RunStatus.FAILED
+    changed, *left = result.message.splitlines()
+    assert changed == "1 added, 0 changed, 0 destroyed."
+    assert left == [f"Failed: `{CLUSTER}`.", f"Skipped: `{DATABASE}`."]
+
+
 async def test_nothing_to_do_asks_nobody(stage: Stage) -> None:
     stage.world.units = {PROD: Unit(summary=PlanSummary(), changes=frozenset())}
     result = await (await order(stage, Operation.APPLY, "prod", actor="lead", confirmed=False)).result()
@@ -267,7 +280,17 @@ async def test_the_branch_of_the_environment_counts(stage: Stage) -> None:
     assert (await run.result()).status is RunStatus.SUCCEEDED
     both = await (await order(stage, Operation.APPLY, "dev", "staging")).result()
     assert both.status is RunStatus.REFUSED
-    assert "`staging`" in both.message
+    assert "`dev` from `main`; `staging` from `staging`" in both.message
+    assert {"docustack apply dev", "docustack apply staging"} <= set(map(str.strip, both.message.splitlines()))
+    assert "pull request" not in both.message
+
+
+async def test_a_pattern_that_only_another_branch_has_units_of_is_told_how_to_be_named(stage: Stage) -> None:
+    stage.world.units = {"staging/us-east-1/vpc": Unit()}
+    refused = await (await order(stage, Operation.APPLY, "s*/us-east-1/vpc")).result()
+    assert refused.status is RunStatus.REFUSED
+    assert "this order was taken for one of `main`" in refused.message
+    assert "docustack apply staging/us-east-1/vpc" in refused.message
 
 
 async def test_a_named_commit_stays_what_it_is_wherever_the_branch_moves(stage: Stage) -> None:
