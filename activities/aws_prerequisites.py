@@ -28,12 +28,16 @@ MakeClients = Callable[[Mapping[str, str]], AwsClients]
 
 
 class CheckEnvironment(Model):
-    """Check what an environment needs in AWS; without `backend` not the state bucket and lock table."""
+    """Check what an environment needs in AWS; without `backend` not the state bucket and lock table.
+
+    With `tools` also what Terraform, Terragrunt and git its worker has.
+    """
 
     name: str
     environment: Environment
     state: StateBackend = StateBackend()
     backend: bool = True
+    tools: bool = False
 
 
 class AwsPrerequisites:

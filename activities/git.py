@@ -22,6 +22,7 @@ from activities.git_messages import (
     RemoveWorkTree,
 )
 from activities.git_mirror import Mirror
+from activities.git_push import try_push
 from activities.unit_work import heartbeats
 from docustack.configuration_file import CONFIGURATION_PATH, read_configuration_files
 from docustack.errors import ErrorType
@@ -76,6 +77,10 @@ class Git:
             warnings=read.warnings,
             lines=dict(read.lines),
         )
+
+    async def try_push(self, repository: Repository) -> None:
+        """Raises as `git_push.try_push`, with the remote and the token of this worker."""
+        await try_push(repository, self._clone_url(repository), self._token)
 
     @activity.defn
     @heartbeats

@@ -1,7 +1,7 @@
-"""Asks GitHub for what a live repository needs: access, the person's rights, teams, the webhook and its deliveries."""
+"""Asks GitHub for what a live repository needs: access, rights, teams, the webhook and its deliveries."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,10 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from temporalio.exceptions import ApplicationError
 
 from activities.github_bodies import MEMBERSHIP
-from activities.github_calls import is_not_found, read
+from activities.github_calls import ask, is_not_found, read
 from activities.limited_checks import limited
-from docustack.github_prerequisites import Delivery, GitHubExpectations, Webhook
+from docustack.errors import ErrorType
+from docustack.github_prerequisites import PUSHES, Delivery, GitHubExpectations, Webhook
 from docustack.prerequisites import Prerequisite
 from docustack.repository import Repository
 
@@ -33,6 +34,7 @@ class _Rights(_Body):
 
 
 class _Repository(_Body):
+    default_branch: str = ""
     permissions: _Rights = _Rights()
 
 
@@ -71,7 +73,10 @@ _HOOK_LIST, _DELIVERIES, _APP_HOOK = TypeAdapter(list[_Hook]), TypeAdapter(list[
 
 @dataclass(frozen=True)
 class GitHubPrerequisites:
-    """`engine` is the identity of DocuStack, `person` that of who asks; each may be unknown."""
+    """`engine` is the identity of DocuStack, `person` that of who asks; each may be unknown.
+
+    `try_push` goes as far as a push of the worker's git does, and raises where it was refused.
+    """
 
     repository: Repository
     teams: Sequence[str]  # slugs
@@ -79,6 +84,19 @@ class GitHubPrerequisites:
     engine: Client | None
     person: Client | None
     sign_in: str = "gh auth login"
+    try_push: Callable[[], Awaitable[None]] | None = None
+
+    async def check_engine(self, *, pushes: bool) -> list[Prerequisite]:
+        """What a worker itself needs for a deployment; with `pushes` also for a bootstrap, which offers a change."""
+        expected = GitHubExpectations(self.repository, self.public_url, self.sign_in)
+        nobody: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        nobody.set_result(None)
+        made = await asyncio.gather(
+            limited(expected.access, self._check_access(expected), _TOKEN),
+            *(self._pushing(expected) if pushes else ()),
+            *self._teams(expected, nobody, f"give DocuStack's token or App members: read of {self.repository.owner}"),
+        )
+        return list(made)
 
     async def check(self) -> list[Prerequisite]:
         """All at once, each with a limit of its own; what needs the person is skipped where nobody is known."""
@@ -87,12 +105,26 @@ class GitHubPrerequisites:
         made = await asyncio.gather(
             limited(expected.access, self._check_access(expected), _TOKEN),
             limited(expected.push, self._check_push(expected, login), self.sign_in),
-            *(
-                limited(expected.team(slug), self._check_team(expected, slug, login), self.sign_in)
-                for slug in dict.fromkeys(self.teams)
-            ),
+            *self._teams(expected, login, self.sign_in),
+            *self._pushing(expected),
         )
-        return [*made, *await self._check_webhook(expected)]
+        optional = [check.as_optional() if check.name in PUSHES else check for check in made]
+        return [*optional, *await self._check_webhook(expected)]
+
+    def _teams(
+        self, expected: GitHubExpectations, login: "asyncio.Future[str | None]", mend: str
+    ) -> list[Awaitable[Prerequisite]]:
+        return [
+            limited(expected.team(slug), self._check_team(expected, slug, login), mend)
+            for slug in dict.fromkeys(self.teams)
+        ]
+
+    def _pushing(self, expected: GitHubExpectations) -> list[Awaitable[Prerequisite]]:
+        mend = f"give DocuStack's account write access: https://github.com/{self.repository.full_name}/settings/access"
+        return [
+            limited(expected.git_push, self._check_git_push(expected), mend),
+            limited(expected.pull_requests, self._check_pull_requests(expected), mend),
+        ]
 
     @property
     def _any(self) -> Client | None:
@@ -118,6 +150,29 @@ class GitHubPrerequisites:
         return await read(
             f"read {self.repository.full_name}", "metadata: read", client.rest.repos.async_get(owner, name), _REPOSITORY
         )
+
+    async def _check_git_push(self, expected: GitHubExpectations) -> Prerequisite:
+        if self.try_push is None:
+            return expected.git_push.skipped("not asked: there is no token")
+        await self.try_push()
+        return expected.git_push.met(f"the worker's git may push to {self.repository.full_name}")
+
+    async def _check_pull_requests(self, expected: GitHubExpectations) -> Prerequisite:
+        """By one that can't be opened, of a branch into itself: GitHub looks at rights first, and then at that.
+
+        What a token or an installation may do can't be read in any other way that holds for all kinds of them.
+        """
+        if self.engine is None:
+            return expected.pull_requests.skipped("not asked: there is no token")
+        branch = (await self._read_repository(self.engine)).default_branch
+        owner, name = self.repository.owner, self.repository.name
+        call = self.engine.rest.pulls.async_create(owner, name, title="May it?", head=branch, base=branch)
+        try:
+            await ask(f"open a pull request in {self.repository.full_name}", "pull requests: write", call)
+        except ApplicationError as error:
+            if error.type != ErrorType.INVALID_INPUT:
+                raise
+        return expected.pull_requests.met(f"it may open them in {self.repository.full_name}")
 
     async def _check_push(self, expected: GitHubExpectations, asked: "asyncio.Future[str | None]") -> Prerequisite:
         login = await asyncio.shield(asked)

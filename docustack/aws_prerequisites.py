@@ -5,6 +5,9 @@ from docustack.configuration import Environment
 from docustack.model import Model
 from docustack.prerequisites import Area, Expected, Prerequisite
 
+BACKEND = ("state bucket", "lock table")
+"""The checks of what a bootstrap makes."""
+
 _VARIABLES = "AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN"
 
 
@@ -36,8 +39,8 @@ class AwsExpectations:
         self.profile = self._expected("AWS profile", f"profile {profile}" if profile else "credentials")
         self.session = self._expected("AWS session", "credentials that AWS accepts")
         self.account = self._expected("AWS account", f"account {account}")
-        self.bucket = self._expected("state bucket", "versioned, encrypted, not public")
-        self.table = self._expected("lock table", "active, with the key LockID, encrypted")
+        self.bucket = self._expected(BACKEND[0], "versioned, encrypted, not public")
+        self.table = self._expected(BACKEND[1], "active, with the key LockID, encrypted")
 
     def role(self) -> Expected:
         """Of workers that assume one to plan."""

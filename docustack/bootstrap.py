@@ -69,6 +69,7 @@ class Step(StrEnum):
     """The guide's "Step 1: Bootstrap State Backend", in its order."""
 
     PREFLIGHT = "preflight"
+    PREREQUISITES = "check the prerequisites"
     ACCOUNT = "check the account id"
     LOOK = "look for bucket and table"
     ADOPT = "adopt what exists"

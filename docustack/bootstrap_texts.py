@@ -7,7 +7,16 @@ from docustack.bootstrap_file import FILE
 from docustack.comment_text import enumerated
 from docustack.decisions import GivenDecision
 from docustack.plans import PlanRecord
+from docustack.prerequisites import Area, Prerequisite
 from docustack.state_backend import BackendFacts, BackendPlace, Presence
+
+
+def met(checks: Sequence[Prerequisite]) -> list[str]:
+    """Who the worker is in AWS, word for word; of the rest, that it was asked."""
+    well = [check for check in checks if check.is_ok]
+    others = [check.name for check in well if check.area is not Area.AWS]
+    told = [check.found for check in well if check.area is Area.AWS]
+    return [*told, f"{enumerated(others)}: ok"] if others else told
 
 
 def dry_run(order: BootstrapOrder, plan: PlanRecord | None, exists: bool) -> BootstrapOutcome:

@@ -1,5 +1,6 @@
 """What `docustack.yaml` at the root of a live repository says: environments, teams, and who may do what where."""
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -166,6 +167,14 @@ class Configuration(Section):
     def known_teams(self) -> dict[str, str]:
         """Every team that a rule may name, with its slug on GitHub."""
         return {self.rules_owners: self.rules_owners} | self.teams
+
+    def teams_of(self, environments: Iterable[str]) -> tuple[str, ...]:
+        """The slugs of the teams on which it depends who may apply there, and whose approvals count."""
+        named: list[str] = []
+        for environment in (self.environments[name] for name in environments):
+            for who in (environment.apply, environment.approvals.from_):
+                named += [] if who == "anyone" else who
+        return tuple(dict.fromkeys(self.known_teams().get(name, name) for name in named))
 
     def environment_of(self, unit: str) -> str | None:
         """The name of the environment whose path is the longest prefix of a unit's path; None outside all of them."""

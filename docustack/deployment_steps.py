@@ -85,8 +85,9 @@ def refuse_scope(start: RunInput, word: DeploymentWord, of_order: Configuration,
 
     `of_order`: the rules of the default branch, by which the order was understood; `here`: of the environment's.
     """
+    order = word.deployment.order
     try:
-        ordered = chosen_environments(of_order, word.deployment.order)
+        ordered = chosen_environments(of_order, only=order.only, first=order.first, last=order.last)
     except NoSuchDeployment as error:
         return str(error)
     named = _environments(here, start.directories)

@@ -52,13 +52,6 @@ def may_not(messages: Sequence[str]) -> str:
     return "\n".join([*messages, advice])
 
 
-def no_worker(environment: str) -> str:
-    return (
-        f"No worker of `{environment}` answers: start one with DOCUSTACK_ENVIRONMENTS={environment}, and its "
-        "credentials."
-    )
-
-
 def no_rules(branch: str, problems: Sequence[str]) -> str:
     where = f"docustack.yaml of `{branch}`" if branch else "docustack.yaml of the default branch"
     return " ".join([f"{where} can't be used.", *problems[:5]])
@@ -177,13 +170,18 @@ def with_bootstraps_to_merge(outcome: DeploymentOutcome, left: Mapping[str, str]
     return outcome.model_copy(update={"message": "\n".join([outcome.message, told, *lines])})
 
 
-def overview(environments: Sequence[EnvironmentProgress], doing: str) -> str:
+def overview(environments: Sequence[EnvironmentProgress], doing: str, warnings: Sequence[str] = ()) -> str:
     """A line an environment, for Temporal's own UI."""
-    lines = [doing] if doing else []
+    lines = [*([doing] if doing else []), *map(warned, warnings)]
     for environment in environments:
         run = f" (run {environment.run_id})" if environment.run_id else ""
         lines.append(f"{environment.name}: {environment.stage.value}{run}")
     return "\n".join(lines)
+
+
+def warned(warning: str) -> str:
+    """Of what keeps nothing from being deployed."""
+    return f"Warning: {warning}"
 
 
 def stopped(decision: TakenDecision) -> str:

@@ -8,6 +8,9 @@ from docustack.repository import Repository
 
 WEBHOOK_PATH = "/webhooks/github"
 WEBHOOK_EVENTS = ("pull_request", "pull_request_review", "issue_comment", "push")
+PUSHES = ("git push", "pull requests")
+"""The checks of what only a bootstrap does."""
+
 LAST_DELIVERIES = 10
 """Events whose deliveries are looked at: an old failure is no reason to worry."""
 
@@ -46,6 +49,8 @@ class GitHubExpectations:
         self._sign_in = sign_in
         self.access = _expected("GitHub token", "a token or a GitHub App that sees the repository")
         self.push = _expected("push access", "you may push to the repository")
+        self.git_push = _expected("git push", "the worker may push branches: a bootstrap does")
+        self.pull_requests = _expected("pull requests", "the worker may open them: a bootstrap does")
         self.webhook = _expected("webhook", "active, as JSON, with all four events")
         self.deliveries = _expected("webhook deliveries", "the last ones arrived")
 

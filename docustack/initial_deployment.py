@@ -6,13 +6,16 @@ from enum import StrEnum
 
 from pydantic import Field
 
+from docustack.aws_prerequisites import BACKEND
 from docustack.bootstrap import unknown_environment
 from docustack.comment_text import one_line
 from docustack.configuration import Configuration
 from docustack.deployment_decisions import Question, TakenDecision
 from docustack.errors import DocuStackError
+from docustack.github_prerequisites import PUSHES
 from docustack.model import Model, State
 from docustack.packing import Packed
+from docustack.prerequisites import Prerequisites, unmet_summary, warnings_of
 from docustack.repository import Repository
 from docustack.runs import DONE, RunResult, RunStatus, UnitPhase
 from docustack.signatures import is_in_time, is_signed_by, signature
@@ -65,7 +68,11 @@ def is_fresh(order: DeploymentOrder, now: datetime) -> bool:
 
 
 class NoSuchDeployment(DocuStackError):
-    """What was ordered names an environment that there is not, or an empty stretch of them."""
+    """What was ordered is an empty stretch of environments."""
+
+
+class NoSuchEnvironment(NoSuchDeployment):
+    """What was ordered names an environment that there is not."""
 
 
 def deployment_order(configuration: Configuration) -> list[str]:
@@ -74,22 +81,23 @@ def deployment_order(configuration: Configuration) -> list[str]:
     return sorted(names, key=lambda name: name != MANAGEMENT)
 
 
-def chosen_environments(configuration: Configuration, order: DeploymentOrder) -> list[str]:
-    """Those of the order, in the guide's order.
+def chosen_environments(configuration: Configuration, *, only: str = "", first: str = "", last: str = "") -> list[str]:
+    """Those that are named, in the guide's order; where none is named, all.
 
     Raises:
-        NoSuchDeployment: with the nearest name, or the order that there is.
+        NoSuchEnvironment: with the nearest name.
+        NoSuchDeployment: with the order that there is.
     """
     names = deployment_order(configuration)
-    for given in filter(None, (order.only, order.first, order.last)):
+    for given in filter(None, (only, first, last)):
         if given not in names:
-            raise NoSuchDeployment(unknown_environment(names, given))
-    if order.only:
-        return [order.only]
-    begin = names.index(order.first) if order.first else 0
-    end = names.index(order.last) if order.last else len(names) - 1
+            raise NoSuchEnvironment(unknown_environment(names, given))
+    if only:
+        return [only]
+    begin = names.index(first) if first else 0
+    end = names.index(last) if last else len(names) - 1
     if begin > end:
-        raise NoSuchDeployment(f"`{order.first}` comes after `{order.last}`: the order is {', '.join(names)}.")
+        raise NoSuchDeployment(f"`{first}` comes after `{last}`: the order is {', '.join(names)}.")
     return names[begin : end + 1]
 
 
@@ -180,6 +188,29 @@ class EnvironmentProgress(State):
             self.units[unit] = UnitPhase.WAITING
 
 
+class PrerequisitesFound(Model):
+    """What all checks before a deployment have come to (guide, "Prerequisites")."""
+
+    unmet: str = ""  # a line each: the deployment doesn't begin
+    warnings: tuple[str, ...] = ()
+    without_backend: tuple[str, ...] = ()  # environments that have to be bootstrapped first
+
+
+def judge_prerequisites(
+    installation: Prerequisites, environments: Mapping[str, Prerequisites], *, bootstraps: bool
+) -> PrerequisitesFound:
+    """With `bootstraps` bucket and table needn't be there yet; only where one isn't, something is to be pushed."""
+    without = [name for name, made in environments.items() if any(check.name in BACKEND for check in made.failed)]
+    of_environments = [check for made in environments.values() for check in made.checks]
+    if bootstraps:
+        of_environments = [check for check in of_environments if check.name not in BACKEND]
+    of_installation = [check for check in installation.checks if without or check.name not in PUSHES]
+    checks = [*of_installation, *of_environments]
+    return PrerequisitesFound(
+        unmet=unmet_summary(checks), warnings=tuple(warnings_of(checks)), without_backend=tuple(without)
+    )
+
+
 class DeploymentEnd(StrEnum):
     DONE = "done"
     NOTHING_TO_DO = "nothing-to-do"  # it was done before
@@ -208,6 +239,7 @@ class DeploymentState(State):
     nonces: list[str] = []
     dependencies: Packed[dict[str, tuple[str, ...]]] = {}  # direct ones, of every unit, as runs have found them
     doing: str = ""  # in a line
+    warnings: list[str] = []  # of what was found before it began, and keeps nothing from being deployed
     outcome: DeploymentOutcome | None = None
 
     @property

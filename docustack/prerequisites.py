@@ -41,6 +41,18 @@ class Prerequisite(Model):
     def is_ok(self) -> bool:
         return self.status is CheckStatus.OK
 
+    def as_optional(self) -> "Prerequisite":
+        """The same where nothing that is done depends on it."""
+        if self.status is not CheckStatus.FAILED:
+            return self
+        return self.model_copy(update={"status": CheckStatus.OPTIONAL})
+
+    def in_a_line(self) -> str:
+        """As it is told of one that failed."""
+        where = f" of {self.environment}" if self.environment else ""
+        found = self.found.rstrip(".")
+        return f"{self.name}{where}: {found}; needed: {self.needed}. To mend it: {self.mend}"
+
 
 class Prerequisites(Model):
     """Checks that were made together."""
@@ -90,9 +102,16 @@ class Expected(Model):
 
 def unmet_summary(checks: Iterable[Prerequisite]) -> str:
     """Those that failed, each with the command that mends it: for a run that doesn't begin without them."""
-    lines = []
-    for check in checks:
-        if check.status is CheckStatus.FAILED:
-            where = f" of {check.environment}" if check.environment else ""
-            lines.append(f"{check.name}{where}: {check.found}; needed: {check.needed}. To mend it: {check.mend}")
-    return "\n".join(lines)
+    return "\n".join(check.in_a_line() for check in checks if _failed(check) and check.area is not _ONLY_WARNS)
+
+
+def warnings_of(checks: Iterable[Prerequisite]) -> list[str]:
+    """Of Slack: what is deployed is deployed all the same, and nobody hears of it there."""
+    return [check.in_a_line() for check in checks if _failed(check) and check.area is _ONLY_WARNS]
+
+
+_ONLY_WARNS = Area.SLACK
+
+
+def _failed(check: Prerequisite) -> bool:
+    return check.status is CheckStatus.FAILED

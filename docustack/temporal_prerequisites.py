@@ -30,14 +30,9 @@ class TemporalExpectations:
         create = f"temporal operator search-attribute create --namespace {self._namespace} --address {self._address}"
         return self.attributes.failed(f"without {', '.join(missing)}", f"{create} {each}")
 
-    def worker(self, environment: str | None) -> Expected:
-        """Of an environment, or of the control queue."""
-        queue = f"docustack-{environment}" if environment else "docustack"
-        return _expected("worker", f"one that polls {queue}", environment)
-
     def judge_worker(self, environment: str | None, identities: Sequence[str], idle_seconds: float) -> Prerequisite:
         """`identities` are those of its workers, `idle_seconds` when one of them asked for work last."""
-        expected, start = self.worker(environment), start_worker(environment)
+        expected, start = worker_of(environment), start_worker(environment)
         if not identities:
             return expected.failed("there is none", start)
         if idle_seconds > POLLS_WITHIN_SECONDS:
@@ -45,6 +40,17 @@ class TemporalExpectations:
             return expected.failed(found, start)
         more = f" and {len(identities) - 1} more" if len(identities) > 1 else ""
         return expected.met(f"{identities[0]}{more}")
+
+
+def worker_of(environment: str | None) -> Expected:
+    """Of an environment, or of the control queue."""
+    queue = f"docustack-{environment}" if environment else "docustack"
+    return _expected("worker", f"one that polls {queue}", environment)
+
+
+def no_worker(environment: str) -> Prerequisite:
+    """Told by who has asked one, and got no answer."""
+    return worker_of(environment).failed("none answers", start_worker(environment))
 
 
 def start_worker(environment: str | None) -> str:

@@ -9,7 +9,14 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from docustack.deployment_decisions import DecisionKind, Question
-from docustack.initial_deployment import DeploymentEnd, DeploymentState
+from docustack.deployment_texts import warned
+from docustack.initial_deployment import (
+    DeploymentEnd,
+    DeploymentState,
+    NoSuchDeployment,
+    NoSuchEnvironment,
+    chosen_environments,
+)
 from docustack.repository import Repository
 from starter.api_messages import DecisionAnswer, DeploymentCommand, DeploymentDecision, WorkflowStarted
 from starter.client import Connection, with_temporal
@@ -294,6 +301,7 @@ def _page(look: Look) -> RenderableType:
         table.add_row(one.name, stage, units, one.commit[:7], one.run_id, elapsed(one))
     parts: list[RenderableType] = [Text(f"Deployment of {order.repository.full_name} by {order.login}", "bold")]
     parts += [table] if state.environments else []
+    parts += [Text(warned(warning), "yellow") for warning in state.warnings]
     if look.waits_for:
         parts.append(Text(look.waits_for, "yellow"))
     if look.waits_for_approval:

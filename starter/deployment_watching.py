@@ -9,6 +9,7 @@ from typing import Any
 from temporalio.client import WorkflowExecutionStatus, WorkflowHandle, WorkflowQueryFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from docustack.deployment_texts import warned
 from docustack.initial_deployment import DeploymentState, EnvironmentProgress, Stage, deployment_workflow_id
 from docustack.repository import Repository
 from docustack.runs import RunStatus, UnitPhase
@@ -145,7 +146,7 @@ class Changes:
         self._seen: dict[str, str] = {}
 
     def since_last(self, look: Look) -> list[str]:
-        lines: list[str] = []
+        lines = [self._changed(f"warning {warning}", warned(warning)) for warning in look.state.warnings]
         for one in look.state.environments:
             units = [self._changed(f"unit {unit}", f"  {unit} {phase.value}") for unit, phase in look.of(one).items()]
             stage = self._changed(f"environment {one.name}", _stage_line(one))

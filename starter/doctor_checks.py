@@ -1,14 +1,17 @@
 """All checks of `docustack doctor` (guide, "Prerequisites"), made at once."""
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Iterable, Sequence
 
 from githubkit import TokenAuthStrategy
 
 from activities.aws_prerequisites import AwsPrerequisites, CheckEnvironment
+from activities.git_push import try_push
 from activities.github_prerequisites import GitHubPrerequisites
 from activities.slack_prerequisites import check_slack
 from activities.terragrunt_command import own_profile
+from activities.tool_prerequisites import as_prerequisite, check_tools
 from docustack.configuration import Configuration
 from docustack.prerequisites import Area, Expected, Prerequisite
 from docustack.repository import Repository
@@ -16,10 +19,10 @@ from starter.doctor_surroundings import Around
 from starter.exit_codes import CommandFailed
 from starter.github_token import own_token
 from starter.temporal_prerequisites import check_temporal
-from starter.tool_checks import CheckedTool, check_tools
 from starter.tool_paths import executable
 from worker.clients import github_client, slack_client
 from worker.settings import Settings, SettingsError
+from worker.wiring import clone_url
 
 _GUIDES_TOOLS = ("terraform", "terragrunt", "git", "aws")
 _REPOSITORY = Expected(area=Area.GITHUB, name="live repository", needed="its name on GitHub")
@@ -40,16 +43,7 @@ async def check_all(around: Around, environments: Sequence[str]) -> list[Prerequ
 
 async def _tools(settings: Settings) -> list[Prerequisite]:
     found = await check_tools(lambda name: executable(name, settings))
-    return [_of_tool(tool) for tool in found if tool.name in _GUIDES_TOOLS]
-
-
-def _of_tool(tool: CheckedTool) -> Prerequisite:
-    optional = "" if tool.needed else ", optional: boto3 does its work"
-    expected = Expected(area=Area.TOOLS, name=tool.name, needed=f">= {tool.minimum}{optional}")
-    if tool.ok:
-        return expected.met(f"{tool.found} at {tool.path}")
-    found = f"{tool.found}: {tool.problem}" if tool.found else tool.problem
-    return expected.failed(found, tool.mend) if tool.needed else expected.optional(found, tool.mend)
+    return [as_prerequisite(tool) for tool in found if tool.name in _GUIDES_TOOLS]
 
 
 async def _aws(around: Around, environments: Sequence[str]) -> list[Prerequisite]:
@@ -87,7 +81,10 @@ async def _of_repository(around: Around, repository: Repository) -> list[Prerequ
     teams = list(around.rules.known_teams().values()) if around.rules else []
     world = "DOCUSTACK_GITHUB_USER_TOKEN=$(docustack local token lead) docustack doctor"
     sign_in = world if around.in_local_world else "gh auth login"
-    return await GitHubPrerequisites(repository, teams, settings.public_url, engine, person, sign_in).check()
+    push = functools.partial(try_push, repository, clone_url(settings, repository), settings.github_token)
+    return await GitHubPrerequisites(
+        repository, teams, settings.public_url, engine, person, sign_in, push if engine else None
+    ).check()
 
 
 def _own_token(around: Around) -> str | None:

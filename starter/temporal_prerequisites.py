@@ -16,7 +16,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.limited_checks import limited
 from docustack.prerequisites import Expected, Prerequisite
-from docustack.temporal_prerequisites import TemporalExpectations
+from docustack.temporal_prerequisites import TemporalExpectations, worker_of
 from starter.client import connect
 from starter.exit_codes import CommandFailed
 from worker.namespace import SEARCH_ATTRIBUTES, missing_search_attributes
@@ -31,7 +31,7 @@ async def check_temporal(settings: Settings, environments: Sequence[str]) -> lis
     """The server first; then, with its namespace, all the rest at once."""
     expected = TemporalExpectations(settings.temporal_address, settings.temporal_namespace)
     queues = [None, *environments]
-    later = [expected.attributes, *map(expected.worker, queues)]
+    later = [expected.attributes, *map(worker_of, queues)]
     connected: list[Client] = []
     server = await limited(expected.server, _check_server(expected, settings, connected), _START)
     if not connected:
@@ -43,7 +43,7 @@ async def check_temporal(settings: Settings, environments: Sequence[str]) -> lis
         return [server, namespace, *(_after(expected.namespace, each) for each in later)]
     rest = await asyncio.gather(
         limited(expected.attributes, _check_attributes(expected, client), look),
-        *(limited(expected.worker(name), _check_worker(expected, client, name), look) for name in queues),
+        *(limited(worker_of(name), _check_worker(expected, client, name), look) for name in queues),
     )
     return [server, namespace, *rest]
 

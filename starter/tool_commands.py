@@ -7,11 +7,11 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from activities.tool_prerequisites import CheckedTool, check_tools
 from starter.console import errors, output, print_json
 from starter.exit_codes import ExitCode
 from starter.options import JsonOption
 from starter.run_display import plain_table
-from starter.tool_checks import CheckedTool, check_tools
 from starter.tool_paths import executable
 from worker.settings import Process, Settings
 

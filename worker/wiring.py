@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import githubkit
 from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
 from temporalio.client import Client
 from temporalio.worker import Worker
@@ -29,12 +30,13 @@ from activities.left_work_trees import LeftWorkTrees, is_running
 from activities.locks import Locks
 from activities.migration_locks import MigrationLocks
 from activities.open_pull_requests import OpenPullRequestWorkflows
-from activities.prerequisites import EnvironmentPrerequisites
+from activities.prerequisites import EnvironmentPrerequisites, InstallationPrerequisites
 from activities.proposed_change import ProposedChange
 from activities.slack import SilentSlack, Slack
 from activities.state_backend import StateBackend
 from activities.terragrunt import Terragrunt
 from activities.terragrunt_command import TerragruntCommand
+from activities.tool_prerequisites import WorkerTools
 from docustack.repository import Repository
 from worker.clients import github_client, slack_client
 from worker.namespace import register_search_attributes
@@ -137,31 +139,39 @@ async def open_activities(settings: Settings, client: Client) -> AsyncIterator[A
         ),
         settings.host,
     )
+    tools = WorkerTools({"terragrunt": command.terragrunt, "terraform": command.terraform})
     async with contextlib.AsyncExitStack() as stack:
         control: Sequence[Callable[..., Any]] = ()
         environment: Sequence[Callable[..., Any]] = ()
         if settings.control_queue:
-            github = GitHub(
-                await stack.enter_async_context(github_client(settings)), bot_login=settings.bot_login or ""
-            )
-            control = _control_activities(settings, client, surroundings, git, command, github)
+            github = await stack.enter_async_context(github_client(settings))
+            control = _control_activities(settings, client, surroundings, git, command, github, tools)
         if settings.environments:
-            environment = _environment_activities(settings, client, git, command)
+            environment = _environment_activities(settings, client, git, command, tools)
         left = LeftWorkTrees(git, functools.partial(is_running, client), settings.data_dir)
         everywhere: Sequence[Callable[..., Any]] = [surroundings.name_host, git.remove_work_tree]
         yield Activities(control, environment, everywhere, sweep=left.sweep_for_good)
 
 
 def _control_activities(
-    settings: Settings, client: Client, surroundings: Surroundings, git: Git, command: TerragruntCommand, github: GitHub
+    settings: Settings,
+    client: Client,
+    surroundings: Surroundings,
+    git: Git,
+    command: TerragruntCommand,
+    github_api: githubkit.GitHub[Any],
+    tools: WorkerTools,
 ) -> Sequence[Callable[..., Any]]:
     slack = slack_client(settings)
+    github = GitHub(github_api, bot_login=settings.bot_login or "")
+    installation = InstallationPrerequisites(github_api, slack, git.try_push, tools)
     units = Units(work_trees=git, command=command)
     locks = Locks(client)
     approvals = Approvals(settings.approval_keys)
     deployments = Deployments(client)
     return [
         surroundings.read_installation,
+        installation.check_installation,
         git.load_configuration,
         git.check_out,
         git.check_out_ref,
@@ -202,7 +212,7 @@ def _control_activities(
 
 
 def _environment_activities(
-    settings: Settings, client: Client, git: Git, command: TerragruntCommand
+    settings: Settings, client: Client, git: Git, command: TerragruntCommand, tools: WorkerTools
 ) -> Sequence[Callable[..., Any]]:
     artifacts = artifact_store(settings)
     order = ApplyOrder(work_trees=git, artifacts=artifacts)
@@ -218,7 +228,7 @@ def _environment_activities(
         renew=lambda: ask_temporal(client),
         simulated_account=settings.simulated_account,
     )
-    prerequisites = EnvironmentPrerequisites(process_environment(settings), settings.simulated_account)
+    prerequisites = EnvironmentPrerequisites(process_environment(settings), settings.simulated_account, tools=tools)
     bootstrap, migration = _bootstrap_activities(settings, git, command, terragrunt, artifacts)
     backend = StateBackend(terragrunt.units, artifacts)
     return [

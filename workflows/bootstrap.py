@@ -29,7 +29,7 @@ with workflow.unsafe.imports_passed_through():
         wrong_names,
     )
     from docustack.plans import PlanRecord
-    from docustack.prerequisites import unmet_summary
+    from docustack.prerequisites import unmet_summary, warnings_of
     from docustack.signatures import is_in_time
     from docustack.signed_approvals import ApprovalAnswer, SignedApproval
     from docustack.state_backend import BackendFacts, BackendPlace, what_is_missing, why_not_adopted
@@ -88,6 +88,7 @@ class BootstrapWorkflow:
 
     async def _bootstrap(self) -> BootstrapOutcome:
         await self._preflight()
+        await self._check_prerequisites()
         await self._check_account_id()
         migrated = await self._look_for_bucket_and_table()
         if not migrated:
@@ -127,16 +128,22 @@ class BootstrapWorkflow:
         if not answer.genuine or not is_in_time(self._order.given_at, workflow.now()):
             raise Stopped(texts.not_believed(has_key=answer.has_key))
 
+    async def _check_prerequisites(self) -> None:
+        """The guide's "Prerequisites", all at once; never on another account than the worker's own."""
+        async with self._steps.step(Step.PREREQUISITES) as step:
+            made = await asyncio.gather(self._calls.check_installation(), self._calls.check_environment())
+            checks = [check for found in made for check in found.checks]
+            if unmet := unmet_summary(checks):
+                raise Stopped(unmet)
+            step.tell("; ".join([*texts.met(checks), *warnings_of(checks)]))
+
     async def _check_account_id(self) -> None:
-        """Guide: "Update account_id in terragrunt.hcl if needed"; and never another account than the worker's own."""
+        """Guide: "Update account_id in terragrunt.hcl if needed"."""
         async with self._steps.step(Step.ACCOUNT) as step:
-            checked = await self._calls.check_environment()
-            if not checked.are_met:
-                raise Stopped(unmet_summary(checked.checks))
             self._place = await self._calls.read_backend()
             if wrong := wrong_names(self._calls.configuration, self._order.environment, self._place):
                 raise Stopped(wrong)
-            step.tell("; ".join(check.found for check in checked.checks))
+            step.tell(f"account {self._order.account_id}: {self._place.bucket}, {self._place.lock_table}")
 
     async def _look_for_bucket_and_table(self) -> bool:
         """Whether an earlier bootstrap, or a person, has brought the state into the bucket already."""

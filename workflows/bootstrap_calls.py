@@ -37,7 +37,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.github import GitHub
     from activities.github_messages import ReadPerson
     from activities.installation import Surroundings
-    from activities.prerequisites import EnvironmentPrerequisites
+    from activities.prerequisites import CheckInstallation, EnvironmentPrerequisites, InstallationPrerequisites
     from activities.proposed_change import ProposedChange
     from activities.state_backend import StateBackend
     from activities.terragrunt_messages import ApplyAnswer
@@ -169,9 +169,26 @@ class BootstrapCalls:
     async def check_environment(self) -> Prerequisites:
         """As `docustack doctor` does, but for the bucket and the table, which there needn't be yet."""
         question = CheckEnvironment(
-            name=self._order.environment, environment=self.rules, state=self.configuration.state, backend=False
+            name=self._order.environment,
+            environment=self.rules,
+            state=self.configuration.state,
+            backend=False,
+            tools=True,
         )
-        return await self._near(EnvironmentPrerequisites.check_environment, question, "aws sts get-caller-identity")
+        return await self._near(EnvironmentPrerequisites.check_environment, question, "tools, account")
+
+    async def check_installation(self) -> Prerequisites:
+        """That it may push its branch and open its pull request, too."""
+        question = CheckInstallation(
+            repository=self._order.repository,
+            teams=self.configuration.teams_of([self._order.environment]),
+            channel=self.configuration.slack.channel,
+            pushes=True,
+        )
+        summary = "GitHub, Slack, tools"
+        return await call(
+            InstallationPrerequisites.check_installation, question, policy=policies.GITHUB, summary=summary
+        )
 
     async def read_backend(self) -> BackendPlace:
         self._place = await self._near(Bootstrap.read_backend, self._unit(BootstrapUnit), "read terragrunt.hcl")

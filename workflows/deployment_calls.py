@@ -29,7 +29,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.github import GitHub
     from activities.github_messages import ListPullRequests, ReadPerson
     from activities.installation import Surroundings
-    from activities.prerequisites import EnvironmentPrerequisites
+    from activities.prerequisites import CheckInstallation, EnvironmentPrerequisites, InstallationPrerequisites
     from docustack import deployment_texts as texts
     from docustack.access import Person
     from docustack.bootstrap import BootstrapEnd, BootstrapOutcome, bootstrap_branch, bootstrap_workflow_id
@@ -38,9 +38,10 @@ with workflow.unsafe.imports_passed_through():
     from docustack.deployment_steps import DeploymentWord
     from docustack.initial_deployment import DeploymentOrder, EnvironmentProgress, SignedDeploymentOrder
     from docustack.model import Nothing
-    from docustack.prerequisites import unmet_summary
+    from docustack.prerequisites import Prerequisites
     from docustack.runs import ManualOrder, Operation, RunInput, RunResult, RunStatus
     from docustack.temporal_pages import workflow_page
+    from docustack.temporal_prerequisites import no_worker
     from workflows.run_models import RunStart
 
 
@@ -82,25 +83,35 @@ class DeploymentCalls:
 
     # ---- what is there ---------------------------------------------------------------------------------------------
 
-    async def unmet(self, environment: str, *, backend: bool) -> str:
-        """What the environment lacks, by the checks of `docustack doctor`; empty where it has all."""
+    async def check_environment(self, environment: str, *, tools: bool = False) -> Prerequisites:
+        """Account, bucket and table; with `tools` what its worker's machine has, too."""
         question = CheckEnvironment(
             name=environment,
             environment=self.configuration.environments[environment],
             state=self.configuration.state,
-            backend=backend,
+            tools=tools,
         )
         policy = policies.account_config(policies.environment_queue(environment))
-        what = "account, bucket and table" if backend else "account"
+        what = f"{environment}: {'tools, ' if tools else ''}account, bucket and table"
         try:
-            found = await call(
-                EnvironmentPrerequisites.check_environment, question, policy=policy, summary=f"{environment}: {what}"
-            )
+            return await call(EnvironmentPrerequisites.check_environment, question, policy=policy, summary=what)
         except ActivityError as error:
             if not was_not_taken_up(error):
                 raise
-            return texts.no_worker(environment)
-        return unmet_summary(found.checks)
+            return Prerequisites(checks=(no_worker(environment),))
+
+    async def check_installation(self, environments: Sequence[str]) -> Prerequisites:
+        """GitHub, Slack, the control worker's tools; where a bootstrap may follow, whether it may offer its change."""
+        question = CheckInstallation(
+            repository=self._order.repository,
+            teams=self.configuration.teams_of(environments),
+            channel=self.configuration.slack.channel,
+            pushes=self._order.bootstrap,
+        )
+        summary = "GitHub, Slack, tools"
+        return await call(
+            InstallationPrerequisites.check_installation, question, policy=policies.GITHUB, summary=summary
+        )
 
     async def find_bootstrap(self, account_id: str) -> FoundBootstrap:
         question = AskBootstrap(account_id=account_id)

@@ -1,7 +1,7 @@
 """Before a deployment touches anything: whose order it is, by which rules, and can every environment be worked on?"""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from temporalio import workflow
 
@@ -13,10 +13,13 @@ with workflow.unsafe.imports_passed_through():
     from docustack.initial_deployment import (
         DeploymentEnd,
         DeploymentOrder,
+        DeploymentState,
         EnvironmentProgress,
         NoSuchDeployment,
+        PrerequisitesFound,
         chosen_environments,
         is_fresh,
+        judge_prerequisites,
     )
     from docustack.runs import Operation
 
@@ -29,12 +32,15 @@ class Ended(Exception):
         self.end = end
 
 
-async def preflight(calls: DeploymentCalls, order: DeploymentOrder) -> list[EnvironmentProgress]:
-    """The environments in the guide's order, each at the tip that its branch has now.
+async def preflight(calls: DeploymentCalls, state: DeploymentState) -> tuple[str, ...]:
+    """Puts the environments into the state, in the guide's order, each at the tip that its branch has now.
+
+    Gives those that have to be bootstrapped first.
 
     Raises:
         Ended: refused, with all that is wrong of all environments.
     """
+    order = state.order
     answer = await calls.check_order()
     if not answer.genuine or not is_fresh(order, workflow.now()):
         raise Ended(DeploymentEnd.REFUSED, texts.not_believed(has_key=answer.has_key))
@@ -43,16 +49,33 @@ async def preflight(calls: DeploymentCalls, order: DeploymentOrder) -> list[Envi
         raise Ended(DeploymentEnd.REFUSED, texts.no_rules("", loaded.problems))
     calls.configuration = loaded.configuration
     try:
-        names = chosen_environments(loaded.configuration, order)
+        names = chosen_environments(loaded.configuration, only=order.only, first=order.first, last=order.last)
     except NoSuchDeployment as error:
         raise Ended(DeploymentEnd.REFUSED, str(error)) from error
     await _refuse_who_may_not(calls, order, names)
     branches = {name: loaded.configuration.environments[name].branch for name in names}
-    commits = {branch: await tip_of(calls, branch) for branch in dict.fromkeys(branches.values())}
-    unmet = await asyncio.gather(*(calls.unmet(name, backend=not order.bootstrap) for name in names))
-    if any(unmet):
-        raise Ended(DeploymentEnd.REFUSED, "\n".join(filter(None, unmet)))
-    return [EnvironmentProgress(name=name, branch=branches[name], commit=commits[branches[name]]) for name in names]
+    commits, found = await asyncio.gather(_tips(calls, branches.values()), _check_prerequisites(calls, order, names))
+    if found.unmet:
+        raise Ended(DeploymentEnd.REFUSED, found.unmet)
+    state.warnings = list(found.warnings)
+    state.environments = [
+        EnvironmentProgress(name=name, branch=branches[name], commit=commits[branches[name]]) for name in names
+    ]
+    return found.without_backend
+
+
+async def _check_prerequisites(
+    calls: DeploymentCalls, order: DeploymentOrder, names: Sequence[str]
+) -> PrerequisitesFound:
+    """The guide's "Prerequisites", all at once."""
+    installation, *environments = await asyncio.gather(
+        calls.check_installation(names), *(calls.check_environment(name, tools=True) for name in names)
+    )
+    return judge_prerequisites(installation, dict(zip(names, environments, strict=True)), bootstraps=order.bootstrap)
+
+
+async def _tips(calls: DeploymentCalls, branches: Iterable[str]) -> dict[str, str]:
+    return {branch: await tip_of(calls, branch) for branch in dict.fromkeys(branches)}
 
 
 async def tip_of(calls: DeploymentCalls, branch: str) -> str:

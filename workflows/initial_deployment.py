@@ -54,6 +54,7 @@ class InitialDeploymentWorkflow:
         self._decisions = DeploymentDecisions(self._state, self._calls)
         self._slack = DeploymentThread()
         self._earlier = EarlierRuns()
+        self._without_backend: tuple[str, ...] = ()
 
     @workflow.run
     async def run(self, signed: SignedDeploymentOrder) -> DeploymentOutcome:
@@ -102,7 +103,7 @@ class InitialDeploymentWorkflow:
 
     async def _preflight(self) -> None:
         """The guide's "Prerequisites", of all environments before the first is touched; and the commits are fixed."""
-        self._state.environments = await preflight(self._calls, self._order)
+        self._without_backend = await preflight(self._calls, self._state)
         self._earlier = await self._calls.read_earlier_runs(tuple(self._calls.configuration.environments))
         self._state.dependencies = self._earlier.dependencies
         self._slack.channel = self._calls.configuration.slack.channel
@@ -116,7 +117,8 @@ class InitialDeploymentWorkflow:
         if not self._order.bootstrap:
             return
         account_id = self._rules(environment).account_id
-        while await self._needs_bootstrap(environment, account_id):
+        lacks_backend = environment.name in self._without_backend
+        while lacks_backend or await self._was_broken_off(account_id):
             self._show(f"bootstrap of {environment.name}", environment, Stage.BOOTSTRAPPING)
             outcome = await self._calls.bootstrap(environment.name, self._decisions.last_signed)
             if outcome.end in _BOOTSTRAPPED:
@@ -125,16 +127,14 @@ class InitialDeploymentWorkflow:
                 break
             environment.message = outcome.message
             await self._decide(environment)
+            lacks_backend = not (await self._calls.check_environment(environment.name)).are_met
+        else:
+            environment.backend = texts.BACKEND_WAS_THERE
         environment.stage = Stage.WAITING
 
-    async def _needs_bootstrap(self, environment: EnvironmentProgress, account_id: str) -> bool:
-        if await self._calls.unmet(environment.name, backend=True):
-            return True
+    async def _was_broken_off(self, account_id: str) -> bool:
         found = await self._calls.find_bootstrap(account_id)
-        if found.works or found.end in _BROKEN_OFF:
-            return True
-        environment.backend = texts.BACKEND_WAS_THERE
-        return False
+        return found.works or found.end in _BROKEN_OFF
 
     # ---- 2. management, 3. dev, 4. staging, 5. production ----------------------------------------------------------
 
@@ -280,7 +280,7 @@ class InitialDeploymentWorkflow:
                 search_attributes.STATUS.value_set(_STATUS.get(stage, "running") if stage else "running"),
             ]
         )
-        workflow.set_current_details(texts.overview(state.environments, doing))
+        workflow.set_current_details(texts.overview(state.environments, doing, state.warnings))
         self._remember()
 
     def _remember(self) -> None:

@@ -12,12 +12,23 @@ from typing import Any
 import pytest
 from githubkit import GitHub, TokenAuthStrategy
 from slack_sdk.web.async_client import AsyncWebClient
-from temporalio.testing import WorkflowEnvironment
+from temporalio.testing import ActivityEnvironment, WorkflowEnvironment
 
+from activities.git_push import try_push
 from activities.github_prerequisites import GitHubPrerequisites
 from activities.limited_checks import in_thread, limited
+from activities.prerequisites import CheckInstallation, InstallationPrerequisites
 from activities.slack_prerequisites import check_slack
-from docustack.prerequisites import Area, CheckStatus, Expected, Prerequisite
+from activities.tool_prerequisites import WorkerTools
+from docustack.prerequisites import (
+    Area,
+    CheckStatus,
+    Expected,
+    Prerequisite,
+    Prerequisites,
+    unmet_summary,
+    warnings_of,
+)
 from docustack.repository import Repository
 from local.world import World
 from starter.cli import run
@@ -311,6 +322,108 @@ async def test_slack_is_well_refuses_the_token_or_lacks_the_channel(slack: Slack
     assert token.is_ok
     assert channel.status is CheckStatus.FAILED
     assert channel.mend == "/invite @docustack (in #other)"
+
+
+# ---- what a worker checks before a deployment ------------------------------------------------------------------------
+
+
+async def as_worker(
+    github: GitHubStandIn,
+    slack: SlackStandIn,
+    *,
+    login: str = BOT,
+    slack_token: str = "",
+    tools: dict[str, str] | None = None,
+    push_to: Path | None = None,
+    pushes: bool = True,
+    teams: tuple[str, ...] = ("infra", "leads"),
+) -> Prerequisites:
+    strategy = TokenAuthStrategy(github.token(login) if login else "ghp_wrong")
+    api = GitHub(strategy, base_url=github.url, auto_retry=False, http_cache=False)
+    client = AsyncWebClient(
+        token=slack_token or slack.token, base_url=f"{slack.url}/api/", timeout=5, retry_handlers=[]
+    )
+
+    async def push(repository: Repository) -> None:
+        await try_push(repository, str(push_to or github.bare), None)
+
+    worker = InstallationPrerequisites(api, client, push, WorkerTools(tools or {}))
+    question = CheckInstallation(
+        repository=Repository(owner=OWNER, name=REPOSITORY),
+        teams=teams,
+        channel="#infra-alerts",
+        pushes=pushes,
+    )
+    return await ActivityEnvironment().run(worker.check_installation, question)
+
+
+async def test_a_worker_that_may_all_of_it_changes_nothing_to_find_out(
+    github: GitHubStandIn, slack: SlackStandIn
+) -> None:
+    before = github.request("lead", "GET", "pulls?state=all").json(), github.git("ls-remote", "origin")
+    made = await as_worker(github, slack)
+    assert {check.name: check.status for check in made.checks} == dict.fromkeys(
+        [
+            *("terraform", "terragrunt", "git"),
+            *("GitHub token", "git push", "pull requests", "team infra", "team leads"),
+            *("Slack token", "Slack channel"),
+        ],
+        CheckStatus.OK,
+    )
+    assert (unmet_summary(made.checks), warnings_of(made.checks)) == ("", [])
+    assert (github.request("lead", "GET", "pulls?state=all").json(), github.git("ls-remote", "origin")) == before
+
+
+async def test_a_worker_that_may_only_read_is_told_before_a_bootstrap_and_may_deploy(
+    github: GitHubStandIn, slack: SlackStandIn, tmp_path: Path
+) -> None:
+    made = await as_worker(github, slack, login="outsider", push_to=tmp_path / "nowhere", teams=())
+    told = unmet_summary(made.checks).splitlines()
+    assert [line.partition(":")[0] for line in told] == ["git push", "pull requests"]
+    assert "it needs pull requests: write" in told[1]
+    assert "To mend it: give DocuStack's account write access" in told[1]
+    assert (await as_worker(github, slack, login="outsider", pushes=False, teams=())).are_met
+
+
+async def test_teams_that_a_worker_may_not_see_are_told_with_their_command(
+    github: GitHubStandIn, slack: SlackStandIn
+) -> None:
+    made = await as_worker(github, slack, login="outsider", pushes=False)
+    told = unmet_summary(made.checks).splitlines()
+    assert [line.partition(":")[0] for line in told] == ["team infra", "team leads"]
+    assert told[0].endswith(f"To mend it: give DocuStack's token or App members: read of {OWNER}")
+
+
+async def test_a_worker_whose_token_is_wrong_or_whose_terraform_is_old_says_so(
+    github: GitHubStandIn, slack: SlackStandIn, tmp_path: Path
+) -> None:
+    old = tmp_path / "terraform"
+    old.write_text("#!/bin/sh\necho Terraform v1.4.7\n")
+    old.chmod(0o755)
+    made = await as_worker(github, slack, login="", tools={"terraform": str(old)})
+    told = unmet_summary(made.checks)
+    assert "terraform: 1.4.7: It is older than 1.5.0; needed: >= 1.5.0. To mend it: make setup" in told
+    assert "wrong, revoked or expired" in told
+    old.write_text("#!/bin/sh\necho Terraform v1.5.0\n")
+    made = await as_worker(github, slack, login="", tools={"terraform": str(old)})
+    assert "terraform" not in unmet_summary(made.checks)
+
+
+async def test_a_slack_that_refuses_a_worker_only_warns(github: GitHubStandIn, slack: SlackStandIn) -> None:
+    made = await as_worker(github, slack, slack_token="xoxb-wrong")
+    assert unmet_summary(made.checks) == ""
+    assert "invalid_auth" in warnings_of(made.checks)[0]
+
+
+async def test_tools_that_were_well_are_asked_again_only_once_they_were_replaced(tmp_path: Path) -> None:
+    asked, tool = tmp_path / "asked", tmp_path / "terraform"
+    tool.write_text(f"#!/bin/sh\necho x >> {asked}\necho Terraform v1.5.0\n")
+    tool.chmod(0o755)
+    tools = WorkerTools({"terraform": str(tool)})
+    await asyncio.gather(tools.check("dev"), tools.check("prod"))
+    assert asked.read_text() == "x\n"
+    tool.write_text("#!/bin/sh\necho Terraform v1.4.0\n")
+    assert not (await tools.check("dev"))[0].is_ok
 
 
 # ---- Temporal --------------------------------------------------------------------------------------------------------

@@ -14,12 +14,13 @@ import typer
 from temporalio.client import WorkflowExecutionStatus
 from typer.testing import CliRunner
 
+from activities import tool_prerequisites
 from docustack.errors import ConfigurationError
 from docustack.plans import DependencyOutputs, OutputsKind, PlanRecord, PlanSummary
 from docustack.pull_request_state import AppliedUnit, PullRequestState
 from docustack.runs import Operation, UnitOutcome, UnitPhase
 from local.state import WorldError
-from starter import cli, tool_checks
+from starter import cli
 from starter.answers import RunDetail, RunLine, UnitLine
 from starter.committed_rules import refuse_wrong_rules
 from starter.console import output
@@ -207,8 +208,8 @@ def _tools(folder: Path, **said: str) -> None:
         script.chmod(0o755)
 
 
-async def _checked(folder: Path) -> dict[str, tool_checks.CheckedTool]:
-    return {tool.name: tool for tool in await tool_checks.check_tools(lambda name: str(folder / name))}
+async def _checked(folder: Path) -> dict[str, tool_prerequisites.CheckedTool]:
+    return {tool.name: tool for tool in await tool_prerequisites.check_tools(lambda name: str(folder / name))}
 
 
 async def test_guides_minimums_are_enough_and_optional_tools_may_be_missing(tmp_path: Path) -> None:
@@ -272,7 +273,38 @@ def test_check_exits_with_1_only_for_what_is_needed(
     ],
 )
 def test_version_is_read_from_what_tools_say(text: str, version: tuple[int, int, int] | None) -> None:
-    assert tool_checks.parse_version(text) == version
+    assert tool_prerequisites.parse_version(text) == version
+
+
+# ---- environments that there are not ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "command, code, told",
+    [
+        (["deploy", "environment", "deev"], ExitCode.NOT_FOUND, "Did you mean `dev`?"),
+        (["deploy", "initial", "--until", "prood"], ExitCode.NOT_FOUND, "Did you mean `prod`?"),
+        (["deploy", "initial", "--from", "prod", "--until", "dev"], ExitCode.USAGE, "`prod` comes after `dev`"),
+        (["bootstrap", "deev"], ExitCode.NOT_FOUND, "Did you mean `dev`?"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_an_environment_that_there_is_not_is_refused_before_anybody_is_asked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: list[str], code: int, told: str
+) -> None:
+    monkeypatch.chdir(ROOT / "examples/docustack-infrastructure-live")
+    monkeypatch.setenv("DOCUSTACK_REPOSITORIES", "docustack/docustack-infrastructure-live")
+    assert cli.run(command) == code
+    assert told in " ".join(capsys.readouterr().err.split())
+
+
+def test_in_a_clone_of_another_repository_its_environments_say_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT / "examples/docustack-infrastructure-live")
+    monkeypatch.setenv("DOCUSTACK_PUBLIC_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("DOCUSTACK_GITHUB_USER_TOKEN", "ghp_0")
+    assert cli.run(["deploy", "environment", "deev", "--repository", "acme/live"]) == ExitCode.UNREACHABLE
 
 
 # ---- what is shown ---------------------------------------------------------------------------------------------------

@@ -25,12 +25,15 @@ from docustack.initial_deployment import (
     deployment_order,
     is_fresh,
     is_genuine_deployment,
+    judge_prerequisites,
     sign_deployment,
     with_dependants,
 )
 from docustack.plan_document import Json, is_from_nothing
+from docustack.prerequisites import Area, Expected, Prerequisites
 from docustack.repository import Repository
 from docustack.runs import Operation, RunResult, RunStatus, UnitOutcome, UnitPhase
+from starter.deployment_document import deployment_document
 from tests.workflows.organisation import ALL, CLUSTER, RDS, TEMPORAL, VPC, graph
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -107,8 +110,40 @@ def test_management_comes_first_wherever_the_file_lists_it() -> None:
 )
 def test_a_wrong_environment_is_named_with_what_there_is(wanted: dict[str, str], why: str) -> None:
     with pytest.raises(NoSuchDeployment) as refused:
-        chosen_environments(ALL, order(**wanted))
+        chosen_environments(ALL, **wanted)
     assert why in str(refused.value)
+
+
+# ---- the prerequisites -----------------------------------------------------------------------------------------------
+
+
+def found(**failing: Area) -> Prerequisites:
+    """Checks that failed, by name, and one that is well."""
+    named = [Expected(area=area, name=name.replace("_", " "), needed="it") for name, area in failing.items()]
+    well = Expected(area=Area.TOOLS, name="git", needed="it").met("well")
+    return Prerequisites(checks=(well, *(each.failed("nothing", "mend it") for each in named)))
+
+
+def test_a_missing_backend_stops_only_where_nobody_bootstraps_it() -> None:
+    environments = {"dev": found(state_bucket=Area.AWS), "prod": found()}
+    judged = judge_prerequisites(found(), environments, bootstraps=True)
+    assert (judged.unmet, judged.without_backend) == ("", ("dev",))
+    assert "state bucket" in judge_prerequisites(found(), environments, bootstraps=False).unmet
+
+
+def test_who_bootstraps_needs_to_push_and_others_do_not() -> None:
+    reads_only = found(git_push=Area.GITHUB, pull_requests=Area.GITHUB)
+    assert judge_prerequisites(reads_only, {"dev": found()}, bootstraps=True).unmet == ""
+    judged = judge_prerequisites(reads_only, {"dev": found(lock_table=Area.AWS)}, bootstraps=True)
+    assert [line.partition(":")[0] for line in judged.unmet.splitlines()] == ["git push", "pull requests"]
+
+
+def test_slack_is_a_warning() -> None:
+    judged = judge_prerequisites(found(Slack_token=Area.SLACK), {"dev": found()}, bootstraps=True)
+    assert (judged.unmet, len(judged.warnings)) == ("", 1)
+
+
+# ---- signed ----------------------------------------------------------------------------------------------------------
 
 
 def test_an_order_counts_signed_and_for_a_quarter_of_an_hour() -> None:

@@ -32,15 +32,17 @@ from activities.bootstrap_messages import (
 from activities.git_messages import CheckedOut, CheckOut, LoadConfiguration, LoadedConfiguration, RemoveWorkTree
 from activities.github_messages import ReadPerson
 from activities.installation import Host, Installation
+from activities.prerequisites import CheckInstallation
 from activities.terragrunt_messages import ApplyAnswer, PlanAnswer
 from docustack.access import Person
 from docustack.aws_accounts import CallerIdentity
 from docustack.aws_prerequisites import AwsExpectations
 from docustack.configuration import Configuration
 from docustack.errors import ErrorType
+from docustack.github_prerequisites import PUSHES
 from docustack.model import Nothing
 from docustack.plans import PlanRecord, PlanSummary
-from docustack.prerequisites import Prerequisites
+from docustack.prerequisites import Area, Expected, Prerequisite, Prerequisites
 from docustack.repository import WorkTree
 from docustack.state_backend import Adoption, BackendFacts, BackendPlace, BucketFacts, Presence, TableFacts
 from docustack.state_document import StateFacts
@@ -59,6 +61,17 @@ GOOD = BucketFacts(
     tls_only=True,
     expires_old_versions=True,
 )
+
+
+def checked_installation(question: CheckInstallation, lacks: set[str]) -> tuple[Prerequisite, ...]:
+    """One check of each kind, of which some fail."""
+    names = ["terraform", "GitHub token", *(PUSHES if question.pushes else ()), "Slack channel"]
+    areas = {"terraform": Area.TOOLS, "Slack channel": Area.SLACK}
+    expected = [Expected(area=areas.get(name, Area.GITHUB), name=name, needed="that it works") for name in names]
+    return tuple(
+        each.failed(f"no {each.name}", f"mend {each.name}") if each.name in lacks else each.met("well")
+        for each in expected
+    )
 
 
 @dataclass
@@ -87,6 +100,7 @@ class FakeAccount:
     also_fails: str = ""  # the undo, say
     hang: str = ""  # it has done its work, and goes on until it is cancelled
     lose: str = ""  # its first answer gets lost: it has done its work, and is tried again
+    lacks: set[str] = field(default_factory=set)  # names of checks of the installation
     log: list[str] = field(default_factory=list)
     ended: int = 0
 
@@ -156,6 +170,9 @@ class FakeAccount:
         expected = AwsExpectations(question.name, question.environment, None, BUCKET, TABLE)
         identity = CallerIdentity(account=self.sts_account, arn="arn:aws:iam::1:user/worker")
         return Prerequisites(checks=(expected.judge_account(identity, None),))
+
+    async def check_installation(self, question: CheckInstallation) -> Prerequisites:
+        return Prerequisites(checks=checked_installation(question, self.lacks))
 
     async def read_backend(self, request: BootstrapUnit) -> BackendPlace:
         return self.place(request.account_id)
@@ -241,6 +258,7 @@ class FakeAccount:
         own: list[Callable[[Any], Awaitable[Any]]] = [
             *(self.load_configuration, self.read_person, self.check_out, self.read_installation, self.name_host),
             *(self.remove_work_tree, self.push_change, self.offer_pull_request, self.check_environment),
+            self.check_installation,
             *(self.read_backend, self.look_at_backend, self.newest_local_state, self.plan_bootstrap, self.adopt),
             *(self.apply_bootstrap, self.keep_local_state, self.migrate_state, self.restore_local_state),
             self.remove_backend,

@@ -20,6 +20,7 @@ from activities.deployments import AskBootstrap, AskEarlierRuns, EarlierRuns, Fo
 from activities.git_messages import LoadConfiguration, LoadedConfiguration
 from activities.github_messages import ListPullRequests, OpenPullRequests, ReadPerson
 from activities.installation import Installation
+from activities.prerequisites import CheckInstallation
 from activities.slack import PostedMessage, PostMessage
 from docustack.access import Person
 from docustack.bootstrap import BootstrapEnd, BootstrapOutcome, SignedBootstrapOrder, bootstrap_branch
@@ -40,6 +41,7 @@ from docustack.repository import Repository
 from docustack.runs import Operation, RunInput, RunResult, RunStatus, UnitOutcome, UnitPhase
 from docustack.terrateam import TerrateamConfiguration
 from docustack.units import in_apply_order
+from tests.workflows.account import checked_installation
 from tests.workflows.conftest import end_everything, sandbox
 from tests.workflows.fakes import APPROVAL_KEY, CONFIGURATION, PEOPLE
 from tests.workflows.stand_in_runs import StandInBootstrap, StandInRun
@@ -87,6 +89,7 @@ class Organisation:
     keeps: set[str] = field(default_factory=set)  # units whose destruction fails
     without_backend: set[str] = field(default_factory=set)  # environments
     broken: dict[str, str] = field(default_factory=dict)  # environment -> what is wrong with its account
+    lacks: set[str] = field(default_factory=set)  # names of checks of the installation
     bootstrap_fails: set[str] = field(default_factory=set)
     bootstrap_before: dict[str, FoundBootstrap] = field(default_factory=dict)  # by account
     refuses: dict[str, str] = field(default_factory=dict)  # environment -> why its run is refused
@@ -128,8 +131,13 @@ class Organisation:
         if told := self.broken.get(question.name):
             return Prerequisites(checks=(expected.failed(told, "aws sso login"),))
         if question.backend and question.name in self.without_backend:
-            return Prerequisites(checks=(expected.failed("there is no bucket", "docustack bootstrap"),))
+            bucket = expected.model_copy(update={"name": "state bucket"})
+            return Prerequisites(checks=(bucket.failed("there is no bucket", "docustack bootstrap"),))
         return Prerequisites(checks=(expected.met("all of it"),))
+
+    @activity.defn
+    async def check_installation(self, question: CheckInstallation) -> Prerequisites:
+        return Prerequisites(checks=checked_installation(question, self.lacks))
 
     @activity.defn
     async def find_bootstrap(self, question: AskBootstrap) -> FoundBootstrap:
@@ -232,6 +240,7 @@ class Organisation:
             self.read_person,
             self.read_installation,
             self.check_environment,
+            self.check_installation,
             self.find_bootstrap,
             self.read_earlier_runs,
             self.post_message,

@@ -39,6 +39,7 @@ BEFORE_ANYTHING_IS_MADE = (
     "load_configuration",
     "read_person",
     "check_out",
+    "check_installation",
     "check_environment",
     "read_backend",
     "look_at_backend",
@@ -284,6 +285,30 @@ async def test_a_worker_of_the_wrong_account_does_not_begin(client: Client) -> N
     assert outcome.end is BootstrapEnd.REFUSED
     assert "999999999999" in outcome.message
     assert "look_at_backend" not in account.log
+
+
+@pytest.mark.parametrize("lacks", ["git push", "pull requests", "GitHub token", "terraform"])
+async def test_what_it_would_need_at_its_end_stops_it_at_its_beginning(client: Client, lacks: str) -> None:
+    account = FakeAccount(lacks={lacks})
+    async with workers(client, account):
+        handle = await start(client)
+        outcome = await ended(handle)
+        state = await shown(client, account, handle)
+    told = f"{lacks}: no {lacks}; needed: that it works. To mend it: mend {lacks}"
+    assert outcome.end is BootstrapEnd.REFUSED
+    assert told in outcome.message
+    assert (state.steps[-1].name, state.steps[-1].detail) == (Step.PREREQUISITES, told)
+    assert account.is_there == (False, False)
+    assert "read_backend" not in account.log
+
+
+async def test_a_slack_that_does_not_answer_is_shown_and_stops_no_bootstrap(client: Client) -> None:
+    account = FakeAccount(lacks={"Slack channel"})
+    async with workers(client, account):
+        handle = await start(client)
+        assert (await ended(handle)).end is BootstrapEnd.DONE
+        (checked,) = [step for step in (await shown(client, account, handle)).steps if step.name == Step.PREREQUISITES]
+    assert "no Slack channel" in checked.detail
 
 
 @pytest.mark.parametrize(

@@ -192,6 +192,36 @@ async def test_what_one_environment_lacks_keeps_all_of_them_untouched(
     assert (organisation.bootstraps, organisation.runs) == ([], [])
 
 
+async def test_what_github_or_a_machine_lacks_keeps_all_of_them_untouched(
+    client: Client, organisation: Organisation
+) -> None:
+    organisation.lacks = {"terraform", "GitHub token"}
+    outcome = await (await start(client)).outcome()
+    assert outcome.end is DeploymentEnd.REFUSED
+    for name in organisation.lacks:
+        assert f"{name}: no {name}; needed: that it works. To mend it: mend {name}" in outcome.message
+    assert (organisation.bootstraps, organisation.runs) == ([], [])
+
+
+async def test_the_right_to_push_is_needed_only_where_a_bootstrap_comes_first(
+    client: Client, organisation: Organisation
+) -> None:
+    organisation.lacks = {"git push"}
+    assert (await (await start(client, only="dev")).outcome()).end is DeploymentEnd.DONE
+    organisation.without_backend = {"staging"}
+    outcome = await (await start(client, only="staging")).outcome()
+    assert (outcome.end, organisation.bootstraps) == (DeploymentEnd.REFUSED, [])
+    assert "no git push" in outcome.message
+
+
+async def test_a_slack_that_does_not_answer_is_a_warning(client: Client, organisation: Organisation) -> None:
+    organisation.lacks = {"Slack channel"}
+    deployment = await start(client, only="dev")
+    assert (await deployment.outcome()).end is DeploymentEnd.DONE
+    (warning,) = (await deployment.show()).warnings
+    assert warning == "Slack channel: no Slack channel; needed: that it works. To mend it: mend Slack channel"
+
+
 @pytest.mark.parametrize(
     "order, why",
     [

@@ -5,12 +5,14 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from activities.processes import run_process
 from docustack.model import Model
+from docustack.prerequisites import Area, Expected, Prerequisite
 
 Version = tuple[int, int, int]
 
@@ -50,6 +52,9 @@ TOOLS = (
 )
 """The guide's prerequisites; its AWS CLI is optional here."""
 
+OF_WORKERS = tuple(tool for tool in TOOLS if tool.name in ("terraform", "terragrunt", "git"))
+"""What a worker can't work without."""
+
 PYTHON_MINIMUM: Version = (3, 11, 0)
 
 
@@ -69,7 +74,50 @@ class CheckedTool(Model):
 
 async def check_tools(find: Callable[[str], str]) -> list[CheckedTool]:
     """All of them at once; `find` says which executable is used for a name."""
-    return [_python(), *await asyncio.gather(*(_check(tool, find) for tool in TOOLS))]
+    return [_python(), *await asyncio.gather(*(check_tool(tool, find) for tool in TOOLS))]
+
+
+def as_prerequisite(tool: CheckedTool, environment: str | None = None) -> Prerequisite:
+    """Of the machine of a command, or of a worker of the environment."""
+    optional = "" if tool.needed else ", optional: boto3 does its work"
+    needed = f">= {tool.minimum}{optional}"
+    expected = Expected(area=Area.TOOLS, name=tool.name, needed=needed, environment=environment)
+    if tool.ok:
+        return expected.met(f"{tool.found} at {tool.path}")
+    found = f"{tool.found}: {tool.problem}" if tool.found else tool.problem
+    return expected.failed(found, tool.mend) if tool.needed else expected.optional(found, tool.mend)
+
+
+class WorkerTools:
+    """Those of one worker's machine; one that was well is asked again only once it was replaced."""
+
+    def __init__(self, paths: Mapping[str, str]) -> None:
+        """`paths`: the executables that the worker has found; of others that on PATH."""
+        self._paths = paths
+        self._well: dict[str, tuple[tuple[str, int], CheckedTool]] = {}
+        self._turn = asyncio.Lock()  # environments are checked at once, and their workers are often one process
+
+    async def check(self, environment: str | None = None) -> list[Prerequisite]:
+        async with self._turn:
+            found = await asyncio.gather(*map(self._check, OF_WORKERS))
+        return [as_prerequisite(tool, environment) for tool in found]
+
+    async def _check(self, tool: Tool) -> CheckedTool:
+        stamp = self._stamp(tool.name)
+        known = self._well.get(tool.name)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        checked = await check_tool(tool, self._path)
+        if checked.ok and stamp is not None:
+            self._well[tool.name] = (stamp, checked)
+        return checked
+
+    def _path(self, name: str) -> str:
+        return self._paths.get(name, name)
+
+    def _stamp(self, name: str) -> tuple[str, int] | None:
+        path = shutil.which(self._path(name))
+        return (path, Path(path).stat().st_mtime_ns) if path else None
 
 
 def parse_version(text: str) -> Version | None:
@@ -82,7 +130,8 @@ def dotted(version: Version) -> str:
     return ".".join(map(str, version))
 
 
-async def _check(tool: Tool, find: Callable[[str], str]) -> CheckedTool:
+async def check_tool(tool: Tool, find: Callable[[str], str]) -> CheckedTool:
+    """One of them."""
     path = shutil.which(find(tool.name)) or (shutil.which(find(tool.instead)) if tool.instead else None)
     if path is None:
         other = f" (nor {tool.instead})" if tool.instead else ""
