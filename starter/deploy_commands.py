@@ -21,9 +21,11 @@ from docustack.repository import Repository
 from starter.api_messages import DecisionAnswer, DeploymentCommand, DeploymentDecision, WorkflowStarted
 from starter.client import Connection, with_temporal
 from starter.console import errors, output, print_json
+from starter.deployment_document import deployment_document
 from starter.deployment_watching import Changes, Look, elapsed, estimate, follow, look_once
 from starter.exit_codes import CommandFailed, ExitCode
 from starter.options import JsonOption, RepositoryOption
+from starter.order_paths import clone_here
 from starter.run_display import plain_table
 from starter.server_client import connect_server
 from starter.standalone.surrounding import standalone
@@ -55,7 +57,7 @@ def initial(
     own approvals (`docustack approve`). Where one fails it waits for a decision. Called again it goes on: what is
     applied has no changes.
     Exit codes: 0 all is deployed, 1 it ended otherwise, 2 no server or token is known, 3 the server or Temporal
-    doesn't answer, 130 Ctrl-C: it goes on.
+    doesn't answer, 4 there is no such environment, 130 Ctrl-C: it goes on.
     """
     if only and (first or until):
         raise CommandFailed(
@@ -90,7 +92,7 @@ def show(repository: RepositoryOption = None, as_json: JsonOption = False) -> No
     """Show how far the deployment is that works, or how the last one ended."""
     look = _look(repository_wanted(repository))
     if as_json:
-        print_json(look.state.model_dump(mode="json"))
+        print_json(deployment_document(look.state))
     else:
         output().print(_page(look))
 
@@ -164,6 +166,7 @@ def _name(repository: str | None) -> str:
 def _begin(command: DeploymentCommand, *, detach: bool, as_json: bool) -> None:
     if detach:
         standalone.refuse_detaching()
+    _refuse_unknown(command)
     started = connect_server().post("/deployments", command, WorkflowStarted)
     if started.attached:
         _refuse_another(command)
@@ -177,6 +180,22 @@ def _begin(command: DeploymentCommand, *, detach: bool, as_json: bool) -> None:
         return
     owner, _, name = command.repository.partition("/")
     _watch(Repository(owner=owner, name=name), started.run_id, as_json=as_json)
+
+
+def _refuse_unknown(command: DeploymentCommand) -> None:
+    """In a clone of the repository it can be told at once; elsewhere the workflow refuses it by the same words.
+
+    Raises:
+        CommandFailed: NOT_FOUND, an environment that there is not; USAGE, the last comes before the first.
+    """
+    clone = clone_here()
+    if clone is None or (clone.configuration.repository or command.repository).lower() != command.repository.lower():
+        return
+    try:
+        chosen_environments(clone.configuration, only=command.only, first=command.first, last=command.last)
+    except NoSuchDeployment as error:
+        code = ExitCode.NOT_FOUND if isinstance(error, NoSuchEnvironment) else ExitCode.USAGE
+        raise CommandFailed(str(error), code=code) from None
 
 
 def _refuse_another(command: DeploymentCommand) -> None:
@@ -220,7 +239,7 @@ def _watch(repository: Repository, run_id: str, *, as_json: bool) -> None:
 
 def _tell(state: DeploymentState, *, as_json: bool) -> None:
     if as_json:
-        print_json(state.model_dump(mode="json"))
+        print_json(deployment_document(state))
     if state.outcome is None:
         raise CommandFailed(
             "The deployment was ended from outside; runs that it began go on by themselves.",

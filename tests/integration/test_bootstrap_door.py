@@ -128,6 +128,11 @@ async def test_a_dry_run_prints_the_plan(server: str, account: FakeAccount, docu
 async def test_json_is_the_outcome_and_nothing_else(server: str, account: FakeAccount, docustack: Commands) -> None:
     answer = await docustack("bootstrap", "dev", "--json")
     assert answer.json["end"] == "done"
+    fields = '`{"end", "message", "plan", "pull_request", "kept_state", "undone", "left"}`'
+    assert fields in (Path(ROOT) / "docs/cli.md").read_text()
+    assert fields == "`{" + ", ".join(f'"{name}"' for name in answer.json) + "}`"
+    watched = await docustack("runs", "watch", bootstrap_workflow_id(ACCOUNT), "--json")
+    assert watched.json == answer.json
 
 
 async def test_a_failure_is_exit_code_one_with_what_was_undone(

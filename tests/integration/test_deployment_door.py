@@ -1,8 +1,10 @@
 """`docustack deploy` as people type it: through the server, as who they are on GitHub, watched and decided."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from temporalio.client import Client
@@ -15,6 +17,7 @@ from tests.integration.stand_ins import OWNER, REPOSITORY, GitHubStandIn
 from tests.integration.terminal import Commands
 from tests.workflows.organisation import RDS, TEMPORAL, VPC, Organisation, at_work, workers
 
+ROOT = Path(__file__).resolve().parents[2]
 ID = deployment_workflow_id(Repository(owner=OWNER, name=REPOSITORY))
 
 
@@ -63,6 +66,46 @@ async def test_one_environment_is_all_at_once(server: str, organisation: Organis
     answer = await docustack("deploy", "environment", "staging", "--json")
     assert answer.json["outcome"]["end"] == "done"
     assert organisation.ran == ["staging"]
+    assert answer.json == (await docustack("deploy", "show", "--json")).json
+
+
+async def test_json_has_the_fields_that_are_promised(
+    server: str, organisation: Organisation, docustack: Commands
+) -> None:
+    organisation.fails = {RDS}
+    begun = await docustack("deploy", "environment", "dev", "--detach", "--json")
+    assert list(begun.json) == ["workflow_id", "run_id", "login", "attached"]
+    await docustack.until(lambda answer: "dev has stopped." in answer.out, "deploy", "show")
+    decided = await docustack("deploy", "stop", "--json")
+    assert list(decided.json) == ["accepted", "run_id", "login", "message"]
+    ended = await docustack("deploy", "watch", "--json")
+    assert ended.code == 1
+    documented = documented_json("`deploy show`") | {"question": None, "outcome": ended.json["outcome"]}
+    assert shape(ended.json) == shape(documented)
+    assert list(ended.json["outcome"]) == ["end", "message"]
+
+
+async def test_json_of_a_question_has_the_fields_that_are_promised(
+    server: str, organisation: Organisation, docustack: Commands
+) -> None:
+    organisation.fails = {RDS}
+    await docustack("deploy", "environment", "dev", "--detach")
+    await docustack.until(lambda answer: "dev has stopped." in answer.out, "deploy", "show")
+    shown = (await docustack("deploy", "show", "--json")).json
+    assert sorted(shown["question"]) == sorted(documented_json("`deploy show`")["question"])
+
+
+def documented_json(after: str) -> dict[str, Any]:
+    """The first example behind these words in docs/cli.md."""
+    text = (ROOT / "docs/cli.md").read_text().partition(after)[2]
+    example: dict[str, Any] = json.loads(text.partition("```json\n")[2].partition("```")[0])
+    return example
+
+
+def shape(document: dict[str, Any]) -> dict[str, Any]:
+    """Its fields, and those of what it holds one or several of."""
+    first = {name: value[0] if isinstance(value, list) and value else value for name, value in document.items()}
+    return {name: sorted(value) if isinstance(value, dict) else type(value) for name, value in first.items()}
 
 
 async def test_a_failure_is_shown_with_the_commands_that_decide_and_a_retry_goes_on(

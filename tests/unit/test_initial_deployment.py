@@ -1,5 +1,6 @@
 """The order of a deployment, what is left of it, which decisions count, and how long it will take."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,6 +19,7 @@ from docustack.deployment_estimate import expected_seconds, units_of
 from docustack.deployment_texts import asks, environment_done
 from docustack.initial_deployment import (
     DeploymentOrder,
+    DeploymentState,
     EnvironmentProgress,
     NoSuchDeployment,
     Stage,
@@ -282,3 +284,14 @@ def test_an_environment_tells_what_was_applied_and_what_was_left_out() -> None:
     dev.left_out, dev.stage = [RDS], Stage.DEPLOYED
     told = "dev is deployed: 1 unit applied, 1 unit without changes, left out: `dev/us-east-1/rds`"
     assert environment_done(dev) == told
+
+
+# ---- what programs read ----------------------------------------------------------------------------------------------
+
+
+def test_a_deployment_of_a_thousand_units_is_printed_unpacked_and_without_what_is_used_once() -> None:
+    dev = progress()
+    dev.units = {f"dev/us-east-1/{'unit' * 20}-{number}": UnitPhase.APPLIED for number in range(2_000)}
+    document = deployment_document(DeploymentState(order=order(), environments=[dev], nonces=["n" * 16]))
+    assert document["environments"][0]["units"] == dict.fromkeys(dev.units, "applied")
+    assert "n" * 16 not in json.dumps(document)
