@@ -82,6 +82,11 @@ def question(environment: EnvironmentProgress) -> str:
     return "\n".join(told)
 
 
+def reminds(asked: Question) -> str:
+    """Once, where nobody has answered for long."""
+    return f"Still waiting, since {asked.asked_at:%Y-%m-%d %H:%M} UTC: {asks(asked)}"
+
+
 def asks(asked: Question) -> str:
     """In one line, for Slack and Temporal's UI."""
     parts = [

@@ -1,6 +1,7 @@
 """The doors of a deployment that waits for a decision: signed through our server, or a bare signal from Temporal."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import RawValue
@@ -60,9 +61,12 @@ class DeploymentDecisions:
         )
         return question
 
-    async def answer(self) -> TakenDecision:
-        """The one that counts; it is waited for as long as it takes."""
+    async def answer(self, remind: Callable[[], None]) -> TakenDecision:
+        """The one that counts; it is waited for as long as it takes, and reminded of once, as a gate reminds."""
+        hours = self._calls.configuration.apply.remind_after_hours
         try:
+            if hours and not await self._is_given_within(timedelta(hours=hours)):
+                remind()
             await workflow.wait_condition(lambda: self._given is not None)
         finally:
             self._state.question = None
@@ -72,6 +76,13 @@ class DeploymentDecisions:
     def signed_of(self, decision: TakenDecision) -> SignedDecision | None:
         """What stands for the last one; nothing for one that came from Temporal, where that is trusted."""
         return self.last_signed if decision.door is Door.SERVER else None
+
+    async def _is_given_within(self, time: timedelta) -> bool:
+        try:
+            await workflow.wait_condition(lambda: self._given is not None, timeout=time)
+        except TimeoutError:
+            return False
+        return True
 
     # ---- signed, through the server --------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ approvals. Where one does not succeed the deployment waits for a person's decisi
 """
 
 import asyncio
+import functools
 from collections.abc import Sequence
 
 from temporalio import workflow
@@ -200,7 +201,8 @@ class InitialDeploymentWorkflow:
             question = self._decisions.ask(environment)
             workflow.set_current_details(f"{texts.asks(question)}\n\n{question.message}")
             self._slack.say(texts.for_slack(texts.asks(question)))
-            decision = await self._decisions.answer()
+            reminder = texts.for_slack(texts.reminds(question))
+            decision = await self._decisions.answer(functools.partial(self._slack.say, reminder))
             self._slack.say(texts.for_slack(texts.decided(decision)))
             match DecisionKind(decision.kind):
                 case DecisionKind.RETRY:

@@ -105,6 +105,11 @@ class Organisation:
     made: list[str] = field(default_factory=list)
 
     @property
+    def reminders(self) -> list[str]:
+        """Of a decision, in Slack."""
+        return [text for text in self.slack if text.startswith("Still waiting")]
+
+    @property
     def ran(self) -> list[str]:
         """The environments that were worked on, in order."""
         return [run.directories[0].partition("/")[0] for run in self.runs]

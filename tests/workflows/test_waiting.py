@@ -14,6 +14,7 @@ from activities.github_messages import PostComment, PostedComment
 from activities.installation import Host
 from activities.locks import RequestLocks
 from activities.terragrunt_messages import FreeStateLock, StateLockAnswer
+from docustack.deployment_decisions import DecisionKind
 from docustack.lock_messages import locks_workflow_id
 from docustack.locks import LockRequest, LockTable
 from docustack.model import Nothing
@@ -21,6 +22,9 @@ from docustack.runs import RunStatus
 from tests.dev_server import time_skipping_server
 from tests.workflows.conftest import Stage, end_everything, workers
 from tests.workflows.fakes import CONFIGURATION, Unit, World
+from tests.workflows.organisation import ALL, CLUSTER, Organisation
+from tests.workflows.organisation import start as start_deployment
+from tests.workflows.organisation import workers as deployment_workers
 from tests.workflows.test_apply import planned
 from tests.workflows.test_deletions import RDS, deleted, deletes, owns
 from workflows import policies
@@ -142,6 +146,23 @@ async def test_nobody_is_reminded_where_that_is_not_wanted_or_comes_too_late(day
     await days.until_ended(2)
     assert days.world.texts("Nobody approved within 7 days")
     assert not days.world.texts("Still waiting for approval")
+
+
+@pytest.mark.parametrize("hours, reminders", [(24, 1), (0, 0)])
+async def test_a_deployment_that_waits_for_a_decision_reminds_of_it_once(hours: int, reminders: int) -> None:
+    apply = ALL.apply.model_copy(update={"remind_after_hours": hours})
+    organisation = Organisation(configuration=ALL.model_copy(update={"apply": apply}), fails={CLUSTER})
+    async with time_skipping_server() as environment, deployment_workers(environment.client, organisation):
+        deployment = await start_deployment(environment.client, only="dev")
+        question = await deployment.question()
+        async with asyncio.timeout(60):
+            while len(organisation.reminders) < reminders:
+                await asyncio.sleep(0.02)
+        waited = timedelta(hours=hours, seconds=1)
+        assert (await deployment.decide(DecisionKind.STOP, given_at=question.asked_at + waited)).accepted
+        await deployment.outcome()
+    assert len(organisation.reminders) == reminders
+    assert all("docustack deploy retry" in reminder for reminder in organisation.reminders)
 
 
 # ---- days: what the table of locks answers, and nobody hears --------------------------------------------------------
