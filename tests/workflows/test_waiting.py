@@ -18,7 +18,7 @@ from docustack.deployment_decisions import DecisionKind
 from docustack.lock_messages import locks_workflow_id
 from docustack.locks import LockRequest, LockTable
 from docustack.model import Nothing
-from docustack.runs import RunStatus
+from docustack.runs import Operation, RunStatus
 from tests.dev_server import time_skipping_server
 from tests.workflows.conftest import Stage, end_everything, workers
 from tests.workflows.fakes import CONFIGURATION, Unit, World
@@ -27,6 +27,7 @@ from tests.workflows.organisation import start as start_deployment
 from tests.workflows.organisation import workers as deployment_workers
 from tests.workflows.test_apply import planned
 from tests.workflows.test_deletions import RDS, deleted, deletes, owns
+from tests.workflows.test_manual_runs import order
 from workflows import policies
 from workflows.run_models import LookAgain
 
@@ -146,6 +147,13 @@ async def test_nobody_is_reminded_where_that_is_not_wanted_or_comes_too_late(day
     await days.until_ended(2)
     assert days.world.texts("Nobody approved within 7 days")
     assert not days.world.texts("Still waiting for approval")
+
+
+async def test_an_order_that_waits_for_approval_reminds_of_it_in_slack(days: Stage) -> None:
+    result = await asyncio.wait_for((await order(days, Operation.APPLY, PROD, actor="lead")).result(), 60)
+    assert result.status is RunStatus.REFUSED
+    reminders = [said.text for said in days.world.slack if said.text.startswith("Apply still waits for approval")]
+    assert len(reminders) == 1, days.world.slack
 
 
 @pytest.mark.parametrize("hours, reminders", [(24, 1), (0, 0)])
