@@ -61,9 +61,9 @@ def no_target(unit: str, address: str, output: str, known: Sequence[str]) -> str
         return f"`{unit}` has a resource `{plain}`, but none at `{address}`: {wrong_key[0]} Name it by the right key."
     close = difflib.get_close_matches(plain, known, n=1, cutoff=0.6)
     near = f" Did you mean `{close[0]}`?" if close else ""
-    if not near and known:
+    if known:
         more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
-        near = f" It has {', '.join(f'`{each}`' for each in known[:_LISTED])}{more}."
+        near += f" It has {', '.join(f'`{each}`' for each in known[:_LISTED])}{more}."
     return (
         f"`{unit}` has no resource `{address}`.{near} Correct the address, or write the resource into the unit first: "
         "what is imported has to be in its configuration."
