@@ -102,7 +102,7 @@ def chosen_environments(configuration: Configuration, *, only: str = "", first: 
 
 
 class Stage(StrEnum):
-    """How far one environment is; the last five are ends."""
+    """How far one environment is; from `deployed` on they are ends."""
 
     WAITING = "waiting"  # its turn has not come
     BOOTSTRAPPING = "bootstrapping"
@@ -113,7 +113,13 @@ class Stage(StrEnum):
     UNCHANGED = "unchanged"  # it was as its commit has it
     ROLLED_BACK = "rolled-back"
     STOPPED = "stopped"
+    CANCELLED = "cancelled"  # while it was worked on
+    FAILED = "failed"  # the deployment broke while it was worked on
     NOT_BEGUN = "not-begun"
+
+
+AT_WORK = (Stage.BOOTSTRAPPING, Stage.DEPLOYING, Stage.DECISION, Stage.ROLLING_BACK)
+"""The stages of the one environment that a deployment is at."""
 
 
 class EnvironmentProgress(State):

@@ -28,6 +28,7 @@ with workflow.unsafe.imports_passed_through():
     from docustack.deployment_decisions import DecisionKind, DeploymentAnswer, SignedDecision, TakenDecision
     from docustack.deployment_estimate import expected_seconds, units_of
     from docustack.initial_deployment import (
+        AT_WORK,
         DeploymentEnd,
         DeploymentOutcome,
         DeploymentState,
@@ -68,6 +69,7 @@ class InitialDeploymentWorkflow:
             end = DeploymentEnd.CANCELLED if is_cancelled_exception(error) else DeploymentEnd.FAILED
             cancelled = texts.cancelled(self._state.decisions)
             why = cancelled if end is DeploymentEnd.CANCELLED else message_of(error)
+            self._break_off(Stage.CANCELLED if end is DeploymentEnd.CANCELLED else Stage.FAILED)
             outcome = texts.ended_early(end, why, self._state.environments)
         return await to_its_end(self._conclude(outcome))
 
@@ -251,10 +253,21 @@ class InitialDeploymentWorkflow:
 
     # ---- what is shown ---------------------------------------------------------------------------------------------
 
+    def _break_off(self, stage: Stage) -> None:
+        """Where it was at work it is no more, and of no unit is more known than that it was not begun."""
+        for environment in self._state.environments:
+            if environment.stage not in AT_WORK:
+                continue
+            environment.stage = stage
+            for unit in units_of(self._calls.configuration, environment.name, self._state.dependencies):
+                environment.units.setdefault(unit, UnitPhase.WAITING)
+
     async def _conclude(self, outcome: DeploymentOutcome) -> DeploymentOutcome:
         for environment in self._state.environments:
             if environment.stage is Stage.WAITING:
                 environment.stage = Stage.NOT_BEGUN
+            if environment.began_at is not None and environment.ended_at is None:
+                environment.ended_at = workflow.now()
         if self._order.bootstrap and outcome.end is not DeploymentEnd.REFUSED:
             left = await self._calls.bootstraps_to_merge(self._state.environments)
             outcome = texts.with_bootstraps_to_merge(outcome, left)

@@ -449,12 +449,21 @@ async def test_cancelling_it_cancels_the_run_and_waits_for_its_end(client: Clien
     assert outcome.end is DeploymentEnd.CANCELLED
     assert organisation.cancelled == [organisation.runs[0].run_id]
     assert organisation.ran == ["dev"]
+    dev, *others = (await deployment.show()).environments
+    assert (dev.stage, dev.done, {*dev.not_begun}) == (Stage.CANCELLED, [], {VPC, CLUSTER, RDS, TEMPORAL})
+    assert {environment.stage for environment in others} == {Stage.NOT_BEGUN}
+    assert "dev: not begun: `dev/us-east-1/ecs-cluster`" in outcome.message
+    assert dev.ended_at is not None
 
 
 async def test_one_that_waits_for_a_decision_can_be_cancelled(client: Client, organisation: Organisation) -> None:
     deployment = await stopped(client, organisation, RDS)
     await deployment.handle.cancel()
-    assert (await deployment.outcome()).end is DeploymentEnd.CANCELLED
+    outcome = await deployment.outcome()
+    assert outcome.end is DeploymentEnd.CANCELLED
+    dev = (await deployment.show()).environments[0]
+    assert (dev.stage, dev.done, dev.failed) == (Stage.CANCELLED, [VPC, CLUSTER], [RDS])
+    assert f"done: `{VPC}` and `{CLUSTER}`; failed: `{RDS}`" in outcome.message
 
 
 async def test_a_run_that_was_ended_from_outside_is_a_question(client: Client, organisation: Organisation) -> None:
