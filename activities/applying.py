@@ -21,7 +21,7 @@ from activities.file_lock import file_lock
 from activities.live_logs import LiveLogs
 from activities.open_units import OpenUnits
 from activities.terragrunt_command import TerragruntCommand
-from activities.terragrunt_messages import ApplyAnswer, ApplyRequest
+from activities.terragrunt_messages import ApplyAnswer, ApplyRequest, AttendApply
 from activities.unit_work import Unit, heartbeating, unit_failure, was_cancelled, worker_stops
 from docustack.errors import ErrorType
 from docustack.model import Model
@@ -85,19 +85,46 @@ class Applying:
             unit = await (units.attend(request) if reattached else units.open(request, changes=True))
             if not reattached:
                 await self._begin_unless_cancelled(unit, request, folder)
-            secrets = asyncio.create_task(self._results.secrets(unit))
-            try:
-                attempt.phase = "applying"
-                exit_ = await self._attend(folder, attempt, request)
-                attempt.phase = "reading"
-                answer = await _to_its_end(self._results.read(unit, folder, exit_, secrets))
-            except OSError as error:
-                # A full disk is no end of an apply that has begun: the next attempt attends or reads it.
-                message = f"How the apply of {request.unit} goes on can't be seen at the moment: {error}."
-                raise unit_failure(ErrorType.UNAVAILABLE, message) from None
-            finally:
-                secrets.cancel()
+            answer = await self._to_end(unit, folder, attempt, request)
             return answer.model_copy(update={"reattached": reattached})
+
+    async def attend(self, request: AttendApply, units: OpenUnits) -> ApplyAnswer:
+        """How an apply ended of which Temporal has lost sight; one that works is attended, and nothing is begun.
+
+        Raises an `ApplicationError`: as `apply`; STALE_PLAN, or CANCELLED where it is to end, where nothing was begun;
+        INTERRUPTED where its host is gone, once nothing of it can live any more.
+        """
+        record = await self._records.of_plan(request.plan)
+        if record is None:
+            raise _not_begun(request)
+        folder = ApplyFolder(self._folders / record.folder)
+        attempt = _Attempt(self._host, folder)
+        async with heartbeating(attempt.heartbeat):
+            if record.host != self._host or not folder.exists():
+                if not request.end:
+                    record = await self._wait_out(request, record)
+                raise _begun_elsewhere(request, record)
+            if request.end:
+                folder.cancel()
+            if (known := await asyncio.to_thread(self._results.known, folder)) is None:
+                if await asyncio.to_thread(folder.keep_from_starting):
+                    raise _not_begun(request)
+                known = await self._to_end(await units.attend(request), folder, attempt, request)
+            return known.model_copy(update={"reattached": True})
+
+    async def _to_end(self, unit: Unit, folder: ApplyFolder, attempt: "_Attempt", request: ApplyRequest) -> ApplyAnswer:
+        secrets = asyncio.create_task(self._results.secrets(unit))
+        try:
+            attempt.phase = "applying"
+            exit_ = await self._attend(folder, attempt, request)
+            attempt.phase = "reading"
+            return await _to_its_end(self._results.read(unit, folder, exit_, secrets))
+        except OSError as error:
+            # A full disk is no end of an apply that has begun: the next attempt attends or reads it.
+            message = f"How the apply of {request.unit} goes on can't be seen at the moment: {error}."
+            raise unit_failure(ErrorType.UNAVAILABLE, message) from None
+        finally:
+            secrets.cancel()
 
     async def _begin_unless_cancelled(self, unit: Unit, request: ApplyRequest, folder: ApplyFolder) -> None:
         """A cancellation while the runner starts reaches it through the folder; none is left behind unattended."""
@@ -153,19 +180,7 @@ class Applying:
         ours = first.folder == mine.folder and first.host == mine.host
         if first == mine or (ours and not is_new):
             return  # begun now, or by an earlier attempt that ended before it started a runner
-        first = await self._wait_out(request, first)
-        if first.ended_at is not None:
-            raise unit_failure(
-                ErrorType.STALE_PLAN,
-                f"This plan of {request.unit} has been applied before (run {first.run_id}); it is never applied twice. "
-                "Comment `terrateam plan`, and apply the new plan.",
-            )
-        raise unit_failure(
-            ErrorType.INTERRUPTED,
-            f"An apply of this plan of {request.unit} was begun on {first.host} at {first.started_at:%Y-%m-%d %H:%M} "
-            "UTC, and how it ended is not known: that host or its data are gone. State may have been written in part, "
-            "so this plan is not applied again; a new plan shows what remains.",
-        )
+        raise _begun_elsewhere(request, await self._wait_out(request, first))
 
     async def _wait_out(self, request: ApplyRequest, other: ApplyRecord) -> ApplyRecord:
         """Until the other apply has ended or can't go on any more: its runner has fenced itself by then."""
@@ -183,14 +198,10 @@ class Applying:
     async def _wait_for_claim(self, folder: ApplyFolder, request: ApplyRequest) -> None:
         give_up = time.monotonic() + _STARTS_WITHIN
         while folder.claim() is None:
-            if time.monotonic() > give_up:
-                # Take the claim ourselves: a runner that is only late finds it taken, so nothing was and will be run.
-                nobody: runner.Process = {"pid": 0, "started": 0, "boot": ""}
-                if runner.write_whole(folder.path / "runner.json", nobody, exclusively=True):
-                    raise unit_failure(
-                        ErrorType.FAILED,
-                        f"The apply of {request.unit} could not be started on {self._host}; nothing ran.",
-                    )
+            if time.monotonic() > give_up and folder.keep_from_starting():
+                raise unit_failure(
+                    ErrorType.FAILED, f"The apply of {request.unit} could not be started on {self._host}; nothing ran."
+                )
             await asyncio.sleep(_POLL / 4)
 
     async def _attend(self, folder: ApplyFolder, attempt: "_Attempt", request: ApplyRequest) -> runner.Exit:
@@ -260,6 +271,26 @@ async def _exit_within(folder: ApplyFolder, seconds: float) -> None:
     give_up = time.monotonic() + seconds
     while folder.exit() is None and time.monotonic() < give_up:  # noqa: ASYNC110 - another process tells no event of ours
         await asyncio.sleep(_EXIT_POLL)
+
+
+def _not_begun(request: AttendApply) -> ApplicationError:
+    error_type = ErrorType.CANCELLED if request.end else ErrorType.STALE_PLAN
+    return unit_failure(error_type, f"The apply of {request.unit} was not begun.", retry=False)
+
+
+def _begun_elsewhere(request: ApplyRequest, record: ApplyRecord) -> ApplicationError:
+    if record.ended_at is not None:
+        return unit_failure(
+            ErrorType.STALE_PLAN,
+            f"This plan of {request.unit} has been applied before (run {record.run_id}); it is never applied twice. "
+            "Comment `terrateam plan`, and apply the new plan.",
+        )
+    return unit_failure(
+        ErrorType.INTERRUPTED,
+        f"An apply of this plan of {request.unit} was begun on {record.host} at {record.started_at:%Y-%m-%d %H:%M} "
+        "UTC, and how it ended is not known: that host or its data are gone. State may have been written in part, "
+        "so this plan is not applied again; a new plan shows what remains.",
+    )
 
 
 def _ends(folder: ApplyFolder) -> bool:

@@ -23,6 +23,7 @@ from activities.terragrunt_command import TerragruntCommand
 from activities.terragrunt_messages import (
     ApplyAnswer,
     ApplyRequest,
+    AttendApply,
     CheckAccount,
     CoverageAnswer,
     CoverageRequest,
@@ -120,6 +121,11 @@ class Terragrunt:
     async def apply_unit(self, request: ApplyRequest) -> ApplyAnswer:
         """Apply a saved plan through Terragrunt; a retry never applies again, it attends or reads what was begun."""
         return await self._applying.apply(request, self.units)
+
+    @activity.defn
+    async def attend_apply(self, request: AttendApply) -> ApplyAnswer:
+        """How an apply ended that was begun and then lost sight of; nothing is begun."""
+        return await self._applying.attend(request, self.units)
 
     @activity.defn
     async def free_state_lock(self, request: FreeStateLock) -> StateLockAnswer:

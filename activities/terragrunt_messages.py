@@ -77,6 +77,12 @@ class ApplyRequest(UnitRequest):
     plan: PlanRecord
 
 
+class AttendApply(ApplyRequest):
+    """Of an apply of this plan that Temporal has lost sight of; `end`: have it interrupted, its run was cancelled."""
+
+    end: bool = False
+
+
 class ApplyAnswer(Model):
     """How an apply ended; a failed one is an `ApplicationError` instead."""
 

@@ -240,6 +240,7 @@ def _environment_activities(
         terragrunt.list_resources,
         terragrunt.read_outputs,
         terragrunt.apply_unit,
+        terragrunt.attend_apply,
         terragrunt.free_state_lock,
         order.record_apply,
         order.compare_order,

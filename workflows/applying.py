@@ -5,7 +5,8 @@ from collections.abc import Coroutine
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.workflow import ActivityConfig
 
 from workflows import gate, policies
 from workflows.apply_order import record_apply
@@ -22,7 +23,7 @@ from workflows.unit_calls import free_state_lock, plan_coverage, plan_unit, unit
 with workflow.unsafe.imports_passed_through():
     from activities.locks import ConfirmLocks, Locks
     from activities.terragrunt import Terragrunt
-    from activities.terragrunt_messages import ApplyAnswer, ApplyRequest, OutputsAnswer
+    from activities.terragrunt_messages import ApplyAnswer, ApplyRequest, AttendApply, OutputsAnswer
     from docustack.deletion_texts import DESTROYED, no_outputs_to_destroy_with
     from docustack.destroy_order import destroy_waves, not_destroyed_because
     from docustack.errors import ErrorType
@@ -179,6 +180,8 @@ class UnitApply:
             try:
                 return await self._apply_plan(self._plan)
             except ActivityError as error:
+                if not was_told(error):
+                    raise
                 error_type = error_type_of(error)
                 left_by_us = error_type is ErrorType.STATE_LOCKED and await self._is_free_now()
                 if error_type not in _PLAN_AGAIN and not left_by_us:
@@ -186,7 +189,7 @@ class UnitApply:
                 self._plan, self._is_new = self._spent(), False
                 if error_type is ErrorType.INTERRUPTED:
                     self._begun = True
-                    await self._after_interruption(error)
+                    await self._after_interruption()
         return self._outcome(
             UnitPhase.UNKNOWN if self._begun else UnitPhase.FAILED,
             message=f"It was planned and begun {TRIES} times, and each time something changed it meanwhile.",
@@ -273,20 +276,51 @@ class UnitApply:
         self._run.applying += 1
         self._created = self._created or (plan.from_nothing and not plan.destroy)
         try:
-            queue = policies.host_queue(policies.environment_queue(self._environment), host)
-            lease = self._run.state.installation.apply_lease_seconds
-            policy = policies.apply_config(queue, request.timeout_minutes, lease)
-            answer = await _not_lost(call(Terragrunt.apply_unit, request, summary=self._unit, policy=policy))
+            policy = self._on_host(host, request.timeout_minutes)
+            try:
+                answer = await _not_lost(call(Terragrunt.apply_unit, request, summary=self._unit, policy=policy))
+            except ActivityError as error:
+                if isinstance(error.cause, ApplicationError):
+                    raise
+                answer = await self._find_again(request, error)
         finally:
             self._run.applying -= 1
         outcome = self._outcome(UnitPhase.APPLIED, message=DESTROYED if plan.destroy else "")
         return outcome.model_copy(update={"summary": answer.summary, "text": answer.text, "log": answer.log})
 
-    async def _after_interruption(self, error: ActivityError) -> None:
-        """The process is gone without a result: wait until none can live, free the lock it left, then plan again."""
-        if not was_told(error):
-            installation = self._run.state.installation
-            await workflow.sleep(installation.apply_lease_seconds + installation.cancel_grace_seconds)
+    def _on_host(self, host: str, timeout_minutes: int) -> ActivityConfig:
+        queue = policies.host_queue(policies.environment_queue(self._environment), host)
+        return policies.apply_config(queue, timeout_minutes, self._run.state.installation.apply_lease_seconds)
+
+    async def _find_again(self, request: ApplyRequest, lost: ActivityError) -> ApplyAnswer:
+        """Nobody attends it: its host was away for too long, or it was cancelled while no worker had it in hand.
+
+        Its folder knows how it ended, or it works still and is attended; only what is out of reach is waited for.
+        Where the run is cancelled Terraform is interrupted, which nobody has done yet.
+        """
+        for _ in range(TRIES):
+            end = self._run.is_cancelled
+            again = AttendApply(**dict(request), end=end)
+            look = self._look_again(again)
+            try:
+                return await (to_its_end(look) if end else _not_lost(look))
+            except ActivityError as error:
+                if isinstance(error.cause, ApplicationError):
+                    raise
+                lost = error
+            except asyncio.CancelledError:
+                if end:
+                    raise
+        self._begun = True
+        raise lost
+
+    async def _look_again(self, again: AttendApply) -> ApplyAnswer:
+        host = await living_host(self._run, self._environment)
+        policy = self._on_host(host, again.timeout_minutes)
+        return await call(Terragrunt.attend_apply, again, summary=self._unit, policy=policy)
+
+    async def _after_interruption(self) -> None:
+        """The process is gone without a result, and none can live any more: free the lock it left, then plan again."""
         leave_host(self._run, policies.environment_queue(self._environment))
         answer = await free_state_lock(self._run, self._unit)
         if answer.locked and not answer.freed:

@@ -58,8 +58,12 @@ class Run:
         Raises:
             CancelledError: the run was cancelled.
         """
-        if workflow.cancellation_reason() is not None:
+        if self.is_cancelled:
             raise asyncio.CancelledError
+
+    @property
+    def is_cancelled(self) -> bool:
+        return workflow.cancellation_reason() is not None
 
     @property
     def base_ref(self) -> str:

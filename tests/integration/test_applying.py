@@ -19,7 +19,7 @@ from temporalio.testing import ActivityEnvironment
 from activities import runner
 from activities.apply_folder import ApplyFolder
 from activities.apply_records import ApplyRecord, ApplyRecords
-from activities.terragrunt_messages import ApplyAnswer
+from activities.terragrunt_messages import ApplyAnswer, AttendApply
 from docustack.errors import ErrorType
 from docustack.plans import PlanRecord, live_log
 from tests.integration import attending
@@ -76,6 +76,23 @@ class Slow:
             return await activity.run(self.worker.terragrunt.apply_unit, request)
 
         return asyncio.create_task(run())
+
+    def attend(
+        self, record: PlanRecord, *, end: bool = False, activity: ActivityEnvironment | None = None
+    ) -> "asyncio.Task[ApplyAnswer]":
+        """By an activity of its own, after Temporal has lost sight of the one that began it."""
+        again = AttendApply(**dict(self.worker.apply_request(record)), end=end)
+        return asyncio.ensure_future(
+            (activity or self.worker.activity()).run(self.worker.terragrunt.attend_apply, again)
+        )
+
+    async def lose_sight(self, record: PlanRecord) -> None:
+        """Terraform works, and nobody attends it."""
+        task = self.start(record, self.worker.activity("a1"))
+        await until(self.begun)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
 
 
 async def until(condition: Callable[[], object], seconds: float = 120) -> None:
@@ -295,6 +312,61 @@ async def test_an_attempt_that_died_before_it_began_is_begun_again(slow: Slow) -
     assert (await failure(slow.start(lost, slow.worker.activity("a1")))).type == ErrorType.NOT_FOUND
     assert slow.folder().claim() is None
     assert (await slow.start(record, slow.worker.activity("a1", attempt=2))).summary.add == 3
+
+
+# ---- looked at by another activity -----------------------------------------------------------------------------------
+
+
+async def test_an_apply_that_was_lost_sight_of_is_attended_to_its_end(slow: Slow) -> None:
+    record = await plan(slow.worker, "dev/slow")
+    await slow.lose_sight(record)
+    task = slow.attend(record)
+    await asyncio.sleep(0.5)
+    assert not task.done()
+    slow.go()
+    answer = await task
+    assert (answer.reattached, answer.summary.add, slow.begun()) == (True, 3, 1)
+    assert (await slow.attend(record)).summary.add == 3, "its result stays where it was read"
+
+
+async def test_one_whose_run_was_cancelled_is_interrupted_by_who_looks_at_it_next(slow: Slow) -> None:
+    record = await plan(slow.worker, "dev/slow")
+    await slow.lose_sight(record)
+    error = await failure(slow.attend(record, end=True))
+    assert error.type == ErrorType.CANCELLED
+    assert "wrote its state" in error.message
+    assert slow.resources() == ["first", "second"]
+    assert not slow.folder().is_alive()
+
+
+@pytest.mark.parametrize("end, told", [(False, ErrorType.STALE_PLAN), (True, ErrorType.CANCELLED)])
+async def test_who_only_looks_begins_nothing(slow: Slow, end: bool, told: ErrorType) -> None:
+    record = await plan(slow.worker, "dev/slow")
+    error = await failure(slow.attend(record, end=end))
+    assert (error.type, slow.begun()) == (told, 0)
+    assert error.non_retryable
+
+
+async def test_a_runner_that_is_only_late_never_runs_once_it_was_looked_for(slow: Slow) -> None:
+    record = await plan(slow.worker, "dev/slow")
+    lost = record.model_copy(update={"binary": "runs/r1/gone/plan.bin"})
+    await failure(slow.start(lost, slow.worker.activity("a1")))  # folder and record are made, and then it dies
+    assert (await failure(slow.attend(lost))).type == ErrorType.STALE_PLAN
+    assert not runner.write_whole(slow.folder().path / "runner.json", {}, exclusively=True)
+
+
+async def test_what_works_on_another_host_is_waited_for_and_never_by_who_ends_it(slow: Slow, tmp_path: Path) -> None:
+    record = await plan(slow.worker, "dev/slow")
+    await slow.lose_sight(record)
+    first = slow.worker.data, slow.worker.host
+    slow.worker.host, slow.worker.data = "another-host", tmp_path / "other-data"
+    slow.worker.data.mkdir()
+    assert (await failure(slow.attend(record, end=True))).type == ErrorType.INTERRUPTED
+    task = slow.attend(record)
+    await asyncio.sleep(1)
+    assert not task.done()
+    task.cancel()
+    slow.worker.data, slow.worker.host = first
 
 
 async def test_heartbeats_tell_where_the_apply_runs(slow: Slow) -> None:

@@ -43,6 +43,7 @@ from activities.slack import PostedMessage, PostMessage
 from activities.terragrunt_messages import (
     ApplyAnswer,
     ApplyRequest,
+    AttendApply,
     CheckAccount,
     CoverageAnswer,
     CoverageRequest,
@@ -390,6 +391,12 @@ class World:
         return ApplyAnswer(summary=unit.summary, text=f"Apply complete! {request.unit}", log="log")
 
     @activity.defn
+    async def attend_apply(self, request: AttendApply) -> ApplyAnswer:
+        """Nothing was begun by an attempt of which nothing was heard."""
+        error_type = ErrorType.CANCELLED if request.end else ErrorType.STALE_PLAN
+        raise _error(error_type, f"{request.unit} was not begun")
+
+    @activity.defn
     async def free_state_lock(self, request: FreeStateLock) -> StateLockAnswer:
         who, self.state_locks_looked_at = self.state_locked_by, self.state_locks_looked_at + 1
         return StateLockAnswer(locked=who is not None, freed=False, who=who, living=self.lives_on)
@@ -506,6 +513,7 @@ class World:
             self.list_resources,
             self.read_outputs,
             self.apply_unit,
+            self.attend_apply,
             self.free_state_lock,
             self.post_comment,
             self.mark_outdated,

@@ -15,6 +15,7 @@ from activities.github_messages import CheckRun, PostComment, PostedComment, Set
 from activities.terragrunt_messages import (
     ApplyAnswer,
     ApplyRequest,
+    AttendApply,
     FreeStateLock,
     OutputsAnswer,
     PlanAnswer,
@@ -34,6 +35,8 @@ from tests.workflows.commits import Commits
 from tests.workflows.conftest import Stage, control_worker, end_everything, environment_workers, workers
 from tests.workflows.fakes import CONFIGURATION, Unit, World
 from tests.workflows.test_apply import planned
+from tests.workflows.test_waiting import runner_with_this_process_policies
+from workflows import policies
 
 VPC, CLUSTER, RDS = (f"dev/us-east-1/{name}" for name in ("vpc", "ecs-cluster", "rds"))
 PROD = "prod/us-east-1/vpc"
@@ -502,6 +505,45 @@ async def test_no_check_of_an_older_commit_stays_pending_after_its_run_was_termi
 
 
 # ---- a worker that is no more ----------------------------------------------------------------------------------------
+
+
+class Looked(World):
+    """The worker dies amid an apply; who looks at it then reads how it has ended."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+        self.lease_seconds = 100_000
+        self.begun = asyncio.Event()
+        self.looked: list[bool] = []
+
+    @activity.defn
+    async def apply_unit(self, request: ApplyRequest) -> ApplyAnswer:
+        self.begun.set()
+        await asyncio.Event().wait()  # nobody heartbeats any more
+        raise AssertionError
+
+    @activity.defn
+    async def attend_apply(self, request: AttendApply) -> ApplyAnswer:
+        self.looked.append(request.end)
+        told = f"The apply of {request.unit} was cancelled, and wrote its state."
+        raise ApplicationError(told, type=ErrorType.CANCELLED.value, non_retryable=True)
+
+
+async def test_an_apply_that_is_cancelled_while_its_worker_is_dead_is_ended_by_the_next_one_and_no_lease_is_waited_for(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policies, "HEARTBEAT_TIMEOUT", timedelta(seconds=2))
+    world = Looked()
+    async with workers(client, world, runner=runner_with_this_process_policies()):
+        stage = Stage(client, world)
+        await planned(stage, {VPC: Unit()})
+        await stage.comment("terrateam apply")
+        await asyncio.wait_for(world.begun.wait(), 60)
+        run_id = await cancel(stage)
+        await until_cancelled(stage, run_id, 2)
+        assert world.looked == [True]
+        assert world.texts("was cancelled, and wrote its state")
+        await end_everything(client)
 
 
 async def test_a_worker_that_dies_in_an_apply_is_followed_by_one_that_attends_the_same_apply(
