@@ -17,6 +17,7 @@ from docustack.prerequisites import Area, Expected, Prerequisite
 Version = tuple[int, int, int]
 
 _ANSWERS_WITHIN = timedelta(seconds=30)
+_IS_CHECKOUT = (Path(__file__).resolve().parents[1] / "Makefile").is_file()
 
 
 @dataclass(frozen=True)
@@ -30,25 +31,53 @@ class Tool:
     needed: bool = True
     argument: str = "--version"
     instead: str | None = None  # another executable that does the same work
+    set_up: bool = False  # a checkout of DocuStack brings it
+
+    @property
+    def how_to_get(self) -> str:
+        """`make setup` is a command in a checkout of DocuStack only."""
+        return f"{self.mend}, or here: make setup" if self.set_up and _IS_CHECKOUT else self.mend
 
 
 TOOLS = (
-    Tool("terraform", (1, 5, 0), "plans and applies", "make setup", instead="tofu"),
-    Tool("terragrunt", (0, 50, 0), "finds units, calls Terraform for each", "make setup"),
+    Tool(
+        "terraform",
+        (1, 5, 0),
+        "plans and applies",
+        "brew install terraform (1.5.0 or later; others: https://developer.hashicorp.com/terraform/install)",
+        instead="tofu",
+        set_up=True,
+    ),
+    Tool(
+        "terragrunt",
+        (0, 50, 0),
+        "finds units, calls Terraform for each",
+        "brew install terragrunt (0.50.0 or later; others: https://terragrunt.gruntwork.io/docs/getting-started/install/)",
+        set_up=True,
+    ),
     Tool(
         "git",
         (2, 38, 0),
         "checks out commits",
-        "install Git 2.38 or later: https://git-scm.com/downloads (older Ubuntu: add-apt-repository ppa:git-core/ppa)",
+        "brew install git (2.38 or later; others: https://git-scm.com/downloads; older Ubuntu: "
+        "add-apt-repository ppa:git-core/ppa)",
     ),
     Tool(
         "aws",
         (2, 0, 0),
         "not called: boto3 does its work; for people at a shell",
-        "install the AWS CLI: https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html",
+        "brew install awscli (2.0 or later; others: "
+        "https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html)",
         needed=False,
     ),
-    Tool("temporal", (1, 0, 0), "the local world's server; for people at a shell", "make setup", needed=False),
+    Tool(
+        "temporal",
+        (1, 0, 0),
+        "the server of a local world and of --standalone; for people at a shell",
+        "brew install temporal (others: https://docs.temporal.io/cli)",
+        needed=False,
+        set_up=True,
+    ),
 )
 """The guide's prerequisites; its AWS CLI is optional here."""
 
@@ -166,7 +195,7 @@ def _checked(tool: Tool, path: str | None, version: Version | None, problem: str
         path=path,
         ok=not problem,
         problem=problem,
-        mend=tool.mend if problem else "",
+        mend=tool.how_to_get if problem else "",
         purpose=tool.purpose,
     )
 
@@ -182,6 +211,6 @@ def _python() -> CheckedTool:
         path=sys.executable,
         ok=ok,
         problem="" if ok else f"It is older than {dotted(PYTHON_MINIMUM)}.",
-        mend="" if ok else "make setup PYTHON=python3.11",
+        mend="" if ok else "install Python 3.11 or later: https://www.python.org/downloads/",
         purpose="runs DocuStack",
     )

@@ -24,7 +24,15 @@ from worker.settings import Settings
 from workflows.policies import CONTROL_QUEUE, environment_queue
 
 _WITHIN = timedelta(seconds=10)
-_START = "docustack local up (a world on this machine), or set DOCUSTACK_TEMPORAL_ADDRESS"
+
+
+def start_temporal(environments: Sequence[str]) -> str:
+    """On the first day there is none, and the way to begin needs none."""
+    begin = f"docustack --standalone bootstrap {next(iter(environments), 'ENVIRONMENT')}"
+    return (
+        f"{begin} (begins without an installation), or set DOCUSTACK_TEMPORAL_ADDRESS to that of yours, "
+        "or docustack local up (a world to try things on)"
+    )
 
 
 async def check_temporal(settings: Settings, environments: Sequence[str]) -> list[Prerequisite]:
@@ -33,7 +41,8 @@ async def check_temporal(settings: Settings, environments: Sequence[str]) -> lis
     queues = [None, *environments]
     later = [expected.attributes, *map(worker_of, queues)]
     connected: list[Client] = []
-    server = await limited(expected.server, _check_server(expected, settings, connected), _START)
+    start = start_temporal(environments)
+    server = await limited(expected.server, _check_server(expected, settings, connected, start), start)
     if not connected:
         return [server, *(_after(expected.server, each) for each in (expected.namespace, *later))]
     client = connected[0]
@@ -52,11 +61,13 @@ def _after(failed: Expected, expected: Expected) -> Prerequisite:
     return expected.skipped(f"not asked: {failed.name} failed")
 
 
-async def _check_server(expected: TemporalExpectations, settings: Settings, connected: list[Client]) -> Prerequisite:
+async def _check_server(
+    expected: TemporalExpectations, settings: Settings, connected: list[Client], start: str
+) -> Prerequisite:
     try:
         client = (await connect(settings)).client
     except CommandFailed as failure:
-        return expected.server.failed(failure.message, _START)
+        return expected.server.failed(failure.message, start)
     info = await client.workflow_service.get_system_info(GetSystemInfoRequest(), timeout=_WITHIN)
     connected.append(client)
     return expected.server.met(f"Temporal {info.server_version} at {settings.temporal_address}")

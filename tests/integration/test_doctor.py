@@ -166,6 +166,7 @@ def test_on_a_bare_machine_each_line_says_what_to_do(
     assert checks["docustack.yaml"]["found"] == f"there is none in {tmp_path}"
     assert checks["live repository"]["mend"].startswith("add `repository: owner/name` to docustack.yaml")
     assert checks["Slack token"]["status"] == "optional"
+    assert checks["Temporal server"]["mend"].startswith("docustack --standalone bootstrap ENVIRONMENT (begins without")
     assert "docustack local up" in checks["Temporal server"]["mend"]
     assert checks["worker"]["status"] == "skipped"
     assert doctor(str(tmp_path / "nowhere")).code == 2

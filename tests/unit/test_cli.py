@@ -208,6 +208,18 @@ def _tools(folder: Path, **said: str) -> None:
         script.chmod(0o755)
 
 
+async def test_a_tool_that_is_missing_is_got_by_the_guides_command_and_make_setup_is_one_of_a_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tool_prerequisites, "_IS_CHECKOUT", False)
+    found = await _checked(tmp_path)
+    assert found["terraform"].mend.startswith("brew install terraform (1.5.0 or later;")
+    assert found["terragrunt"].mend.startswith("brew install terragrunt (0.50.0 or later;")
+    assert not any("make setup" in tool.mend for tool in found.values())
+    monkeypatch.setattr(tool_prerequisites, "_IS_CHECKOUT", True)
+    assert (await _checked(tmp_path))["terraform"].mend.endswith("or here: make setup")
+
+
 async def _checked(folder: Path) -> dict[str, tool_prerequisites.CheckedTool]:
     return {tool.name: tool for tool in await tool_prerequisites.check_tools(lambda name: str(folder / name))}
 
@@ -258,7 +270,7 @@ def test_check_exits_with_1_only_for_what_is_needed(
     assert json.loads(capsys.readouterr().out)["ok"] is True
     (tmp_path / "git").unlink()
     assert cli.run(["tools", "check"]) == ExitCode.FAILED
-    assert "git: There is no git on PATH. To mend it: install Git" in capsys.readouterr().out
+    assert "git: There is no git on PATH. To mend it: brew install git" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
