@@ -23,6 +23,9 @@ from docustack.signatures import is_in_time, is_signed_by, signature
 MANAGEMENT = "management"
 """The guide deploys this environment first, wherever docustack.yaml lists it."""
 
+MEMO = "DocustackDeployment"
+"""Under which a line an environment can be read after months, and without a worker."""
+
 _FAILED = (UnitPhase.FAILED, UnitPhase.UNKNOWN)
 _REASON = 500
 """Characters of why a unit failed: the whole of it is in its run."""

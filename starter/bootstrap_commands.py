@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from docustack.bootstrap import unknown_environment
+from docustack.bootstrap import bootstrap_workflow_id, unknown_environment
 from docustack.configuration import Configuration
 from docustack.configuration_file import CONFIGURATION_PATH, load_configuration
 from starter.api_messages import BootstrapCommand, WorkflowStarted
@@ -14,6 +14,7 @@ from starter.console import errors
 from starter.exit_codes import CommandFailed, ExitCode
 from starter.options import JsonOption, RepositoryOption
 from starter.server_client import connect_server
+from starter.standalone.surrounding import standalone
 from starter.surroundings import repository_wanted
 
 
@@ -45,6 +46,8 @@ def bootstrap(
         dry_run=dry_run,
         fix_account_id=fix_account_id,
     )
+    workflow_id = bootstrap_workflow_id(rules.account_id)
+    standalone.take_up(lambda one: one.workflow_id == workflow_id and not one.part_of)
     started = connect_server().post("/bootstrap", command, WorkflowStarted)
     if started.attached and not as_json:
         errors().print(f"A bootstrap of {rules.account_id} works already; this is that one.")

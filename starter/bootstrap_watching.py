@@ -31,7 +31,7 @@ def follow_bootstrap(workflow_id: str, run_id: str = "", *, as_json: bool = Fals
     try:
         outcome = with_temporal(lambda connection: watch_bootstrap(connection, workflow_id, run_id, quiet=as_json))
     except KeyboardInterrupt:
-        errors().print("\n" + standalone.detached(f"docustack runs watch {workflow_id}"))
+        errors().print("\n" + standalone.detached(f"runs watch {workflow_id}"))
         errors().print(f"To cancel it: {standalone.typed} runs cancel {workflow_id}")
         raise
     tell_bootstrap(outcome, as_json=as_json)

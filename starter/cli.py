@@ -85,6 +85,9 @@ def _options(
             "them; what it began goes on with the next one.",
         ),
     ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="With --standalone: go on with whatever else rests, without a question.")
+    ] = False,
     debug: Annotated[
         bool, typer.Option("--debug", help=f"Show where in the code it failed (or set {DEBUG}=1).")
     ] = False,
@@ -97,8 +100,10 @@ def _options(
             "Standalone, the commands that need a worker and a server start them by themselves.",
             code=ExitCode.USAGE,
         )
+    if resume and not alone:
+        raise CommandFailed("--resume goes with --standalone: elsewhere nothing rests.", code=ExitCode.USAGE)
     if alone:
-        standalone.ask()
+        standalone.ask(resume=resume)
 
 
 def main() -> NoReturn:

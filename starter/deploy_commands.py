@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Collection
 from typing import Annotated
 
 import typer
@@ -12,22 +13,25 @@ from docustack.deployment_decisions import DecisionKind, Question
 from docustack.deployment_texts import warned
 from docustack.initial_deployment import (
     DeploymentEnd,
+    DeploymentOrder,
     DeploymentState,
     NoSuchDeployment,
     NoSuchEnvironment,
     chosen_environments,
+    deployment_workflow_id,
 )
 from docustack.repository import Repository
 from starter.api_messages import DecisionAnswer, DeploymentCommand, DeploymentDecision, WorkflowStarted
 from starter.client import Connection, with_temporal
 from starter.console import errors, output, print_json
 from starter.deployment_document import deployment_document
-from starter.deployment_watching import Changes, Look, elapsed, estimate, follow, look_once
+from starter.deployment_watching import Changes, Look, elapsed, estimate, follow, look_once, read_memory
 from starter.exit_codes import CommandFailed, ExitCode
-from starter.options import JsonOption, RepositoryOption
+from starter.options import JsonOption, RepositoryOption, WaitOption
 from starter.order_paths import clone_here
 from starter.run_display import plain_table
 from starter.server_client import connect_server
+from starter.standalone.resting import of_workflow
 from starter.standalone.surrounding import standalone
 from starter.surroundings import repository_wanted
 
@@ -39,7 +43,8 @@ app = typer.Typer(
 _ENDED_WELL = (DeploymentEnd.DONE, DeploymentEnd.NOTHING_TO_DO)
 
 DetachOption = Annotated[bool, typer.Option("--detach", "-d", help="Begin it, and don't watch.")]
-AGAIN = "docustack deploy watch"
+AGAIN = "deploy watch"
+_RESTS = f"It has not ended, and rests: docustack --standalone {AGAIN} goes on with it."
 
 
 @app.command()
@@ -90,7 +95,13 @@ def environment(
 @app.command()
 def show(repository: RepositoryOption = None, as_json: JsonOption = False) -> None:
     """Show how far the deployment is that works, or how the last one ended."""
-    look = _look(repository_wanted(repository))
+    wanted = repository_wanted(repository)
+    standalone.surround()
+    if not as_json and standalone.has_no_worker() is not None:
+        overview, outcome = with_temporal(lambda connection: read_memory(connection, wanted))
+        output().print(Text(overview), Text(outcome.message if outcome else _RESTS), sep="\n")
+        return
+    look = _look(wanted)
     if as_json:
         print_json(deployment_document(look.state))
     else:
@@ -100,8 +111,9 @@ def show(repository: RepositoryOption = None, as_json: JsonOption = False) -> No
 @app.command()
 def watch(repository: RepositoryOption = None, as_json: JsonOption = False) -> None:
     """Follow the deployment that works to its end. Ctrl-C stops watching, never the deployment."""
-    standalone.surround(engine=True)  # what is watched has to go on
-    _watch(repository_wanted(repository), "", as_json=as_json)
+    wanted = repository_wanted(repository)
+    _take_up(wanted)  # what is watched has to go on
+    _watch(wanted, "", as_json=as_json)
 
 
 @app.command()
@@ -148,12 +160,25 @@ def stop(repository: RepositoryOption = None, as_json: JsonOption = False) -> No
 
 
 @app.command()
-def cancel(repository: RepositoryOption = None, as_json: JsonOption = False) -> None:
-    """Cancel it, whatever it does: Terraform finishes the resource in hand and writes its state; what is done stays."""
+def cancel(wait: WaitOption = False, repository: RepositoryOption = None, as_json: JsonOption = False) -> None:
+    """Cancel it, whatever it does: Terraform finishes the resource in hand and writes its state; what is done stays.
+
+    It answers at once; with --wait, and always with --standalone, it stays until the deployment has ended.
+    """
     wanted = repository_wanted(repository)
-    standalone.surround(engine=True)
+    _take_up(wanted)
     given = DeploymentDecision(repository=wanted.full_name, kind=DecisionKind.CANCEL, question=0)
-    _answered(given, as_json=as_json)
+    stays = wait or standalone.is_asked
+    _answered(given, as_json=as_json, quiet=stays and as_json)
+    if not stays:
+        return
+    state = _follow(wanted, "", as_json=as_json, left=standalone.ends_without_us("deploy cancel", "deploy watch"))
+    _tell(state, as_json=as_json, well=(DeploymentEnd.CANCELLED,))
+
+
+def _take_up(repository: Repository) -> None:
+    standalone.take_up(of_workflow(deployment_workflow_id(repository)))
+    standalone.surround(engine=True)
 
 
 # ---- to begin and to watch -------------------------------------------------------------------------------------------
@@ -167,6 +192,7 @@ def _begin(command: DeploymentCommand, *, detach: bool, as_json: bool) -> None:
     if detach:
         standalone.refuse_detaching()
     _refuse_unknown(command)
+    standalone.take_up(lambda one: one.deployment is not None and _is_the_same(one.deployment, command))
     started = connect_server().post("/deployments", command, WorkflowStarted)
     if started.attached:
         _refuse_another(command)
@@ -176,7 +202,7 @@ def _begin(command: DeploymentCommand, *, detach: bool, as_json: bool) -> None:
         if as_json:
             print_json(started.model_dump(mode="json"))
         else:
-            output().print(f"{started.workflow_id} goes on. To watch it: {AGAIN}")
+            output().print(f"{started.workflow_id} goes on. To watch it: docustack {AGAIN}")
         return
     owner, _, name = command.repository.partition("/")
     _watch(Repository(owner=owner, name=name), started.run_id, as_json=as_json)
@@ -202,18 +228,28 @@ def _refuse_another(command: DeploymentCommand) -> None:
     """The deployment that works is of something else than what was ordered now, whose end would not be this one's."""
     owner, _, name = command.repository.partition("/")
     works = _look(Repository(owner=owner, name=name)).state.order
-    if (works.only, works.first, works.last) == (command.only, command.first, command.last):
+    if _is_the_same(works, command):
         return
     bounds = [works.only, works.first and f"from {works.first}", works.last and f"until {works.last}"]
     what = " ".join(filter(None, bounds)) or "all environments"
     raise CommandFailed(
         f"Another deployment works already, of {what}, by {works.login}; nothing was begun.",
-        f"{AGAIN} shows it. Order this one again once it has ended.",
+        f"{standalone.typed} {AGAIN} shows it. Order this one again once it has ended.",
     )
 
 
+def _is_the_same(order: DeploymentOrder, command: DeploymentCommand) -> bool:
+    """Whoever has ordered it."""
+    of_one = order.repository.full_name.lower() == command.repository.lower()
+    return of_one and (order.only, order.first, order.last) == (command.only, command.first, command.last)
+
+
 def _watch(repository: Repository, run_id: str, *, as_json: bool) -> None:
-    """Show each change as a line; at the end what has come of it."""
+    _tell(_follow(repository, run_id, as_json=as_json, left=standalone.detached(AGAIN)), as_json=as_json)
+
+
+def _follow(repository: Repository, run_id: str, *, as_json: bool, left: str) -> DeploymentState:
+    """Show each change as a line; `left` is what a person is told who doesn't stay for the end."""
 
     async def until_its_end(connection: Connection) -> DeploymentState:
         began, changes, asked = time.monotonic(), Changes(), 0
@@ -230,14 +266,13 @@ def _watch(repository: Repository, run_id: str, *, as_json: bool) -> None:
         return last.state
 
     try:
-        state = with_temporal(until_its_end)
+        return with_temporal(until_its_end)
     except KeyboardInterrupt:
-        errors().print(standalone.detached(AGAIN))
+        errors().print(left)
         raise
-    _tell(state, as_json=as_json)
 
 
-def _tell(state: DeploymentState, *, as_json: bool) -> None:
+def _tell(state: DeploymentState, *, as_json: bool, well: Collection[DeploymentEnd] = _ENDED_WELL) -> None:
     if as_json:
         print_json(deployment_document(state))
     if state.outcome is None:
@@ -245,10 +280,10 @@ def _tell(state: DeploymentState, *, as_json: bool) -> None:
             "The deployment was ended from outside; runs that it began go on by themselves.",
             "docustack runs list shows them. The same command goes on from there.",
         )
-    well = state.outcome.end in _ENDED_WELL
+    is_well = state.outcome.end in well
     if not as_json:
-        output().print(Text(state.outcome.message, "green" if well else "red"))
-    if not well:
+        output().print(Text(state.outcome.message, "green" if is_well else "red"))
+    if not is_well:
         raise typer.Exit(ExitCode.FAILED)
 
 
@@ -266,7 +301,7 @@ def _decide(
 ) -> None:
     """Answer what it asks now, as the owner of the GitHub token."""
     wanted = repository_wanted(repository)
-    standalone.surround(engine=True)
+    _take_up(wanted)
     question = _look(wanted).state.question
     if question is None:
         raise CommandFailed("The deployment waits for no decision at this moment.", "docustack deploy show")
@@ -283,8 +318,10 @@ def _decide(
     _answered(given, as_json=as_json)
 
 
-def _answered(given: DeploymentDecision, *, as_json: bool) -> None:
+def _answered(given: DeploymentDecision, *, as_json: bool, quiet: bool = False) -> None:
     answer = connect_server().post("/deployments/decision", given, DecisionAnswer)
+    if quiet:
+        return
     if as_json:
         print_json(answer.model_dump(mode="json"))
     else:

@@ -10,7 +10,14 @@ from temporalio.client import WorkflowExecutionStatus, WorkflowHandle, WorkflowQ
 from temporalio.service import RPCError, RPCStatusCode
 
 from docustack.deployment_texts import warned
-from docustack.initial_deployment import DeploymentState, EnvironmentProgress, Stage, deployment_workflow_id
+from docustack.initial_deployment import (
+    MEMO,
+    DeploymentOutcome,
+    DeploymentState,
+    EnvironmentProgress,
+    Stage,
+    deployment_workflow_id,
+)
 from docustack.repository import Repository
 from docustack.runs import RunStatus, UnitPhase
 from starter.client import ANSWER_WITHIN, Connection, failure_of, is_away
@@ -72,13 +79,40 @@ async def look_at(connection: Connection, repository: Repository, run_id: str = 
     try:
         return await _look(connection, handle)
     except RPCError as error:
-        if error.status is RPCStatusCode.NOT_FOUND and "amespace" not in error.message:
-            raise CommandFailed(
-                f"There is no deployment of {repository.full_name}.",
-                "docustack deploy initial begins one.",
-                code=ExitCode.NOT_FOUND,
-            ) from None
+        if _is_none(error):
+            raise _no_deployment(repository) from None
         raise
+
+
+def _is_none(error: RPCError) -> bool:
+    return error.status is RPCStatusCode.NOT_FOUND and "amespace" not in error.message
+
+
+def _no_deployment(repository: Repository) -> CommandFailed:
+    return CommandFailed(
+        f"There is no deployment of {repository.full_name}.",
+        f"{standalone.typed} deploy initial begins one.",
+        code=ExitCode.NOT_FOUND,
+    )
+
+
+async def read_memory(connection: Connection, repository: Repository) -> tuple[str, DeploymentOutcome | None]:
+    """What Temporal alone knows of it: a line an environment, and how it ended, if it has.
+
+    Raises:
+        CommandFailed: NOT_FOUND, there was none.
+    """
+    handle: _Handle = connection.client.get_workflow_handle(deployment_workflow_id(repository))
+    try:
+        described = await handle.describe()
+    except RPCError as error:
+        if _is_none(error):
+            raise _no_deployment(repository) from None
+        raise
+    overview: str = await described.memo_value(MEMO, "")
+    if described.status is not WorkflowExecutionStatus.COMPLETED:
+        return overview, None
+    return overview, DeploymentOutcome.model_validate(await handle.result())
 
 
 async def look_once(connection: Connection, repository: Repository) -> Look:

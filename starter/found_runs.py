@@ -13,15 +13,16 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
-from docustack.runs import RunInput, RunResult, RunStatus
+from docustack.runs import RunResult, RunStatus
 from docustack.visibility import quoted
 from starter.answers import RunDetail, RunLine
 from starter.client import ANSWER_WITHIN, Connection, is_away
 from starter.exit_codes import CommandFailed, ExitCode
 from starter.run_lines import PREFIX, run_detail, run_line, unit_lines
+from starter.run_starts import read_start
 from starter.times import ago
 from workflows import search_attributes
-from workflows.run_models import RunStart, RunView
+from workflows.run_models import RunView
 
 _AT_ONCE = 10
 REMEMBERED = 200  # runs among which a wrong id is looked for
@@ -87,7 +88,7 @@ async def list_runs(connection: Connection, wanted: RunFilter, limit: int) -> li
 
     async def line(run: WorkflowExecution) -> RunLine:
         async with gate:
-            return run_line(connection, run, await read_start(connection, run.id, run.run_id))
+            return run_line(connection, run, await read_start(connection.client, run.id, run.run_id))
 
     return list(await asyncio.gather(*(line(run) for run in found)))
 
@@ -139,7 +140,7 @@ async def _without_worker(
     connection: Connection, described: WorkflowExecutionDescription, handle: _Handle
 ) -> RunDetail:
     """No worker answers: the start and, of a run that has ended, the end are in its history."""
-    start = await read_start(connection, described.id, described.run_id)
+    start = await read_start(connection.client, described.id, described.run_id)
     if start is None:
         raise CommandFailed(f"What run {described.id} was started with can't be read, and no worker answers for it.")
     if described.status is not WorkflowExecutionStatus.COMPLETED:
@@ -165,23 +166,6 @@ async def _describe(connection: Connection, run_id: str) -> WorkflowExecutionDes
         ):
             return None
         raise
-
-
-async def read_start(connection: Connection, workflow_id: str, run_id: str) -> RunInput | None:
-    """What a run was started with: the first event of its history, which Temporal keeps without any worker."""
-    handle = connection.client.get_workflow_handle(workflow_id, run_id=run_id)
-    try:
-        first = await anext(handle.fetch_history_events(page_size=1))
-        payloads = first.workflow_execution_started_event_attributes.input.payloads
-        decoded = await connection.client.data_converter.decode(payloads, [RunStart])
-    except RPCError as error:
-        if is_away(error):
-            raise
-        return None  # its history is no longer kept
-    except (RuntimeError, ValueError, StopAsyncIteration):
-        return None  # written by a version with which it can't be read
-    start = decoded[0] if decoded else None
-    return start.input if isinstance(start, RunStart) else None
 
 
 def _status_term(status: str) -> str:

@@ -6,6 +6,8 @@ import typer
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON (docs/cli.md has its shape), and nothing else.")]
 
+WaitOption = Annotated[bool, typer.Option("--wait", "-w", help="Stay until it has ended, and show how.")]
+
 RepositoryOption = Annotated[
     str | None,
     typer.Option(

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from docustack.orders import order_problem
-from docustack.runs import ManualOrder, Operation, RunStatus
+from docustack.runs import ManualOrder, Operation, RunInput, RunStatus
 from starter import owed_commands
 from starter.api_messages import PersonAnswer, RunCommand, RunStarted, WorkingCopy, WorkingCopyKept
 from starter.client import with_temporal
@@ -27,10 +27,12 @@ from starter.order_following import (
 )
 from starter.order_paths import clone_here, order_paths, refuse_several_units
 from starter.server_client import Server, connect_server
+from starter.standalone.settings import login_of_person
 from starter.standalone.surrounding import standalone
 from starter.surroundings import repository_wanted
-from starter.unfinished_orders import find_unfinished
+from starter.unfinished_orders import find_unfinished, is_of_order
 from starter.working_copy import uncommitted_changes
+from starter.working_copy_endpoint import working_copy_key
 
 _TRIES = 3
 _SHOWN = 10
@@ -96,9 +98,10 @@ def plan(
     answer, 4 no such unit, 130 Ctrl-C: it goes on.
     """
     order = ManualOrder(ref=ref, targets=tuple(target or ()))
+    patch = b""
     if working_copy:
-        order = _with_working_copy(order, repository)
-    _carry_out(Operation.PLAN, paths, order, repository, as_json=as_json)
+        order, patch = _with_working_copy(order)
+    _carry_out(Operation.PLAN, paths, order, repository, as_json=as_json, patch=patch)
 
 
 def apply(
@@ -128,11 +131,12 @@ def apply(
         owed_commands.apply(paths[0], commit, repository)
         return
     order = ManualOrder(ref=ref, targets=tuple(target or ()), confirmed=auto_approve)
+    patch = b""
     if working_copy:
         if not auto_approve:
             refuse_without_terminal(Operation.APPLY)
-        order = _with_working_copy(order, repository)
-    _carry_out(Operation.APPLY, paths, order, repository, as_json=as_json)
+        order, patch = _with_working_copy(order)
+    _carry_out(Operation.APPLY, paths, order, repository, as_json=as_json, patch=patch)
 
 
 def destroy(
@@ -199,6 +203,7 @@ def _carry_out(
     *,
     as_json: bool,
     confirmed_paths: list[str] | None = None,
+    patch: bytes = b"",
 ) -> None:
     asks = operation is not Operation.PLAN and not order.confirmed
     if asks and as_json:
@@ -222,7 +227,11 @@ def _carry_out(
         paths=paths,
         order=order,
     )
+    standalone.take_up(lambda one: _is_this_again(one.run, command))
     server = connect_server()
+    if patch:
+        sent = WorkingCopy(repository=command.repository, patch=base64.b64encode(patch))
+        server.post("/working-copies", sent, WorkingCopyKept)
     started = _unfinished(server, command) or start_run(server, command)
     if as_json:
         print_json_line({"kind": "started", "run_id": started.run_id, "login": started.login})
@@ -234,8 +243,8 @@ def _carry_out(
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _with_working_copy(order: ManualOrder, repository: str | None) -> ManualOrder:
-    """The same order, of what lies in this clone: what of it is not committed goes along."""
+def _with_working_copy(order: ManualOrder) -> tuple[ManualOrder, bytes]:
+    """The same order, of what lies in this clone, and what of it is not committed, to be sent along."""
     clone = clone_here()
     if order.ref or clone is None:
         wrong = (
@@ -244,12 +253,17 @@ def _with_working_copy(order: ManualOrder, repository: str | None) -> ManualOrde
         raise CommandFailed(wrong, code=ExitCode.USAGE)
     changes = uncommitted_changes(clone.root)
     if not changes.files:
-        return order.model_copy(update={"ref": changes.commit})
+        return order.model_copy(update={"ref": changes.commit}), b""
     shown = ", ".join(changes.files[:_SHOWN]) + (" …" if len(changes.files) > _SHOWN else "")
     errors().print(f"Sends {len(changes.files)} uncommitted file(s) on {changes.commit[:7]}: {shown}")
-    sent = WorkingCopy(repository=repository_wanted(repository).full_name, patch=base64.b64encode(changes.patch))
-    kept = connect_server().post("/working-copies", sent, WorkingCopyKept)
-    return order.model_copy(update={"ref": changes.commit, "working_copy": kept.key})
+    kept = working_copy_key(changes.patch)
+    return order.model_copy(update={"ref": changes.commit, "working_copy": kept}), changes.patch
+
+
+def _is_this_again(run: RunInput | None, command: RunCommand) -> bool:
+    if run is None or not is_of_order(run, command):
+        return False
+    return run.actor.lower() == login_of_person().lower()
 
 
 def _unfinished(server: Server, command: RunCommand) -> RunStarted | None:

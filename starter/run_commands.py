@@ -4,7 +4,6 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
-from rich.live import Live
 
 from docustack.runs import RunStatus
 from starter.answers import RunDetail
@@ -14,11 +13,10 @@ from starter.console import errors, output, print_json
 from starter.exit_codes import CommandFailed, ExitCode
 from starter.found_runs import REMEMBERED, RunFilter, find_run, list_runs, nearest_names, read_run
 from starter.history.imported_runs import read_imported, with_imported
-from starter.live_tails import Tails
 from starter.options import JsonOption, RepositoryOption
 from starter.run_display import run_page, runs_table
-from starter.run_watching import Display, JsonDisplay, LineDisplay, LiveDisplay, watch
-from starter.server_client import server_at_hand
+from starter.run_following import follow_run
+from starter.standalone.resting import of_run
 from starter.standalone.surrounding import standalone
 from starter.surroundings import repository_named
 
@@ -111,24 +109,13 @@ def watch_(run_id: RunId, as_json: JsonOption = False) -> None:
     A bootstrap is followed too, by its workflow id: `bootstrap:111111111111`.
     Exit codes: 0 it succeeded, 1 it ended otherwise. Where nobody looks (a pipe, a log) each change is a line.
     """
+    standalone.take_up(of_run(run_id))
     standalone.surround(engine=True)  # what is watched has to go on
     if run_id.startswith(PREFIX):
         if follow_bootstrap(run_id, as_json=as_json).end not in ENDED_WELL:
             raise typer.Exit(ExitCode.FAILED)
         return
 
-    async def follow(connection: Connection) -> RunDetail:
-        described = await find_run(connection, run_id)
-        if as_json:
-            return await watch(connection, described, JsonDisplay())
-        server, console = server_at_hand(), output()
-        tails = Tails(server.text) if server else None
-        if not console.is_terminal:
-            return await watch(connection, described, LineDisplay(), tails=tails)
-        with Live(console=console, refresh_per_second=4, vertical_overflow="ellipsis") as live:
-            display: Display = LiveDisplay(live)
-            return await watch(connection, described, display, tails=tails)
-
-    detail = with_temporal(follow)
+    detail = with_temporal(lambda connection: follow_run(connection, run_id, as_json=as_json))
     if detail.run.status != RunStatus.SUCCEEDED:
         raise typer.Exit(ExitCode.FAILED)

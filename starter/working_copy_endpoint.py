@@ -14,7 +14,11 @@ WORKING_COPY_LIMIT = 3 * 1024 * 1024
 async def keep_working_copy(call: Call, sent: WorkingCopy) -> WorkingCopyKept:
     """Keep them for the worker; no log of the server shows them, and `/logs/` shows nothing that lies there."""
     await call.require_served(sent.repository)
-    key = f"working-copies/{hashlib.sha256(sent.patch).hexdigest()}.patch"
+    key = working_copy_key(sent.patch)
     blobs = open_blobs(call.connection.settings)
     await asyncio.to_thread(blobs.write, key, sent.patch, "text/x-patch")
     return WorkingCopyKept(key=key)
+
+
+def working_copy_key(patch: bytes) -> str:
+    return f"working-copies/{hashlib.sha256(patch).hexdigest()}.patch"

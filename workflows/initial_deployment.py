@@ -29,6 +29,7 @@ with workflow.unsafe.imports_passed_through():
     from docustack.deployment_estimate import expected_seconds, units_of
     from docustack.initial_deployment import (
         AT_WORK,
+        MEMO,
         DeploymentEnd,
         DeploymentOutcome,
         DeploymentState,
@@ -300,7 +301,7 @@ class InitialDeploymentWorkflow:
 
     def _remember(self) -> None:
         """In the memo, which can be read after months, and without a worker."""
-        workflow.upsert_memo({"DocustackDeployment": texts.overview(self._state.environments, self._state.doing)})
+        workflow.upsert_memo({MEMO: texts.overview(self._state.environments, self._state.doing)})
 
     def _rules(self, environment: EnvironmentProgress) -> Environment:
         return self._calls.configuration.environments[environment.name]

@@ -43,6 +43,7 @@ class Remembered(State):
     command: str = ""  # with which it was started
     engine: bool = False  # False: only Temporal, for who reads
     settings: dict[str, str] = {}  # the settings that it was started with, as digests
+    has_temporal: bool = False  # Temporal is ready; before a worker starts, a command says that what rests may go on
     is_ready: bool = False
     is_ending: bool = False
     failure: str = ""  # why it didn't come up
@@ -108,6 +109,16 @@ class Folder:
             file.write(remembered.model_dump_json(indent=2))
         draft.replace(self._file)
 
+    def let_go_on(self, keeper: Process) -> None:
+        """This keeper may start a worker, which goes on with all that rests."""
+        self._word.write_text(keeper.model_dump_json())
+
+    def may_go_on(self, keeper: Process) -> bool:
+        try:
+            return Process.model_validate_json(self._word.read_text()) == keeper
+        except (FileNotFoundError, ValidationError):  # none yet, or half written
+            return False
+
     def use(self) -> TextIO:
         """Held open by a command for as long as it needs the installation; the kernel lets go when it is killed.
 
@@ -134,6 +145,10 @@ class Folder:
     @property
     def _file(self) -> Path:
         return self.path / "standalone.json"
+
+    @property
+    def _word(self) -> Path:
+        return self.path / "go-on.json"
 
     @property
     def _users(self) -> Path:

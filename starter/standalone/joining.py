@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -10,11 +11,14 @@ from typing import TextIO
 from local import processes
 from starter.console import errors
 from starter.exit_codes import CommandFailed
-from starter.standalone.folder import Folder, Remembered
+from starter.standalone.folder import Folder, Remembered, stop_using
 from starter.standalone.keeper import end_parts
 from starter.standalone.parts import environment_of_engine, without_proxy
 from starter.standalone.settings import FOUND_OUT, digests, engine_environment, wanted_here
 from worker.settings import variable
+
+Look = Callable[[Remembered], None]
+"""Sees what rests while only Temporal is there. Raises CommandFailed where it must not go on."""
 
 _EVERY = 0.1
 _READY_WITHIN = 300.0
@@ -32,24 +36,27 @@ class Joined:
     known: Remembered
 
 
-def join(folder: Folder, *, engine: bool) -> Joined:
+def join(folder: Folder, look: Look | None = None) -> Joined:
     """What runs is joined if it can do what is wanted; what only serves readers is waited for.
 
+    With `look`, a worker and the server are wanted: it sees what rests before a worker goes on with it.
+
     Raises:
-        CommandFailed: something is missing or didn't come up, or what runs works for something else.
+        CommandFailed: something is missing or didn't come up, what runs works for something else, or `look` refuses.
         ConfigurationError: a setting or `docustack.yaml` is wrong.
     """
     users = folder.use()
     try:
-        known = _running(folder, engine=engine)
-        if engine and not known.engine:
+        known = _running(folder, look)
+        if look is not None and not known.engine:
             users.close()
             _await_readers(folder, known)
-            return join(folder, engine=engine)
-        if engine:
+            return join(folder, look)
+        if look is not None:
             compare(known)
     except BaseException:
-        users.close()
+        if not users.closed and stop_using(users):
+            await_end(folder)
         raise
     return Joined(users, known)
 
@@ -66,23 +73,39 @@ def await_end(folder: Folder) -> None:
         end_parts(known)
 
 
-def _running(folder: Folder, *, engine: bool) -> Remembered:
+def _running(folder: Folder, look: Look | None) -> Remembered:
     until, starts = time.monotonic() + _READY_WITHIN, 0
     begun: processes.Process | None = None
+    told: processes.Process | None = None
     while True:
         known = folder.read()
         if known is not None and _is_kept(known):
-            if known.is_ready and not known.is_ending:
+            if _serves(known, engine=look is not None):
                 return known
+            if look is not None and known.has_temporal and known.keeper != told:
+                look(known)
+                told = _let_go_on(folder, known)
+                until = time.monotonic() + _READY_WITHIN
         elif begun is None or not processes.is_alive(begun):
             if known is not None and begun is not None and known.keeper == begun and known.failure:
                 raise CommandFailed(known.failure, *known.advice)
             if starts == _STARTS:
                 raise CommandFailed("It didn't start.", f"Its log: {folder.log('keeper')}")
-            begun, starts = _begin(folder, known, engine=engine), starts + 1
+            begun, starts = _begin(folder, known, engine=look is not None), starts + 1
         if time.monotonic() > until:
             raise CommandFailed(f"It wasn't ready within {_READY_WITHIN:.0f} s.", f"Its logs: {folder.path / 'logs'}")
         time.sleep(_EVERY)
+
+
+def _serves(known: Remembered, *, engine: bool) -> bool:
+    """Who only reads needs no worker, and waits for none."""
+    return not known.is_ending and (known.is_ready or (known.has_temporal and not engine))
+
+
+def _let_go_on(folder: Folder, known: Remembered) -> processes.Process | None:
+    if known.keeper is not None:
+        folder.let_go_on(known.keeper)
+    return known.keeper
 
 
 def _begin(folder: Folder, known: Remembered | None, *, engine: bool) -> processes.Process:

@@ -62,6 +62,7 @@ class Keeper:
                 "began_at": now(),
                 "command": command,
                 "engine": engine,
+                "has_temporal": False,
                 "settings": digests(environ, known.approval_key),
                 "is_ready": False,
                 "is_ending": False,
@@ -98,6 +99,7 @@ class Keeper:
     def _start_all(self) -> None:
         self._start_temporal()
         if self._engine:
+            self._await_word()
             parts = make_engine(self._folder, self.known, self._environ)
             for part in parts:
                 self._start(part)
@@ -105,6 +107,17 @@ class Keeper:
                 self._await(part)
         self.known.is_ready = True
         self._folder.write(self.known)
+
+    def _await_word(self) -> None:
+        """A worker goes on with all that rests: a command looks at it first, and asks its person."""
+        self.known.has_temporal = True
+        self._folder.write(self.known)
+        assert self.known.keeper is not None
+        while not self._folder.may_go_on(self.known.keeper):
+            if self._nobody_uses_it():
+                raise Unused
+            self._start_ended()
+            time.sleep(_EVERY)
 
     def _start_temporal(self) -> None:
         check_database(self._folder.database)

@@ -97,6 +97,17 @@ def digests(environ: Mapping[str, str], key: str) -> dict[str, str]:
     }
 
 
+def login_of_person() -> str:
+    """Whose token is at hand.
+
+    Raises:
+        CommandFailed: none is, GitHub refuses it or doesn't answer.
+    """
+    settings = Settings.load(Process.CLIENT)
+    given = settings.github_user_token
+    return _login_of(settings.github_api_url, given.get_secret_value() if given else own_token(settings))
+
+
 def _login_of(api_url: str, token: str) -> str:
     try:
         response = httpx.get(

@@ -1,14 +1,19 @@
 """A command's hold on the standalone installation of its person, from its first question to its end."""
 
+import asyncio
 import contextlib
 import os
 from dataclasses import dataclass, field
+from functools import partial
+
+from rich.status import Status
 
 from starter.console import errors
 from starter.exit_codes import CommandFailed, ExitCode
-from starter.standalone.folder import Folder, folder_of_person, stop_using
+from starter.standalone.folder import Folder, Remembered, folder_of_person, stop_using
 from starter.standalone.joining import Joined, await_end, join
 from starter.standalone.parts import server_address, temporal_address, temporal_executable
+from starter.standalone.resting import Own, agree, find_resting, nothing, others
 from worker.settings import variable
 
 _OF_ANOTHER_TEMPORAL = (
@@ -21,12 +26,18 @@ class Standalone:
     """Does nothing unless it was asked for, and nothing before the first question to Temporal or to the server."""
 
     is_asked: bool = False
+    resumes: bool = False  # whatever rests, without a question
+    _own: Own = nothing
     _folder: Folder | None = None
     _joined: Joined | None = None
     _environ: dict[str, str] = field(default_factory=dict)
 
-    def ask(self) -> None:
-        self.is_asked = True
+    def ask(self, *, resume: bool = False) -> None:
+        self.is_asked, self.resumes = True, resume
+
+    def take_up(self, own: Own) -> None:
+        """Of what rests the command goes on with this by itself; all else its person is asked about."""
+        self._own = own
 
     @property
     def typed(self) -> str:
@@ -49,8 +60,8 @@ class Standalone:
         self._folder.make()
         temporal_executable()
         parts = "Temporal, a worker and the server" if engine else "Temporal"
-        with errors().status(f"Starting {parts} in {self._folder.path}…"):
-            self._joined = join(self._folder, engine=engine)
+        with errors().status(f"Starting {parts} in {self._folder.path}…") as status:
+            self._joined = join(self._folder, partial(self._look, status) if engine else None)
         self._environ = dict(os.environ)
         for name in _OF_ANOTHER_TEMPORAL:
             os.environ.pop(variable(name), None)
@@ -66,10 +77,17 @@ class Standalone:
             self._let_go()
 
     def detached(self, command: str) -> str:
-        """What becomes of the work of a command that only stops watching it."""
+        """What becomes of the work of a command that only stops watching it; `command` watches it again."""
         if self.is_asked:
-            return "It rests, and goes on with the same command; an apply that works goes on alone meanwhile."
-        return f"It goes on. To watch it again: {command}"
+            again = f"It rests, and goes on with the same command, or with {self.typed} {command}"
+            return f"{again}; an apply that works goes on alone meanwhile."
+        return f"It goes on. To watch it again: {self.typed} {command}"
+
+    def ends_without_us(self, same: str, watch: str) -> str:
+        """What becomes of what is being cancelled when nobody stays for its end."""
+        if self.is_asked:
+            return f"It has not ended, and rests. The same command goes on with it: {self.typed} {same}"
+        return f"It has not ended, and ends by itself. To see how: {self.typed} {watch}"
 
     def refuse_detaching(self) -> None:
         """Raises CommandFailed: USAGE, nothing would go on without a command."""
@@ -90,6 +108,14 @@ class Standalone:
             "docustack --standalone history show WORKFLOW_ID has what was done.",
             code=ExitCode.UNREACHABLE,
         )
+
+    def _look(self, status: Status, known: Remembered) -> None:
+        """Before a worker starts: what rests, and what this command is not for."""
+        address = temporal_address(known)[variable("temporal_address")]
+        unwanted = others(asyncio.run(find_resting(address)), self._own)
+        status.stop()  # it would write over the question
+        agree(unwanted, resume=self.resumes)
+        status.start()
 
     def _let_go(self) -> None:
         joined, self._joined = self._joined, None

@@ -1,4 +1,4 @@
-"""The guide's bootstrap with nothing installed: one command, killed whole amid its apply, and given once more."""
+"""With nothing installed: commands that are killed, interrupted, cancelled, refused, and given once more."""
 
 import os
 import signal
@@ -14,14 +14,45 @@ from local import aws, processes
 from local.waiting import wait_for
 from starter.standalone.folder import Folder, Remembered
 from tests.e2e.bootstrapping import ACCOUNTS, TABLE, example_on_github, moto
+from tests.e2e.pull_requests.live_repository import dependent, provisioned, unit
 from tests.integration.stand_ins import GitHubStandIn
 
 pytestmark = pytest.mark.timeout(900)
+
+SANDBOX = "5" * 12
+"""An account of its own, with an environment of two units of `terraform_data`: what is tried there takes no time."""
+
+_RULES = f"""
+  sandbox:
+    path: sandbox
+    account_id: "{SANDBOX}"
+    plan: anyone
+    apply: [infra]
+    approvals: {{from: anyone, minimum: 0}}
+"""
+
+
+def push_sandbox(github: GitHubStandIn) -> None:
+    """`sandbox/second` depends on `sandbox/first`, whose apply goes on once `go` is there."""
+    root = f"""
+remote_state {{
+  backend  = "local"
+  generate = {{ path = "backend.tf", if_exists = "overwrite" }}
+  config   = {{ path = "{github.root}/states/${{path_relative_to_include()}}.tfstate" }}
+}}
+"""
+    wait = f"until test -e {github.root}/go; do sleep 0.2; done"
+    held = provisioned(f"echo begun >> {github.root}/told; {wait}; echo done >> {github.root}/told")
+    units = unit("sandbox/first", module=held) | dependent("sandbox/second", "first")
+    units = {path: text.replace('"root.hcl"', '"sandbox.hcl"') for path, text in units.items()}
+    rules = (github.clone / "docustack.yaml").read_text() + _RULES
+    github.push("main", {"docustack.yaml": rules, "sandbox/sandbox.hcl": root, **units})
 
 
 @pytest.fixture(scope="module")
 def github(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitHubStandIn]:
     with example_on_github(tmp_path_factory.mktemp("github")) as stand_in:
+        push_sandbox(stand_in)
         yield stand_in
 
 
@@ -138,3 +169,74 @@ def test_a_bootstrap_killed_whole_goes_on_and_its_history_comes_into_the_next_in
     assert told.count("apply_bootstrap") == 3  # asked for once, begun and done
     assert "workflow execution completed" in told
     assert person.running() == []
+
+
+# ---- interrupted, refused, cancelled ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def sandbox(github: GitHubStandIn, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
+    with moto(SANDBOX) as endpoint:
+        aws.prepare_state_backend(endpoint, [f"docustack-terraform-state-{SANDBOX}"], TABLE)
+        person = Person(github, endpoint, tmp_path_factory.mktemp("sandbox"))
+        try:
+            yield person
+        finally:
+            person.kill_everything()
+            (github.root / "go").touch()  # an apply that a failed test has left ends too
+
+
+def told_by_first(github: GitHubStandIn) -> list[str]:
+    """What the apply of `sandbox/first` has said."""
+    path = github.root / "told"
+    return path.read_text().split() if path.exists() else []
+
+
+def interrupted_amid_apply(person: Person, *words: str) -> str:
+    """What it has told, once it was interrupted by Ctrl-C while Terraform worked."""
+    before = len(told_by_first(person.github))
+    it = person.begin(*words)
+    wait_for(lambda: len(told_by_first(person.github)) > before, "Terraform to apply", 300)
+    it.send_signal(signal.SIGINT)
+    told, _ = it.communicate(timeout=120)
+    assert it.returncode == 130, told
+    assert person.running() == []
+    return told
+
+
+def test_a_deployment_rests_after_ctrl_c_until_somebody_means_it_and_is_cancelled_to_its_end(sandbox: Person) -> None:
+    told = interrupted_amid_apply(sandbox, "--standalone", "deploy", "environment", "sandbox")
+    assert "goes on with the same command, or with docustack --standalone deploy watch" in told
+
+    code, told = sandbox.call("--standalone", "plan", "sandbox/second")
+    assert (code, "Something else rests unfinished" in told, "deploy sandbox by lead" in told) == (2, True, True), told
+    assert "docustack --standalone deploy cancel" in told
+    assert sandbox.running() == []
+    assert "and rests: docustack --standalone deploy watch" in sandbox.call("--standalone", "deploy", "show")[1]
+
+    code, told = sandbox.call("--standalone", "deploy", "cancel")
+    assert (code, "failed: `sandbox/first`; not begun: `sandbox/second`" in told) == (0, True), told
+    assert "done" not in told_by_first(sandbox.github), "Terraform was interrupted, not waited for"
+    code, told = sandbox.call("--standalone", "deploy", "show")
+    assert (code, "sandbox: cancelled" in told) == (0, True), told
+    assert sandbox.running() == []
+
+
+def test_an_apply_goes_on_beside_another_command_only_where_that_is_said_and_is_cancelled_by_its_id(
+    sandbox: Person,
+) -> None:
+    told = interrupted_amid_apply(sandbox, "--standalone", "apply", "sandbox/first", "--auto-approve")
+    run_id = told.partition("To end it: docustack --standalone runs cancel ")[2].split()[0]
+
+    code, told = sandbox.call("--standalone", "plan", "sandbox/second")
+    assert (code, f"run {run_id}: apply sandbox/first by lead" in told) == (2, True), told
+    code, told = sandbox.call("--standalone", "--resume", "plan", "sandbox/second")
+    assert "This goes on too: " in told
+    assert (code, "plan succeeded" in told) == (0, True), told
+
+    code, told = sandbox.call("--standalone", "runs", "cancel", run_id)
+    assert (code, f"run {run_id}: cancelled" in told) == (0, True), told
+    assert told_by_first(sandbox.github)[-1] == "begun", "Terraform was interrupted, not waited for"
+    code, told = sandbox.call("--standalone", "runs", "list")
+    assert "cancelled" in told
+    assert sandbox.running() == []
