@@ -205,9 +205,11 @@ class Runner:
         return "lease" if self._is_left_alone() else ""
 
     def _is_left_alone(self) -> bool:
-        with contextlib.suppress(FileNotFoundError):
-            return time.time() - (self._folder / "lease").stat().st_mtime > self._command["lease_seconds"]
-        return False
+        try:
+            renewed = (self._folder / "lease").stat().st_mtime
+        except FileNotFoundError:
+            return True  # somebody has removed the folder: nobody can attend it any more
+        return time.time() - renewed > self._command["lease_seconds"]
 
     def _end(self, child: "subprocess.Popen[bytes]") -> bool:
         """Interrupts, and terminates and kills only after the grace; tells whether it had to."""

@@ -130,7 +130,9 @@ def _stay_for_bootstrap(workflow_id: str, answer: DecisionAnswer, *, stays: bool
 
 
 def _tell(decide: Callable[[], DecisionAnswer], *, as_json: bool) -> None:
-    _tell_answer(_answer(decide, as_json=as_json), as_json=as_json)
+    answer = _answer(decide, as_json=as_json)
+    _tell_answer(answer, as_json=as_json)
+    standalone.leaves(f"Run {answer.run_id}", f"runs watch {answer.run_id}")
 
 
 def _answer(decide: Callable[[], DecisionAnswer], *, as_json: bool) -> DecisionAnswer:

@@ -316,6 +316,7 @@ def _decide(
         latest=latest,
     )
     _answered(given, as_json=as_json)
+    standalone.leaves("The deployment", AGAIN)
 
 
 def _answered(given: DeploymentDecision, *, as_json: bool, quiet: bool = False) -> None:

@@ -154,6 +154,9 @@ async def follow(connection: Connection, repository: Repository, run_id: str = "
             away_since = None
             yield look
             if look.over:
+                await standalone.until_closed(
+                    connection.client.get_workflow_handle(deployment_workflow_id(repository), run_id=run_id or None)
+                )
                 return
         await asyncio.sleep(_EVERY)
 

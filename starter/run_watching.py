@@ -17,6 +17,7 @@ from starter.found_runs import read_run
 from starter.live_tails import Focus, Tails, new_lines
 from starter.run_display import live_page, run_page
 from starter.run_lines import ENDED
+from starter.standalone.surrounding import standalone
 from starter.times import duration, now
 
 _EVERY = 0.5
@@ -59,6 +60,7 @@ async def watch(
         if last.run.status not in ENDED and until(look):
             return last
     assert last is not None
+    await standalone.until_closed(connection.client.get_workflow_handle(described.id))
     display.end(last)
     return last
 

@@ -49,6 +49,11 @@ class Remembered(State):
     failure: str = ""  # why it didn't come up
     advice: tuple[str, ...] = ()
 
+    @property
+    def has_worker(self) -> bool:
+        """None yet while it is still asked whether what rests may go on."""
+        return self.engine and self.is_ready
+
 
 @dataclass(frozen=True)
 class Folder:

@@ -3,10 +3,13 @@
 import asyncio
 import contextlib
 import os
+import time
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from rich.status import Status
+from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
 
 from starter.console import errors
 from starter.exit_codes import CommandFailed, ExitCode
@@ -15,6 +18,9 @@ from starter.standalone.joining import Joined, await_end, join
 from starter.standalone.parts import server_address, temporal_address, temporal_executable
 from starter.standalone.resting import Own, agree, find_resting, nothing, others
 from worker.settings import variable
+
+_EVERY = 0.2
+_CLOSES_WITHIN = 30.0
 
 _OF_ANOTHER_TEMPORAL = (
     "temporal_api_key", "temporal_tls", "temporal_tls_ca", "temporal_tls_certificate", "temporal_tls_key",
@@ -28,6 +34,7 @@ class Standalone:
     is_asked: bool = False
     resumes: bool = False  # whatever rests, without a question
     _own: Own = nothing
+    _leaves: str = ""
     _folder: Folder | None = None
     _joined: Joined | None = None
     _environ: dict[str, str] = field(default_factory=dict)
@@ -53,7 +60,7 @@ class Standalone:
             CommandFailed: something is missing, didn't come up, or works for something else.
             ConfigurationError: a setting or `docustack.yaml` is wrong.
         """
-        if not self.is_asked or (self._joined is not None and (self._joined.known.engine or not engine)):
+        if not self.is_asked or (self._joined is not None and (self._joined.known.has_worker or not engine)):
             return
         self._let_go()
         self._folder = folder_of_person()
@@ -67,7 +74,7 @@ class Standalone:
             os.environ.pop(variable(name), None)
         os.environ.setdefault(variable("artifacts"), str(self._folder.worker / "artifacts"))
         os.environ |= temporal_address(self._joined.known)
-        if self._joined.known.engine:
+        if self._joined.known.has_worker:
             os.environ |= server_address(self._joined.known)
 
     def leave(self) -> None:
@@ -89,6 +96,10 @@ class Standalone:
             return f"It has not ended, and rests. The same command goes on with it: {self.typed} {same}"
         return f"It has not ended, and ends by itself. To see how: {self.typed} {watch}"
 
+    def leaves(self, what: str, command: str) -> None:
+        """What an answer has set going, and what goes on with it, should this be the last command to leave."""
+        self._leaves = f"{what} rests, unless it has ended. To go on with it: {self.typed} {command}"
+
     def refuse_detaching(self) -> None:
         """Raises CommandFailed: USAGE, nothing would go on without a command."""
         if self.is_asked:
@@ -98,9 +109,17 @@ class Standalone:
                 code=ExitCode.USAGE,
             )
 
+    async def until_closed(self, handle: WorkflowHandle[Any, Any]) -> None:
+        """What has said how it ended still gives back its locks and cleans up: without us it would rest amid that."""
+        until = time.monotonic() + _CLOSES_WITHIN
+        while self.is_asked and time.monotonic() < until:
+            if (await handle.describe()).status is not WorkflowExecutionStatus.RUNNING:
+                return
+            await asyncio.sleep(_EVERY)
+
     def has_no_worker(self) -> CommandFailed | None:
         """Why nothing answered: what only reads starts no worker."""
-        if self._joined is None or self._joined.known.engine:
+        if self._joined is None or self._joined.known.has_worker:
             return None
         return CommandFailed(
             "It rests, and only a worker could tell how far it is.",
@@ -124,6 +143,8 @@ class Standalone:
         os.environ.clear()
         os.environ.update(self._environ)
         if stop_using(joined.users):
+            if self._leaves:
+                errors().print(self._leaves)
             with errors().status("Ending what was started for this command…"):
                 await_end(self._folder)
 

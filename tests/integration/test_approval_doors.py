@@ -216,6 +216,17 @@ async def test_runs_cancel_ends_the_run_and_says_so(stage: Stage, docustack: Com
     assert (shown.json["run"]["status"], shown.json["message"]) == ("cancelled", "The run was cancelled by @lead.")
 
 
+async def test_who_waits_for_the_end_of_what_they_cancel_sees_it(
+    stage: Stage, docustack: Commands, as_: Any, temporal: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = await waiting(stage)
+    as_("lead")
+    monkeypatch.setenv("DOCUSTACK_TEMPORAL_ADDRESS", temporal)
+    answer = await docustack("runs", "cancel", run_id, "--wait")
+    assert answer.code == 0, answer.err
+    assert f"run {run_id}: cancelled after" in answer.out
+
+
 async def test_approve_as_json_tells_a_refusal_as_an_answer(stage: Stage, docustack: Commands, as_: Any) -> None:
     run_id = await waiting(stage)
     as_("developer")

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -167,6 +168,15 @@ def test_a_runner_whose_lease_has_run_out_fences_itself(started: Started) -> Non
     started.start()
     wait_for((started.path / "started").exists)
     assert started.exit()["reason"] == "lease"
+    assert started.signals() == [f"terraform {int(signal.SIGINT)}"]
+
+
+def test_a_runner_whose_folder_somebody_has_removed_ends_its_work(started: Started) -> None:
+    started.command(*started.tools())
+    process = started.start()
+    wait_for((started.path / "started").exists)
+    shutil.rmtree(started.folder.path)
+    process.wait(timeout=120)
     assert started.signals() == [f"terraform {int(signal.SIGINT)}"]
 
 

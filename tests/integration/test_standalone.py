@@ -1,6 +1,8 @@
 """`--standalone` with a real Temporal: it begins with the first command that needs it, and ends with the last one."""
 
+import asyncio
 import contextlib
+import json
 import os
 import socket
 import subprocess
@@ -12,15 +14,21 @@ from pathlib import Path
 import pytest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.contrib.pydantic import pydantic_data_converter
 
+from docustack.bootstrap import BootstrapOrder, sign_order
+from docustack.repository import Repository
 from local import processes
 from local.state import HOST
 from local.waiting import wait_for
 from starter import cli
 from starter.exit_codes import CommandFailed, ExitCode
 from starter.standalone.folder import Folder, Remembered, folder_of_person
-from starter.standalone.joining import await_end
+from starter.standalone.joining import await_end, join
+from starter.standalone.resting import find_resting
 from starter.standalone.surrounding import Standalone
+from starter.times import now
+from tests.workflows.fakes import CONFIGURATION
 
 
 @pytest.fixture
@@ -61,7 +69,7 @@ def keeper(folder: Folder) -> processes.Process:
 
 
 async def connect() -> Client:
-    return await Client.connect(os.environ["DOCUSTACK_TEMPORAL_ADDRESS"])
+    return await Client.connect(os.environ["DOCUSTACK_TEMPORAL_ADDRESS"], data_converter=pydantic_data_converter)
 
 
 async def test_what_was_begun_is_there_for_the_next_command_and_nothing_runs_between(folder: Folder) -> None:
@@ -112,6 +120,47 @@ def test_who_changes_something_waits_for_who_only_reads_and_says_for_whom(
     monkeypatch.setattr("sys.argv", ["docustack", "runs", "list"])
     with used(), pytest.raises(CommandFailed, match=r"docustack runs list` \(since .*, process \d+\) has the database"):
         Standalone(is_asked=True).surround(engine=True)
+
+
+def test_what_rests_is_looked_at_before_a_worker_starts_and_a_no_ends_all_of_it(
+    folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = CONFIGURATION.model_dump(mode="json", exclude_unset=True) | {"repository": "docustack/live"}
+    (tmp_path / "docustack.yaml").write_text(json.dumps(rules))
+    monkeypatch.setenv("DOCUSTACK_GITHUB_TOKEN", "its-own")
+    monkeypatch.setenv("DOCUSTACK_BOT_LOGIN", "docustack[bot]")
+    looked: list[str] = []
+
+    def look(seen: Remembered) -> None:
+        looked.extend(living(folder))
+        with used() as reader:
+            assert reader.has_no_worker() is not None, "who only reads waits for no answer"
+        raise CommandFailed("somebody has said no")
+
+    folder.make()
+    with pytest.raises(CommandFailed, match="said no"):
+        join(folder, look)
+    assert looked == ["temporal"]
+    assert (living(folder), processes.is_alive(keeper(folder))) == ([], False)
+
+
+async def test_what_has_not_ended_is_found_without_a_worker_with_who_ordered_it(folder: Folder) -> None:
+    with used():
+        client = await connect()
+        order = BootstrapOrder(
+            login="lead", repository=Repository(owner="o", name="live"), environment="dev", account_id="1" * 12,
+            given_at=now(), nonce="n" * 32,
+        )  # fmt: skip
+        signed = sign_order(order, "k" * 32)
+        for workflow in ("BootstrapWorkflow", "LocksWorkflow"):
+            await client.start_workflow(workflow, signed, id=f"{workflow}:1", task_queue="docustack")
+        await client.start_workflow("BootstrapWorkflow", signed, id="ended", task_queue="docustack")
+        await client.get_workflow_handle("ended").terminate()
+        address = os.environ["DOCUSTACK_TEMPORAL_ADDRESS"]
+        async with asyncio.timeout(60):
+            while not (found := await find_resting(address)):  # the index follows by some milliseconds
+                await asyncio.sleep(0.05)
+        assert [one.what for one in found] == ["bootstrap dev by lead"]
 
 
 def test_after_a_killed_command_nothing_goes_on_running(folder: Folder) -> None:

@@ -235,6 +235,18 @@ def test_who_stops_watching_is_told_that_it_rests() -> None:
     assert Standalone().detached("bootstrap dev") == "It goes on. To watch it again: docustack bootstrap dev"
 
 
+def test_who_doesnt_stay_for_the_end_of_what_is_cancelled_is_told_what_becomes_of_it() -> None:
+    alone = Standalone(is_asked=True).ends_without_us("runs cancel abc", "runs watch abc")
+    assert alone.endswith("rests. The same command goes on with it: docustack --standalone runs cancel abc")
+    elsewhere = Standalone().ends_without_us("runs cancel abc", "runs watch abc")
+    assert elsewhere.endswith("ends by itself. To see how: docustack runs watch abc")
+
+
+def test_only_a_standalone_command_can_resume(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["--resume", "plan", "dev"]) == ExitCode.USAGE
+    assert "--resume goes with --standalone" in capsys.readouterr().err
+
+
 def test_advice_is_typed_as_the_command_was() -> None:
     assert Standalone(is_asked=True).typed == "docustack --standalone"
     assert Standalone().typed == "docustack"
