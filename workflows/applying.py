@@ -1,15 +1,13 @@
 """Applies units, environment by environment and wave by wave, each by a plan that was made from what is there now."""
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
-from temporalio.workflow import ActivityConfig
+from temporalio.exceptions import ActivityError
 
 from workflows import gate, policies
 from workflows.apply_order import record_apply
+from workflows.attending import apply_to_its_end
 from workflows.calls import call
 from workflows.deletions import refuse_destruction, with_what_remains
 from workflows.failures import error_type_of, failed_outcome, was_told
@@ -23,7 +21,7 @@ from workflows.unit_calls import free_state_lock, plan_coverage, plan_unit, unit
 with workflow.unsafe.imports_passed_through():
     from activities.locks import ConfirmLocks, Locks
     from activities.terragrunt import Terragrunt
-    from activities.terragrunt_messages import ApplyAnswer, ApplyRequest, AttendApply, OutputsAnswer
+    from activities.terragrunt_messages import ApplyRequest, OutputsAnswer
     from docustack.deletion_texts import DESTROYED, no_outputs_to_destroy_with
     from docustack.destroy_order import destroy_waves, not_destroyed_because
     from docustack.errors import ErrorType
@@ -181,6 +179,7 @@ class UnitApply:
                 return await self._apply_plan(self._plan)
             except ActivityError as error:
                 if not was_told(error):
+                    self._begun = True  # it may have: nobody could be asked
                     raise
                 error_type = error_type_of(error)
                 left_by_us = error_type is ErrorType.STATE_LOCKED and await self._is_free_now()
@@ -276,48 +275,11 @@ class UnitApply:
         self._run.applying += 1
         self._created = self._created or (plan.from_nothing and not plan.destroy)
         try:
-            policy = self._on_host(host, request.timeout_minutes)
-            try:
-                answer = await _not_lost(call(Terragrunt.apply_unit, request, summary=self._unit, policy=policy))
-            except ActivityError as error:
-                if isinstance(error.cause, ApplicationError):
-                    raise
-                answer = await self._find_again(request, error)
+            answer = await apply_to_its_end(self._run, host, request)
         finally:
             self._run.applying -= 1
         outcome = self._outcome(UnitPhase.APPLIED, message=DESTROYED if plan.destroy else "")
         return outcome.model_copy(update={"summary": answer.summary, "text": answer.text, "log": answer.log})
-
-    def _on_host(self, host: str, timeout_minutes: int) -> ActivityConfig:
-        queue = policies.host_queue(policies.environment_queue(self._environment), host)
-        return policies.apply_config(queue, timeout_minutes, self._run.state.installation.apply_lease_seconds)
-
-    async def _find_again(self, request: ApplyRequest, lost: ActivityError) -> ApplyAnswer:
-        """Nobody attends it: its host was away for too long, or it was cancelled while no worker had it in hand.
-
-        Its folder knows how it ended, or it works still and is attended; only what is out of reach is waited for.
-        Where the run is cancelled Terraform is interrupted, which nobody has done yet.
-        """
-        for _ in range(TRIES):
-            end = self._run.is_cancelled
-            again = AttendApply(**dict(request), end=end)
-            look = self._look_again(again)
-            try:
-                return await (to_its_end(look) if end else _not_lost(look))
-            except ActivityError as error:
-                if isinstance(error.cause, ApplicationError):
-                    raise
-                lost = error
-            except asyncio.CancelledError:
-                if end:
-                    raise
-        self._begun = True
-        raise lost
-
-    async def _look_again(self, again: AttendApply) -> ApplyAnswer:
-        host = await living_host(self._run, self._environment)
-        policy = self._on_host(host, again.timeout_minutes)
-        return await call(Terragrunt.attend_apply, again, summary=self._unit, policy=policy)
 
     async def _after_interruption(self) -> None:
         """The process is gone without a result, and none can live any more: free the lock it left, then plan again."""
@@ -379,17 +341,3 @@ class UnitApply:
     @property
     def _environment(self) -> str:
         return self._run.environment_of(self._unit)
-
-
-async def _not_lost(apply: Coroutine[Any, Any, ApplyAnswer]) -> ApplyAnswer:
-    """How an apply ended, also where the run is cancelled in the very moment in which that is heard."""
-    task = asyncio.ensure_future(apply)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        # A result that came together with the cancellation is on its way to us, and cancelling the call would drop it:
-        # the condition is looked at only once everything that came has been heard.
-        await workflow.wait_condition(lambda: True)
-        if not task.done():
-            task.cancel()  # Terraform is interrupted, and tells how it ended
-        return await task
