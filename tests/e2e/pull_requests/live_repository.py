@@ -13,7 +13,13 @@ slack: {channel: "#infra-alerts"}
 plan: {parallelism: 4, timeout_minutes: 5}
 apply: {parallelism: 2, timeout_minutes: 5}
 environments:
-  dev: {path: dev, account_id: "111111111111", plan: anyone, apply: [infra], approvals: {from: anyone, minimum: 0}}
+  dev:
+    path: dev
+    account_id: "111111111111"
+    plan: anyone
+    apply: [infra]
+    approvals: {from: anyone, minimum: 0}
+    apply_working_copies: true
   staging:
     path: staging
     account_id: "222222222222"

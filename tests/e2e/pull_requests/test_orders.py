@@ -54,10 +54,10 @@ def test_units_are_planned_and_applied_with_a_yes_that_is_typed(world: SmallWorl
         assert "Did you mean `terraform_data.this`?" in json.dumps(end)
 
 
-def test_what_lies_uncommitted_in_a_clone_can_be_planned(world: SmallWorld) -> None:
-    path = "dev/uncommitted/one"
-    with Desk(world, "developer") as desk:
-        desk.push(unit(path))
+def test_what_lies_uncommitted_in_a_clone_is_planned_and_applied_where_the_rules_say_so(world: SmallWorld) -> None:
+    path, prod = "dev/uncommitted/one", "prod/uncommitted/one"
+    with Desk(world, "infra-member") as desk:
+        desk.push({**unit(path), **unit(prod)})
         for name, text in unit(path, value="not-pushed").items():
             desk.tree.write(name, text)
         answer = desk.call("plan", path, "--working-copy")
@@ -65,10 +65,19 @@ def test_what_lies_uncommitted_in_a_clone_can_be_planned(world: SmallWorld) -> N
         assert f"Sends 1 uncommitted file(s) on {desk.tree.head[:7]}: {path}/terragrunt.hcl" in answer.stderr
         assert '= "not-pushed"' in answer.stdout
         assert '= "one"' in desk.call("plan", path).stdout
-        with Desk(world, "infra-member") as other:
-            other.tree.write(f"{path}/main.tf", "")
-            refused = other.call("apply", path, "--working-copy", "--auto-approve")
-            assert (refused.returncode, "apply_working_copies" in refused.stdout) == (1, True), refused.stdout
+        assert world.states.text(path) == ""
+
+        applies = desk.terminal("apply", path, "--working-copy")
+        assert '"not-pushed"' in applies.until("Enter a value:")
+        applies.type("yes")
+        assert applies.end() == 0, applies.text
+        assert world.states.output(path) == "not-pushed-one"
+        assert not world.states.is_locked(path)
+        assert '"not-pushed" -> "one"' in desk.call("plan", path).stdout, "the branch has something else"
+    with Desk(world, "lead") as other:
+        other.tree.write(f"{prod}/main.tf", "")
+        refused = other.call("apply", prod, "--working-copy", "--auto-approve")
+        assert (refused.returncode, "apply_working_copies" in refused.stdout) == (1, True), refused.stdout
 
 
 def test_what_is_wrong_is_told_before_anything_starts(world: SmallWorld) -> None:
@@ -142,10 +151,16 @@ def test_a_destruction_in_production_waits_for_a_lead_who_has_not_ordered_it(wor
         own = desk.call("approve", terminal.run_id, "--yes")
         assert "terraform_data.this will be destroyed" in own.stderr, "who is asked reads the whole plan"
         assert world.states.output(path) == "one-one", "nobody's own yes is somebody else's: " + own.stdout
-        cancelled = desk.call("runs", "cancel", terminal.run_id)
-        assert cancelled.returncode == 0, cancelled.stderr
-        assert terminal.end() == 1
-    assert world.states.output(path) == "one-one"
+        with Desk(world, "infra-member") as infra:
+            no = infra.call("approve", terminal.run_id, "--yes")
+            assert no.returncode == 1, no.stdout
+            assert world.states.output(path) == "one-one", "nor is anybody's who is no lead"
+        with Desk(world, "second-lead") as second:
+            approved = second.call("approve", terminal.run_id, "--yes")
+            assert approved.returncode == 0, approved.stdout + approved.stderr
+        assert terminal.end() == 0, terminal.text
+        assert path not in desk.call("locks", "list", "--json").stdout
+    assert world.states.output(path) is None
 
 
 def test_a_terminal_can_be_left_and_come_back_to_and_a_second_run_waits_in_line(world: SmallWorld) -> None:
