@@ -20,8 +20,11 @@ from docustack.configuration import Configuration
 from docustack.deletions import find_deletions, may_have_taken_over
 from docustack.errors import ErrorType
 from docustack.manual_runs import ordered_units
+from docustack.merge_queue import GroupFound
 from docustack.model import Model
-from docustack.repository import ChangedFile, Discovery, UnitStatus, WorkTree
+from docustack.orders import is_commit
+from docustack.packing import Packed
+from docustack.repository import ChangedFile, Discovery, Repository, UnitStatus, WorkTree
 from docustack.terrateam import TerrateamConfiguration
 from docustack.unit_graph import FoundUnit, UnitGraph, UnreadableGraph, parse_find, parse_graph_dependencies
 from docustack.unit_inputs import moved_inputs, unit_inputs
@@ -64,6 +67,18 @@ class MovedSince(Model):
 
 class MovedInputsAnswer(Model):
     units: tuple[MovedInputs, ...]
+
+
+class AskGroup(Model):
+    """What does a commit of GitHub's merge queue change over the one it stands on, and what do units read there?"""
+
+    repository: Repository
+    base_ref: str
+    group_commit: str
+    group_base: str
+    units: Packed[tuple[str, ...]] = ()
+    configuration: Configuration
+    terrateam: TerrateamConfiguration
 
 
 class Units:
@@ -165,6 +180,44 @@ class Units:
             paths = {path for file in moved for path in (file.path, file.previous_path) if path}
             found += await asyncio.to_thread(moved_inputs, graph, tree, paths, units)
         return MovedInputsAnswer(units=tuple(found))
+
+    @activity.defn
+    @heartbeats
+    async def look_at_group(self, question: AskGroup) -> GroupFound:
+        """Of a merge queue: the units that one group changes over the one before it, and what units read there.
+
+        Raises:
+            ApplicationError: NOT_FOUND where the queue has dropped the commit, and as `discover`.
+        """
+        base, group = question.group_base, question.group_commit
+        if not (is_commit(base) and is_commit(group)):
+            raise failure(ErrorType.INVALID_INPUT, f"`{group[:100]}` on `{base[:100]}`: that is no merge group.")
+        mirror = self._work_trees.mirror(question.repository)
+        async with mirror.exclusive() as lock:
+            for commit in (base, group):
+                await mirror.fetch_commit(commit, None, lock)
+        tree = WorkTree(
+            repository=question.repository,
+            run_id=f"queue-{group[:12]}",
+            base_ref=question.base_ref,
+            base_commit=base,
+            head_commit=group,
+            merge_base=base,
+            tree_commit=group,
+        )
+        changed_files = await mirror.changed_files(base, group)
+        try:
+            graph, texts, blobs = await self._units_of(tree)
+            rules = (question.configuration, question.terrateam)
+            found = await asyncio.to_thread(changed_units, graph, texts, changed_files, *rules)
+            inputs = await asyncio.to_thread(unit_inputs, graph, texts, blobs, question.units, question.terrateam)
+            if gone := [unit for unit in question.units if unit not in graph.units]:
+                graph, texts, blobs = await self._units_of(tree.of_base())
+                inputs |= await asyncio.to_thread(unit_inputs, graph, texts, blobs, gone, question.terrateam)
+        finally:
+            await self._work_trees.drop(tree.folder)
+        stays = tuple(unit.unit for unit in found.changed if unit.status is not UnitStatus.DELETED)
+        return GroupFound(changed=stays, inputs=inputs)
 
     async def _graph(self, tree: WorkTree, root: Path) -> UnitGraph:
         """Terragrunt is asked once about a commit, unless it was long ago."""

@@ -58,6 +58,7 @@ class PullRequestEvent(Model):
     review_state: str | None = None  # approved, changes_requested, commented, dismissed
     review_commit: str | None = None
     group_commit: str | None = None  # of a merge queue: the base with all that is before it in line, and itself
+    group_base: str | None = None  # the commit of the queue on which that one stands: all that is before it in line
     received_at: str = ""  # ISO 8601, UTC
 
     @property

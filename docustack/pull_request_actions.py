@@ -49,6 +49,15 @@ class EndCheck(Model):
     message: str
 
 
+class LookAtGroup(Model):
+    """Find out what a commit of GitHub's merge queue makes of these units, and set its checks by that."""
+
+    kind: Literal["look-at-group"] = "look-at-group"
+    group_commit: str
+    group_base: str
+    units: tuple[str, ...]
+
+
 class ReportCheck(Model):
     """A check that no run has set: of a commit of GitHub's merge queue."""
 
@@ -124,5 +133,6 @@ Action = (
     | GiveTurn
     | EndCheck
     | TellFreed
+    | LookAtGroup
     | ReportCheck
 )

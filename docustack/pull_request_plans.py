@@ -62,7 +62,8 @@ def fold_all(state: PullRequestState, reason: str) -> list[Action]:
 
 def _applied(state: PullRequestState, outcome: UnitOutcome, result: RunResult) -> None:
     state.applied[outcome.unit] = result.head_commit
-    state.applied_by[outcome.unit] = AppliedUnit(run_id=result.run_id, summary=outcome.summary)
+    inputs = outcome.plan.inputs if outcome.plan is not None else ""
+    state.applied_by[outcome.unit] = AppliedUnit(run_id=result.run_id, summary=outcome.summary, inputs=inputs)
 
 
 def _keep(state: PullRequestState, outcome: UnitOutcome, result: RunResult) -> None:

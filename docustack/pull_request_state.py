@@ -8,7 +8,7 @@ from docustack.lock_messages import LocksHeld, UnitsFreed
 from docustack.locks import Grant
 from docustack.model import Model, State
 from docustack.packing import Packed
-from docustack.plans import PlanRecord, PlanSummary
+from docustack.plans import Digest, PlanRecord, PlanSummary
 from docustack.repository import Repository
 from docustack.rules_guard import RulesGuard, RulesVerdict
 from docustack.runs import Operation, RunResult, RunStatus
@@ -107,6 +107,7 @@ class AppliedUnit(Model):
 
     run_id: str
     summary: PlanSummary | None = None
+    inputs: Digest = ""  # of the files that the unit read; empty where that isn't known
 
 
 class RunWaits(Model):

@@ -85,7 +85,7 @@ def take_event(
     elif kind is EventKind.CLOSED or not state.is_open:
         actions = _closed(state, told=kind is EventKind.CLOSED)
     elif kind is EventKind.CHECKS_REQUESTED:
-        actions = take_checks_requested(state, event.group_commit) if event.group_commit else []
+        actions = take_checks_requested(state, event)
     elif kind in (EventKind.REVIEW_SUBMITTED, EventKind.REVIEW_DISMISSED):
         actions = [*_look_again(state), *look_at_rules(state)]
     elif kind in _STARTS_A_PLAN and (kind is not EventKind.EDITED or event.base_changed):

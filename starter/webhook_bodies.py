@@ -95,6 +95,7 @@ class PushBody(_Body):
 class MergeGroupBody(_Body):
     head_sha: _Commit
     head_ref: str
+    base_sha: _Commit
 
 
 class EventBody(_Body):

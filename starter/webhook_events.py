@@ -172,7 +172,7 @@ def _read_comment(envelope: _Envelope) -> PullRequestEvent | Ignored:
 def _read_push(envelope: _Envelope) -> BaseMoved | Ignored:
     event = PushBody.model_validate(envelope.content)
     branch = event.ref.removeprefix("refs/heads/")
-    if branch == event.ref or event.deleted:
+    if branch == event.ref or event.deleted or _QUEUED.fullmatch(event.ref):
         return Ignored(f"a push of {event.ref[:100]} moves no branch that anything could be merged into")
     repository = Repository(owner=event.repository.owner.login, name=event.repository.name)
     return envelope.stranger(event) or BaseMoved(repository=repository, base_ref=branch, commit=event.after)
@@ -184,7 +184,7 @@ def _read_merge_group(envelope: _Envelope) -> PullRequestEvent | Ignored:
     if event.action != "checks_requested" or queued is None:
         return Ignored(f"nothing follows when a merge group is {event.action}")
     return envelope.stranger(event) or envelope.told(event, EventKind.CHECKS_REQUESTED, int(queued[1])).model_copy(
-        update={"group_commit": event.merge_group.head_sha}
+        update={"group_commit": event.merge_group.head_sha, "group_base": event.merge_group.base_sha}
     )
 
 

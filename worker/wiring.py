@@ -179,6 +179,7 @@ def _control_activities(
         units.discover,
         units.list_units,
         units.find_moved_inputs,
+        units.look_at_group,
         github.post_comment,
         github.mark_outdated,
         github.mark_forgotten,

@@ -60,6 +60,15 @@ GIT = ActivityConfig(
     schedule_to_close_timeout=timedelta(hours=2),
     retry_policy=_PATIENT,
 )
+MERGE_QUEUE = ActivityConfig(
+    task_queue=CONTROL_QUEUE,
+    start_to_close_timeout=timedelta(minutes=10),
+    heartbeat_timeout=HEARTBEAT_TIMEOUT,
+    schedule_to_close_timeout=timedelta(minutes=30),
+    retry_policy=_PATIENT,
+)
+"""GitHub waits for the checks of a merge group for an hour, unless a repository says otherwise."""
+
 LOCKS = ActivityConfig(
     task_queue=CONTROL_QUEUE,
     start_to_close_timeout=timedelta(seconds=10),

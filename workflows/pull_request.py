@@ -10,6 +10,7 @@ from workflows import policies, search_attributes
 from workflows.asking import Asking
 from workflows.calls import call
 from workflows.judging import Judging
+from workflows.merge_queue import checks_of_group
 from workflows.replying import Replies
 from workflows.run import RunWorkflow
 from workflows.telling import tell_locks
@@ -25,6 +26,7 @@ with workflow.unsafe.imports_passed_through():
         CancelRun,
         GiveTurn,
         JudgeRules,
+        LookAtGroup,
         ReleaseAllLocks,
         SignalRun,
         StartRun,
@@ -180,8 +182,14 @@ class PullRequestWorkflow:
                 await self._release_locks(but_not)
             case JudgeRules():
                 self._replies.beside(self._judging.judge())
+            case LookAtGroup():
+                self._replies.beside(self._look_at_group(action))
             case _:
                 self._replies.tell(action)
+
+    async def _look_at_group(self, group: LookAtGroup) -> None:
+        for check in await checks_of_group(self._repository, self._state, group):
+            await self._replies.tell_github(check)
 
     async def _start(self, run: RunToStart) -> None:
         """A run outlives this workflow's continue-as-new: it is abandoned to itself and tells its end by a signal."""

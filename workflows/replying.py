@@ -47,7 +47,7 @@ class Replies:
             case TellFreed():
                 self.beside(self._tell_freed(action))
             case _:
-                self.beside(self._tell_github(action))
+                self.beside(self.tell_github(action))
 
     def beside(self, work: Awaitable[None]) -> None:
         """Begin what nobody waits for before the workflow ends or continues as new."""
@@ -59,7 +59,7 @@ class Replies:
         await asyncio.gather(*self._doing, return_exceptions=True)
         self._doing = []
 
-    async def _tell_github(self, action: ToGitHub) -> None:
+    async def tell_github(self, action: ToGitHub) -> None:
         try:
             await self._call_github(action)
         except ActivityError as error:

@@ -92,6 +92,21 @@ async def merged_applied_by_itself_and_owed(stage: Stage) -> None:
     await stage.handle().result()
 
 
+async def in_the_merge_queue(stage: Stage) -> None:
+    """Two groups: one that is as planned and applied, and one in which a unit reads something else."""
+    await stage.planned({VPC: Unit()})
+    await stage.comment("terrateam apply")
+    await stage.until_ended(2)
+
+    async def queued(group: str) -> None:
+        await stage.send("checks_requested", group_commit=group, group_base="8" * 40)
+        await stage.until(lambda: sum(check.head_commit == group for check in stage.world.checks) == 2)
+
+    await queued("9" * 40)
+    stage.world.commits.inputs[VPC] = "sha256:other"
+    await queued("7" * 40)
+
+
 async def superseded_by_a_push(stage: Stage) -> None:
     world = stage.world
     world.units, world.hold_plans = {VPC: Unit()}, asyncio.Event()
@@ -362,6 +377,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     planned_applied_merged,
     waited_for_approval,
     merged_applied_by_itself_and_owed,
+    in_the_merge_queue,
     superseded_by_a_push,
     failed_and_skipped,
     interrupted_and_planned_again,

@@ -236,6 +236,11 @@ def test_a_push_of_a_tag_or_of_nothing_moves_no_branch(changes: dict[str, object
     assert isinstance(read("push", push_event() | changes), Ignored)
 
 
+def test_the_merge_queues_own_branches_are_nobodys_base() -> None:
+    ref = f"refs/heads/gh-readonly-queue/main/pr-7-{'b' * 40}"
+    assert isinstance(read("push", push_event(ref=ref)), Ignored)
+
+
 def test_a_push_to_a_repository_that_is_not_served_is_ignored() -> None:
     assert isinstance(read("push", push_event(), repositories=("docustack/other",)), Ignored)
 
@@ -253,7 +258,8 @@ def merge_group_event(action: str = "checks_requested", pull_request: str = "7")
 
 def test_a_merge_group_goes_to_the_pull_request_that_its_branch_names() -> None:
     event = accepted(read("merge_group", merge_group_event()))
-    assert (event.kind, event.number, event.group_commit) == ("checks_requested", 7, HEAD)
+    assert (event.kind, event.number) == ("checks_requested", 7)
+    assert (event.group_commit, event.group_base) == (HEAD, "b" * 40)
 
 
 @pytest.mark.parametrize("event", [merge_group_event("destroyed"), merge_group_event(pull_request="x")])

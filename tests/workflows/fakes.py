@@ -13,7 +13,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.approvals import Approvals
 from activities.deployments import Deployments
-from activities.discovery import Discover, ListUnits
+from activities.discovery import AskGroup, Discover, ListUnits
 from activities.git_messages import (
     CheckedOut,
     CheckOut,
@@ -60,6 +60,7 @@ from docustack.errors import NEVER_RETRIED, ErrorType
 from docustack.events import PullRequestFacts
 from docustack.gate_facts import GateFacts, Review
 from docustack.manual_runs import ordered_units
+from docustack.merge_queue import GroupFound
 from docustack.model import Nothing
 from docustack.plans import Change, DependencyOutputs, OutputsKind, PlanRecord, PlanSummary, TypeCount
 from docustack.repository import ChangedUnit, Deletion, Discovery, Repository, UnitStatus, WorkTree
@@ -137,6 +138,8 @@ class World:
     come_since: tuple[str, ...] = ()  # units that it has got since
     gone_since: tuple[str, ...] = ()  # and lost
     hold_states: asyncio.Event | None = None  # a state is read once it is set
+    group_adds: tuple[str, ...] = ()  # units that a merge group changes and no pull request here does
+    group_is_gone = False
     _locks: Locks | None = None
 
     def __init__(self, units: dict[str, Unit], configuration: Configuration = CONFIGURATION) -> None:
@@ -288,6 +291,12 @@ class World:
             gone_since=self.gone_since,
             inputs=self.commits.inputs_of(self.units),
         )
+
+    @activity.defn
+    async def look_at_group(self, question: AskGroup) -> GroupFound:
+        if self.group_is_gone:
+            raise _error(ErrorType.NOT_FOUND, "The queue has dropped it.")
+        return GroupFound(changed=(*self.units, *self.group_adds), inputs=self.commits.inputs_of(question.units))
 
     def _is_deleted(self, name: str) -> bool:
         return self.statuses.get(name) is UnitStatus.DELETED
@@ -506,6 +515,7 @@ class World:
             self.remove_work_tree,
             self.discover,
             self.list_units,
+            self.look_at_group,
             self.check_account,
             self.plan_unit,
             self.dependency_outputs,
