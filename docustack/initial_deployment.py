@@ -235,6 +235,7 @@ class DeploymentOutcome(Model):
 
     end: DeploymentEnd
     message: str
+    unknown_environment: bool = False  # of one that was refused: it names an environment that there is not
 
 
 class DeploymentState(State):

@@ -6,11 +6,9 @@ from collections.abc import Collection
 from typing import Annotated
 
 import typer
-from rich.console import Group, RenderableType
 from rich.text import Text
 
 from docustack.deployment_decisions import DecisionKind, Question
-from docustack.deployment_texts import warned
 from docustack.initial_deployment import (
     DeploymentEnd,
     DeploymentOrder,
@@ -24,12 +22,12 @@ from docustack.repository import Repository
 from starter.api_messages import DecisionAnswer, DeploymentCommand, DeploymentDecision, WorkflowStarted
 from starter.client import Connection, with_temporal
 from starter.console import errors, output, print_json
+from starter.deployment_display import deployment_page, question_text
 from starter.deployment_document import deployment_document
-from starter.deployment_watching import Changes, Look, elapsed, estimate, follow, look_once, read_memory
+from starter.deployment_watching import Changes, Look, follow, look_once, read_memory
 from starter.exit_codes import CommandFailed, ExitCode
 from starter.options import JsonOption, RepositoryOption, WaitOption
 from starter.order_paths import clone_here
-from starter.run_display import plain_table
 from starter.server_client import connect_server
 from starter.standalone.resting import of_workflow
 from starter.standalone.surrounding import standalone
@@ -105,7 +103,7 @@ def show(repository: RepositoryOption = None, as_json: JsonOption = False) -> No
     if as_json:
         print_json(deployment_document(look.state))
     else:
-        output().print(_page(look))
+        output().print(deployment_page(look))
 
 
 @app.command()
@@ -261,7 +259,7 @@ def _follow(repository: Repository, run_id: str, *, as_json: bool, left: str) ->
                 output().print(Text.assemble((f"[{time.monotonic() - began:4.0f}s] ", "dim"), line))
             if (question := last.state.question) is not None and question.number != asked:
                 asked = question.number
-                output().print(_question(question))
+                output().print(question_text(question))
         assert last is not None
         return last.state
 
@@ -284,7 +282,7 @@ def _tell(state: DeploymentState, *, as_json: bool, well: Collection[DeploymentE
     if not as_json:
         output().print(Text(state.outcome.message, "green" if is_well else "red"))
     if not is_well:
-        raise typer.Exit(ExitCode.FAILED)
+        raise typer.Exit(ExitCode.NOT_FOUND if state.outcome.unknown_environment else ExitCode.FAILED)
 
 
 # ---- to decide -------------------------------------------------------------------------------------------------------
@@ -347,42 +345,3 @@ def _typed_name(question: Question) -> str:
 
 def _look(repository: Repository) -> Look:
     return with_temporal(lambda connection: look_once(connection, repository), waiting="Asking the worker…")
-
-
-def _page(look: Look) -> RenderableType:
-    state, order = look.state, look.state.order
-    table = plain_table("ENVIRONMENT", "STAGE", "UNITS", "COMMIT", "RUN", "TOOK")
-    for one in state.environments:
-        units = f"{len(one.done)} of {len(one.units)}" if one.units else ""
-        stage = one.stage.value + estimate(one)
-        table.add_row(one.name, stage, units, one.commit[:7], one.run_id, elapsed(one))
-    parts: list[RenderableType] = [Text(f"Deployment of {order.repository.full_name} by {order.login}", "bold")]
-    parts += [table] if state.environments else []
-    parts += [Text(warned(warning), "yellow") for warning in state.warnings]
-    if look.waits_for:
-        parts.append(Text(look.waits_for, "yellow"))
-    if look.waits_for_approval:
-        run_id = look.waits_for_approval
-        parts.append(Text(f"Run {run_id} waits for approval: {standalone.typed} approve {run_id}", "yellow"))
-    if state.question is not None:
-        parts.append(_question(state.question))
-    decided = [f"{given.kind} by {given.login or 'nobody named'}: {given.told}" for given in state.decisions]
-    parts += [Text(line, "dim") for line in decided]
-    if state.outcome is not None:
-        parts.append(Text(state.outcome.message))
-    return Group(*parts)
-
-
-def _question(question: Question) -> Text:
-    answers = [f"  {standalone.typed} deploy {_usage(kind, question)}" for kind in question.answers]
-    return Text("\n".join([f"{question.environment} has stopped.", question.message, "Decide:", *answers]), "yellow")
-
-
-def _usage(kind: DecisionKind, question: Question) -> str:
-    match kind:
-        case DecisionKind.SKIP:
-            return f"skip {(*question.failed, *question.not_begun)[0]}"
-        case DecisionKind.ROLL_BACK:
-            return f"roll-back {question.environment}"
-        case _:
-            return kind.value

@@ -16,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
         DeploymentState,
         EnvironmentProgress,
         NoSuchDeployment,
+        NoSuchEnvironment,
         PrerequisitesFound,
         chosen_environments,
         is_fresh,
@@ -27,9 +28,10 @@ with workflow.unsafe.imports_passed_through():
 class Ended(Exception):
     """The deployment ends before its last environment: by a decision, or since it was never begun."""
 
-    def __init__(self, end: DeploymentEnd, why: str) -> None:
+    def __init__(self, end: DeploymentEnd, why: str, *, unknown_environment: bool = False) -> None:
         super().__init__(why)
         self.end = end
+        self.unknown_environment = unknown_environment
 
 
 async def preflight(calls: DeploymentCalls, state: DeploymentState) -> tuple[str, ...]:
@@ -51,7 +53,8 @@ async def preflight(calls: DeploymentCalls, state: DeploymentState) -> tuple[str
     try:
         names = chosen_environments(loaded.configuration, only=order.only, first=order.first, last=order.last)
     except NoSuchDeployment as error:
-        raise Ended(DeploymentEnd.REFUSED, str(error)) from error
+        unknown = isinstance(error, NoSuchEnvironment)
+        raise Ended(DeploymentEnd.REFUSED, str(error), unknown_environment=unknown) from error
     await _refuse_who_may_not(calls, order, names)
     branches = {name: loaded.configuration.environments[name].branch for name in names}
     commits, found = await asyncio.gather(_tips(calls, branches.values()), _check_prerequisites(calls, order, names))

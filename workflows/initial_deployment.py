@@ -66,6 +66,7 @@ class InitialDeploymentWorkflow:
             outcome = await self._carry_out()
         except Ended as ended:
             outcome = texts.ended_early(ended.end, str(ended), self._state.environments)
+            outcome = outcome.model_copy(update={"unknown_environment": ended.unknown_environment})
         except (FailureError, asyncio.CancelledError) as error:
             end = DeploymentEnd.CANCELLED if is_cancelled_exception(error) else DeploymentEnd.FAILED
             cancelled = texts.cancelled(self._state.decisions)

@@ -82,7 +82,15 @@ async def test_json_has_the_fields_that_are_promised(
     assert ended.code == 1
     documented = documented_json("`deploy show`") | {"question": None, "outcome": ended.json["outcome"]}
     assert shape(ended.json) == shape(documented)
-    assert list(ended.json["outcome"]) == ["end", "message"]
+    assert list(ended.json["outcome"]) == ["end", "message", "unknown_environment"]
+
+
+async def test_elsewhere_than_in_a_clone_the_workflow_refuses_an_environment_that_there_is_not(
+    server: str, organisation: Organisation, docustack: Commands
+) -> None:
+    answer = await docustack("deploy", "environment", "deev")
+    assert (answer.code, organisation.runs) == (4, [])
+    assert "Did you mean `dev`?" in answer.out
 
 
 async def test_json_of_a_question_has_the_fields_that_are_promised(

@@ -240,6 +240,7 @@ async def test_who_may_not_is_refused_before_anything_is_begun(
     outcome = await (await start(client, **order)).outcome()
     assert outcome.end is DeploymentEnd.REFUSED
     assert why in outcome.message
+    assert outcome.unknown_environment is ("deev" in order.values())
     assert organisation.runs == []
 
 
