@@ -403,7 +403,7 @@ async def test_a_worker_whose_token_is_wrong_or_whose_terraform_is_old_says_so(
     old.chmod(0o755)
     made = await as_worker(github, slack, login="", tools={"terraform": str(old)})
     told = unmet_summary(made.checks)
-    assert "terraform: 1.4.7: It is older than 1.5.0; needed: >= 1.5.0. To mend it: make setup" in told
+    assert "terraform: 1.4.7: It is older than 1.5.0; needed: >= 1.5.0. To mend it: brew install terraform" in told
     assert "wrong, revoked or expired" in told
     old.write_text("#!/bin/sh\necho Terraform v1.5.0\n")
     made = await as_worker(github, slack, login="", tools={"terraform": str(old)})
