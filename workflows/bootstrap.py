@@ -120,6 +120,7 @@ class BootstrapWorkflow:
             decision = await self._calls.decide_access(self._order.login)
             if not decision.allowed:
                 raise Stopped(decision.message)
+            step.tell(decision.message)
             tree = await self._calls.check_out(rules.branch)
             step.tell(f"{decision.message} Commit {tree.tree_commit[:7]} of {rules.branch}.")
 

@@ -174,13 +174,16 @@ class Account:
         state: BootstrapState = await handle.query("show", result_type=BootstrapState)
         return state
 
-    async def until_in(self, handle: WorkflowHandle[Any, Any], step: str) -> str:
-        """`step` is one of the guide's, or an undo; gives the one that works by then: short ones may be over."""
+    async def until_in(self, handle: WorkflowHandle[Any, Any], step: str, told: str = "") -> str:
+        """`step` is one of the guide's, or an undo, that tells so much of itself.
+
+        Gives the step that works by then: short ones may be over.
+        """
         async with asyncio.timeout(300):
             while True:
                 with contextlib.suppress(RPCError):  # the worker that was asked has been killed
                     state = await self.show(handle)
-                    if step in [each.name for each in state.steps]:
+                    if any(each.name == step and told in each.detail for each in state.steps):
                         return state.steps[-1].name
                     assert state.outcome is None, state.outcome
                 await asyncio.sleep(0.05)
