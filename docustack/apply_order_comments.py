@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from docustack.apply_order import OutOfOrder, Standing
-from docustack.comment_text import counted, inline_code, moment, person
+from docustack.comment_text import code_list, counted, inline_code, moment, person
+from docustack.run_comments import notice_comment
 
 _UNITS_SHOWN = 10
 _COMMITS_SHOWN = 10
@@ -24,7 +25,30 @@ def behind_comment(found: Sequence[OutOfOrder], base_ref: str, now: datetime) ->
 
 def skipped_behind(found: OutOfOrder, commit: str, now: datetime) -> str:
     """Why the apply of a commit of the base branch leaves a unit out."""
+    if found.standing is Standing.ABANDONED:
+        return (
+            f"No branch has what is applied here, so {inline_code(commit[:7])} was not applied over it by itself. "
+            f"{_lacks(found, now)}\n\nTo undo that, ask for the apply: the plan is made then."
+        )
     return f"{inline_code(commit[:7])} is behind what is applied here, so it was skipped. {_lacks(found, now)}"
+
+
+def undoes_abandoned(found: OutOfOrder, now: datetime) -> str:
+    """To who applies a branch on purpose: that this undoes what was applied and never merged."""
+    return f"No branch has what is applied here, so this undoes it. {_lacks(found, now)}"
+
+
+def closed_unmerged_comment(units: Sequence[str], base_ref: str) -> str:
+    """To a pull request that was applied and closed without a merge: reality is another than the branch says."""
+    it = "it" if len(units) == 1 else "them"
+    what = (
+        f"Closed without a merge, but applied from here: {code_list(tuple(units))}. {inline_code(base_ref)} doesn't "
+        f"have that, and other pull requests that change {it} are refused until it is settled."
+    )
+    how = (
+        f"To put {it} back to what {inline_code(base_ref)} says: `docustack apply UNIT`. To keep it: reopen and merge."
+    )
+    return notice_comment([what, how])
 
 
 def _lacks(found: OutOfOrder, now: datetime) -> str:
@@ -47,6 +71,25 @@ def _lacks(found: OutOfOrder, now: datetime) -> str:
 
 
 def _what_to_do(found: Sequence[OutOfOrder], base_ref: str) -> str:
+    abandoned = [each for each in found if each.standing is Standing.ABANDONED]
+    others = [each for each in found if each.standing is not Standing.ABANDONED]
+    steps = [_about_abandoned(abandoned, base_ref)] if abandoned else []
+    return "\n\n".join([*steps, _about_others(others, base_ref)] if others else steps)
+
+
+def _about_abandoned(found: Sequence[OutOfOrder], base_ref: str) -> str:
+    """What was applied and then closed without a merge, or pushed over: kept or undone, but on purpose."""
+    last = [each.order.last for each in found if each.order.last is not None]
+    refs = {f"pull/{each.pull_request}/head" if each.pull_request else each.head_commit for each in last}
+    fetch = " ".join(["git fetch origin", *sorted(refs)[:1]])
+    return (
+        f"No branch has that: it was closed without a merge, or pushed over. To undo it, put the unit back to what "
+        f"{inline_code(base_ref)} says with `docustack apply {found[0].unit}`, which shows the plan, and comment the "
+        f"command again. To keep it, merge it into this pull request (`{fetch} && git merge FETCH_HEAD`) and push."
+    )
+
+
+def _about_others(found: Sequence[OutOfOrder], base_ref: str) -> str:
     open_ones = sorted(
         {each.order.last.pull_request or 0 for each in found if each.order.last and each.standing is Standing.UNMERGED}
     )

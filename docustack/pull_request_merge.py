@@ -1,5 +1,6 @@
 """What follows from a merge: what was not applied before is applied now, or owed until somebody does it."""
 
+from docustack.apply_order_comments import closed_unmerged_comment
 from docustack.lock_messages import UnitsFreed
 from docustack.merge_comments import taken_back_comment, taken_over_comment
 from docustack.orphans import tell_orphans
@@ -37,7 +38,16 @@ def after_close(state: PullRequestState, *, told: bool) -> list[Action]:
         _forget_what_nobody_had_read(state)
         if state.owed or not knows_what_changes(state):
             return [*orphans, StartRun(run=apply_of_merge(state))]
-    return [*orphans, ReleaseAllLocks(but_not=tuple(state.owed)), *give_up(state, state.owed)]
+    left = _tell_what_no_branch_has(state) if told else []
+    return [*orphans, *left, ReleaseAllLocks(but_not=tuple(state.owed)), *give_up(state, state.owed)]
+
+
+def _tell_what_no_branch_has(state: PullRequestState) -> list[Action]:
+    """Applied, and closed without a merge: whoever is in the pull request now is the one who can settle it."""
+    facts = state.facts
+    if facts is None or facts.merged or not state.applied:
+        return []
+    return [Reply(key=f"unmerged-{facts.head_commit}", body=closed_unmerged_comment([*state.applied], facts.base_ref))]
 
 
 def _forget_what_nobody_had_read(state: PullRequestState) -> None:

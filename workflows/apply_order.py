@@ -18,7 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.github_messages import ReadPullRequest
     from docustack.apply_audit import AuditedApply
     from docustack.apply_order import OutOfOrder, Standing, UnitOrder, out_of_order, pull_requests_to_ask
-    from docustack.apply_order_comments import behind_comment
+    from docustack.apply_order_comments import behind_comment, undoes_abandoned
     from docustack.events import PullRequestFacts
     from docustack.repository import WorkTree
     from docustack.runs import Operation, UnitOutcome, UnitPhase
@@ -35,7 +35,7 @@ async def refuse_what_is_behind(run: Run) -> None:
     Raises:
         Refused: with the commits that are lacked, and how they come into the pull request.
     """
-    await _refuse(run, Standing.BEHIND)
+    await _refuse(run, Standing.BEHIND, Standing.ABANDONED)
 
 
 async def refuse_what_others_applied_meanwhile(run: Run) -> None:
@@ -45,7 +45,7 @@ async def refuse_what_others_applied_meanwhile(run: Run) -> None:
         Refused: as above.
     """
     try:
-        await _refuse(run, Standing.BEHIND, Standing.UNMERGED)
+        await _refuse(run, Standing.BEHIND, Standing.UNMERGED, Standing.ABANDONED)
     except Refused:
         await give_back(run)
         raise
@@ -53,9 +53,14 @@ async def refuse_what_others_applied_meanwhile(run: Run) -> None:
 
 async def _refuse(run: Run, *standings: Standing) -> None:
     found = await find_out_of_order(run, run.state.selected)
-    behind = [each for each in found if each.standing in standings]
+    undone = [each for each in found if each.standing is Standing.ABANDONED and run.start.manual is not None]
+    behind = [each for each in found if each.standing in standings and each not in undone]
     if behind:
         raise Refused(behind_comment(behind, run.tree.base_ref, workflow.now()), on_check=True)
+    for each in undone:  # who orders it puts the unit back to what its branch says, and is asked with the plan
+        told = undoes_abandoned(each, workflow.now())
+        if told not in run.state.notes:
+            run.state.notes.append(told)
 
 
 async def find_out_of_order(run: Run, units: Sequence[str]) -> list[OutOfOrder]:

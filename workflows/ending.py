@@ -9,6 +9,7 @@ from workflows.decisions import cancelled_by
 from workflows.deletions import what_was_seen_of_deletions
 from workflows.failures import message_of
 from workflows.hosts import remove_work_trees
+from workflows.locking import LockAnswers
 from workflows.manual import conclude_order, let_go, tell_what_is_left
 from workflows.merging import still_owed, tell_what_is_owed
 from workflows.preparing import trees_beside
@@ -26,7 +27,7 @@ with workflow.unsafe.imports_passed_through():
     from docustack.slack_messages import PLAN_CANCELLED, apply_failed, plan_failed
 
 
-async def end_run(run: Run, report: Report, problem: BaseException | None) -> RunResult:
+async def end_run(run: Run, report: Report, locks: LockAnswers, problem: BaseException | None) -> RunResult:
     """Post what is left, tell the pull request, clean up: all of it, whatever has happened before."""
     start, state = run.start, run.state
     try:
@@ -35,7 +36,7 @@ async def end_run(run: Run, report: Report, problem: BaseException | None) -> Ru
         state.status, state.message = RunStatus.FAILED, message_of(problem or error)
         report.say_why("failed", refusal_comment(state.message))
         report.check.set(refused_check(state.message, failed=True))
-    tell_what_is_owed(run, report)
+    await tell_what_is_owed(run, report, locks)
     await report.outbox.flush()
     report.status()
     outcomes = tuple(state.outcomes.values())

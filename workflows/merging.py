@@ -13,7 +13,7 @@ from workflows.run_state import Refused, Run
 
 with workflow.unsafe.imports_passed_through():
     from docustack.apply_order import OutOfOrder, Standing, UnitOrder
-    from docustack.apply_order_comments import skipped_behind
+    from docustack.apply_order_comments import skipped_behind, undoes_abandoned
     from docustack.left_over import left_to_apply, without_plan
     from docustack.merge_comments import (
         NOTHING_OWED,
@@ -24,7 +24,11 @@ with workflow.unsafe.imports_passed_through():
     from docustack.run_comments import notice_comment
     from docustack.runs import DONE, UnitPhase
 
-_IN_THE_WAY = (Standing.BEHIND, Standing.UNMERGED)
+
+def _in_the_way(run: Run, found: Sequence[OutOfOrder]) -> list[OutOfOrder]:
+    """What no branch has is applied over where somebody asks for it, and never by the merge alone."""
+    allowed = () if run.start.applies_itself else (Standing.ABANDONED,)
+    return [each for each in found if each.standing not in allowed]
 
 
 async def choose_what_is_owed(run: Run, report: Report, locks: LockAnswers) -> bool:
@@ -42,7 +46,7 @@ async def choose_what_is_owed(run: Run, report: Report, locks: LockAnswers) -> b
     owed = [unit for unit in promised if unit in left]
     orders, found = await look_at_order(run, owed)
     state.owed = _not_overtaken(run, owed, orders, found)
-    in_the_way = [each for each in found if each.standing in _IN_THE_WAY and each.unit in state.selected]
+    in_the_way = [each for each in _in_the_way(run, found) if each.unit in state.selected]
     skipped = {each.unit: _skipped(run, each) for each in in_the_way}
     chosen = [unit for unit in state.selected if unit in state.owed and unit not in skipped and _may_apply(run, unit)]
     standing: list[str] = []
@@ -54,6 +58,7 @@ async def choose_what_is_owed(run: Run, report: Report, locks: LockAnswers) -> b
     elif not chosen:
         raise Refused("\n\n".join([*skipped.values(), *standing]) or NOTHING_OWED)
     told = [_applies_itself(run, chosen)] if chosen and start.applies_itself else []
+    told += [undoes_abandoned(each, workflow.now()) for each in found if each.unit in chosen]
     if told or skipped:
         report.say("merged", notice_comment([*told, *skipped.values()]))
     take_chosen(run, report, chosen, standing)
@@ -68,7 +73,7 @@ async def leave_out_what_others_applied_meanwhile(run: Run, report: Report) -> N
     """
     state = run.state
     _, found = await look_at_order(run, state.selected)
-    skipped = {each.unit: _skipped(run, each) for each in found if each.standing in _IN_THE_WAY}
+    skipped = {each.unit: _skipped(run, each) for each in _in_the_way(run, found)}
     overtaken = {each.unit for each in found if each.standing is Standing.BEHIND}
     state.owed = [unit for unit in state.owed or () if unit not in overtaken]
     state.selected = [unit for unit in state.selected if unit not in skipped]
@@ -92,11 +97,15 @@ def still_owed(run: Run) -> tuple[str, ...] | None:
     return tuple(unit for unit in owed if unit not in done)
 
 
-def tell_what_is_owed(run: Run, report: Report) -> None:
+async def tell_what_is_owed(run: Run, report: Report, locks: LockAnswers) -> None:
     """At the end of the run that the merge has started: the branch promises what isn't there, in the open."""
     left = still_owed(run)
     if not run.start.applies_itself or run.start.number is None or not left:
         return
+    # What it would have applied itself, but was rejected, or not approved in time, has no lock yet.
+    await _keep_locks(
+        run, [unit for unit in left if unit in run.state.selected and unit not in run.state.tokens], locks
+    )
     prefix, base_ref = run.configuration.comment_prefixes[0], run.base_ref
     merge_commit, now = run.start.merge_commit, workflow.now()
     report.say("owed", owed_comment(left, run.state.held_by_others, base_ref, merge_commit, prefix, now))
@@ -131,4 +140,4 @@ def _not_overtaken(
 async def _keep_locks(run: Run, units: Sequence[str], locks: LockAnswers) -> None:
     """Nobody else is to apply over what is owed, unknowingly; what others hold is told."""
     if units:
-        run.state.held_by_others = list(await hold(run, locks, units))
+        run.state.held_by_others += await hold(run, locks, units)

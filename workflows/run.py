@@ -80,7 +80,7 @@ class RunWorkflow:
             await self._carry_out()
         except (Exception, asyncio.CancelledError) as error:
             problem = error
-        result = await to_its_end(end_run(self._run, self._report, problem))
+        result = await to_its_end(end_run(self._run, self._report, self._locks, problem))
         with contextlib.suppress(asyncio.CancelledError):  # who cancels a run that has ended won't wait for Slack
             await self._report.slack.flush()
         await to_its_end(self._settle())

@@ -78,6 +78,26 @@ async def test_squash_merge_of_the_applied_head_blocks_nobody(stage: Stage) -> N
     assert await commanded(stage, 1, "terrateam apply") is RunStatus.SUCCEEDED
 
 
+async def test_what_was_applied_and_closed_without_a_merge_is_undone_by_nobody_unknowingly(stage: Stage) -> None:
+    await others_applied(stage)
+    await stage.close(2, merged=False)
+    await stage.until(lambda: bool(stage.world.texts("Closed without a merge, but applied")), "word to who closed it")
+    assert await commanded(stage, 1, "terrateam apply") is RunStatus.REFUSED
+    (told,) = stage.world.texts("lacks what was applied last")
+    assert "`1111111` Widen it" in told
+    assert f"`docustack apply {VPC}`" in told
+    assert "git fetch origin pull/2/head && git merge FETCH_HEAD" in told
+    assert len(stage.world.applied) == 1
+
+
+async def test_close_of_what_was_never_applied_says_nothing_of_it(stage: Stage) -> None:
+    stage.world.units = {VPC: Unit()}
+    await planned(stage, 1, MINE)
+    await stage.close(1, merged=False)
+    await stage.handle(1).result()
+    assert stage.world.texts("Closed without a merge, but applied") == []
+
+
 async def test_own_earlier_head_that_was_pushed_over_may_be_replaced(stage: Stage) -> None:
     stage.world.units = {VPC: Unit()}
     await planned(stage, 1, THEIRS)

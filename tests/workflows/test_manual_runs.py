@@ -314,6 +314,20 @@ async def test_a_commit_that_lacks_what_was_applied_is_refused(stage: Stage) -> 
     assert "It lacks 1 commit" in result.message
 
 
+async def test_an_order_undoes_what_no_branch_has_and_says_so_with_the_plan(stage: Stage) -> None:
+    stage.world.units = {VPC: Unit()}
+    await (await order(stage, Operation.APPLY, VPC, ref="e" * 40)).result()
+    stage.world.commits.lacked.add("e" * 40)
+    run = await order(stage, Operation.APPLY, VPC, confirmed=False)
+    assert any(
+        "No branch has what is applied here, so this undoes it" in note for note in (await until_waiting(run)).notes
+    )
+    await approve(stage, run, "infra-member")
+    result = await run.result()
+    assert result.status is RunStatus.SUCCEEDED
+    assert len(stage.world.applied) == 2
+
+
 async def test_two_runs_on_one_unit_know_of_each_other(stage: Stage) -> None:
     stage.world.units = {VPC: Unit()}
     stage.world.hold_applies = asyncio.Event()

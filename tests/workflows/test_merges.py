@@ -12,8 +12,10 @@ from docustack.plans import PlanSummary
 from docustack.repository import UnitStatus
 from docustack.rule_changes import NewRules
 from docustack.runs import RunStatus, UnitPhase
+from docustack.signed_approvals import Verdict
 from tests.workflows.conftest import Stage
 from tests.workflows.fakes import CONFIGURATION, Unit, read
+from tests.workflows.test_decisions import at_gate
 
 DEV, RDS, PROD = "dev/us-east-1/vpc", "dev/us-east-1/rds", "prod/us-east-1/vpc"
 HEAD, MERGE, LATER = "a" * 40, "c" * 40, "e" * 40
@@ -135,6 +137,32 @@ async def test_merge_commit_that_is_behind_what_is_applied_is_skipped_and_says_s
     assert f"`{LATER[:7]}` was applied from pull request 2" in told
 
 
+async def test_merge_alone_undoes_nothing_that_no_branch_has_and_somebody_who_asks_does(stage: Stage) -> None:
+    await planned(stage, DEV)
+    stage.world.commits.audit.append(applied_by(stage, 3, LATER, DEV))
+    stage.world.open(3, head=LATER)
+    stage.world.change(3, state="closed")
+    stage.world.commits.lacked = {LATER}
+    await stage.merge(MERGE)
+    await stage.until(lambda: bool(stage.world.texts("was not applied over it by itself")), "why it was left alone")
+    await stage.until(lambda: bool(stage.world.texts("promises what isn't there")), "what is owed")
+    assert (stage.world.applied, await held(stage)) == ([], {DEV: 1})
+    await stage.comment("terrateam apply")
+    await stage.handle().result()
+    assert stage.world.applied == [DEV]
+    assert stage.world.texts("so this undoes it")
+
+
+async def test_what_is_rejected_after_the_merge_is_owed_and_held(stage: Stage) -> None:
+    unit = "staging/us-east-1/vpc"
+    await planned(stage, unit, base_ref="staging")
+    await stage.merge(MERGE)
+    gate = await at_gate(stage)
+    assert (await gate.send(await gate.approval("lead", verdict=Verdict.REJECT))).accepted
+    await stage.until(lambda: bool(stage.world.texts("This pull request keeps the lock")), "what is owed")
+    assert (stage.world.applied, await held(stage)) == ([], {unit: 1})
+
+
 async def test_destruction_is_never_part_of_a_merge(stage: Stage) -> None:
     stage.world.statuses = {DEV: UnitStatus.DELETED}
     await planned(stage, DEV)
@@ -231,11 +259,11 @@ async def test_what_was_taken_over_and_given_back_before_its_apply_is_owed_again
     assert stage.world.applied == []
 
 
-def applied_by(stage: Stage, number: int, head: str) -> AuditedApply:
+def applied_by(stage: Stage, number: int, head: str, unit: str = PROD) -> AuditedApply:
     return AuditedApply(
         repository=stage.repository,
-        unit=PROD,
-        environment="prod",
+        unit=unit,
+        environment=unit.partition("/")[0],
         run_id="elsewhere",
         actor="lead",
         at=datetime(2026, 1, 1, tzinfo=UTC),
