@@ -134,6 +134,16 @@ def noted(check: Check, notes: Sequence[str], mark: str) -> Check:
     return check.model_copy(update={"title": title, "summary": _cut(f"{told}\n\n{check.summary}")})
 
 
+def with_still_needed(check: Check, remarks: Sequence[str]) -> Check:
+    """Deleted units on which others still depend: merged so, those could not even be planned any more."""
+    if not remarks:
+        return check
+    are = "is" if len(remarks) == 1 else "are"
+    told = noted(check, remarks, f"{counted(len(remarks), 'deleted unit')} {are} still needed")
+    good = check.status == "completed" and check.conclusion in ("success", "neutral")
+    return told.model_copy(update={"conclusion": "action_required"}) if good else told
+
+
 def _bad_end(outcomes: Sequence[UnitOutcome], left: Collection[str], done: str) -> tuple[str, str] | None:
     """Conclusion and title where some unit did not end well; a failure outweighs a cancellation.
 

@@ -10,6 +10,15 @@ from docustack.plans import PlanRecord
 DESTROYED = "Destroyed: the unit owns nothing any more."
 
 
+def breaks_others(unit: str, needed_by: Sequence[str]) -> str:
+    """The units that the base branch could not even plan any more once the deletion is merged."""
+    depend, it = ("depends", "it") if len(needed_by) == 1 else ("depend", "them")
+    return (
+        f"{code_list(tuple(needed_by))} still {depend} on {inline_code(unit)}, which is deleted here: merged so, "
+        f"no plan could be made of {it} any more. Remove the dependency there first."
+    )
+
+
 def deletion_remark(deleted: DeletedUnit) -> str:
     """What follows from a deletion beside its own plan; empty where that says it all."""
     name = inline_code(deleted.unit)

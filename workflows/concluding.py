@@ -5,13 +5,13 @@ from collections.abc import Collection
 from temporalio import workflow
 
 from workflows.choosing import not_applied_yet, not_planned_yet, workable_units
-from workflows.deletions import undestroyed
+from workflows.deletions import still_needed, undestroyed
 from workflows.reporting import Report
 from workflows.rules import with_new_rules
 from workflows.run_state import Run
 
 with workflow.unsafe.imports_passed_through():
-    from docustack.checks import Check, apply_check, noted, plan_check, plan_only_check
+    from docustack.checks import Check, apply_check, noted, plan_check, plan_only_check, with_still_needed
     from docustack.comment_text import code_list, counted
     from docustack.runs import ENDED_BADLY, Operation, UnitOutcome, UnitPhase
     from docustack.slack_messages import (
@@ -39,7 +39,8 @@ def conclude(run: Run, report: Report) -> None:
             check = _with_earlier(
                 check, set(run.start.applied) & set(workable_units(run)) - {*run.state.outcomes}, "applied"
             )
-            report.check.set(_with_plan_only(run, check, run.start.to_apply))
+            check = with_still_needed(_with_plan_only(run, check, run.start.to_apply), still_needed(run))
+            report.check.set(check)
             report.slack.say(apply_failed(why) if failed else apply_completed(left))
             report.outbox.react("confused" if failed else "rocket")
         case Operation.UNLOCK:
@@ -50,7 +51,8 @@ def _conclude_plan(run: Run, report: Report, outcomes: tuple[UnitOutcome, ...], 
     left = not_planned_yet(run)
     check = noted(plan_check(outcomes, left=left), list(run.state.reasons.values()), "planned again")
     check = _with_earlier(check, set(workable_units(run)) - {*run.state.outcomes, *left}, "planned")
-    report.check.set(with_new_rules(run, _with_plan_only(run, check, run.state.outcomes)))
+    check = with_still_needed(_with_plan_only(run, check, run.state.outcomes), still_needed(run))
+    report.check.set(with_new_rules(run, check))
     report.outbox.react("confused" if why else "+1")
     partial = run.start.directories or run.start.only_outdated
     if not partial and not left and run.state.new_rules is None:
@@ -74,7 +76,7 @@ def _conclude_what_is_never_applied(run: Run, report: Report, outcomes: tuple[Un
     to_apply = [outcome.unit for outcome in outcomes if outcome.phase is not UnitPhase.NO_CHANGES]
     to_apply += [unit for unit in run.state.left_out if unit in run.start.to_apply]
     if all(run.destroys(unit) for unit in to_apply):
-        report.check.set_of_apply(apply_check((), not_destroyed=to_apply))
+        report.check.set_of_apply(with_still_needed(apply_check((), not_destroyed=to_apply), still_needed(run)))
     elif not any(run.is_applied_from_here(unit) for unit in to_apply):
         report.check.set_of_apply(plan_only_check("\n\n".join(run.for_information(to_apply))))
 

@@ -13,7 +13,7 @@ from workflows.unit_calls import unit_policy, unit_request
 with workflow.unsafe.imports_passed_through():
     from activities.terragrunt import Terragrunt
     from docustack.deleted_units import DeletedUnit, Fate
-    from docustack.deletion_texts import deletion_remark, destroys_left_out, held_back, what_remains
+    from docustack.deletion_texts import breaks_others, deletion_remark, destroys_left_out, held_back, what_remains
     from docustack.deletions import decide_fates, may_be_destroyed
     from docustack.destroy_order import settled_units, still_holding
     from docustack.repository import Deletion, UnitStatus
@@ -97,6 +97,12 @@ def undestroyed(run: Run) -> list[str]:
     done = {*run.state.outcomes, *run.start.applied}
     planned = [plan.unit for plan in run.start.plans if plan.destroy and not plan.summary.is_empty]
     return sorted(unit for unit in planned if unit not in done and run.is_applied_from_here(unit))
+
+
+def still_needed(run: Run) -> list[str]:
+    """What is said of deleted units on which others still depend, whatever becomes of their resources."""
+    deletions = run.discovery.deletions if run.state.discovery else ()
+    return [breaks_others(each.unit, each.needed_by) for each in deletions if each.in_base and each.needed_by]
 
 
 async def with_what_remains(run: Run, outcome: UnitOutcome) -> UnitOutcome:

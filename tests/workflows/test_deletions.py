@@ -149,6 +149,11 @@ async def test_a_unit_that_others_still_depend_on_is_not_planned_for_destruction
     assert [unit.plans for unit in units.values()] == [0, 0]
     assert stage.world.texts(f"`{SERVICE}` still depends on it")
     assert stage.world.texts(f"`{RDS}`, deleted too, depends on it")
+    for name in ("docustack/plan", "docustack/apply"):
+        check = stage.world.check(name)
+        assert check is not None
+        assert check.conclusion == "action_required", "merged, the base branch could not plan the service any more"
+        assert "1 deleted unit is still needed" in check.title
     await applied(stage, f"{DESTROY} {RDS}")
     assert stage.world.applied == []
 
