@@ -6,14 +6,8 @@ A command that is refused, for whichever reason of its own run, leaves the apply
 from docustack.commands import Command, CommandKind
 from docustack.pull_request_actions import Action, CancelRun, GiveTurn, Reply, Sign
 from docustack.pull_request_replies import SUPERSEDED_BY_PLAN, SUPERSEDED_BY_UNLOCK, ended_reply, queued_reply
-from docustack.pull_request_state import (
-    ActiveRun,
-    Challenger,
-    PullRequestState,
-    RunMayBegin,
-    RunToStart,
-    SupersededRun,
-)
+from docustack.pull_request_starts import begin
+from docustack.pull_request_state import ActiveRun, PullRequestState, RunMayBegin, RunToStart, SupersededRun
 from docustack.pull_request_turns import supersede, take_command
 from docustack.runs import Operation
 
@@ -34,35 +28,6 @@ def take_may_begin(state: PullRequestState, message: RunMayBegin) -> list[Action
     state.challenger = None
     begin(state, challenger.run_id, run)
     return [*told, *ended, GiveTurn(run_id=challenger.run_id)]
-
-
-def begin(state: PullRequestState, run_id: str, run: RunToStart) -> None:
-    """This run counts from now on."""
-    assert state.facts is not None, "a run starts only once the pull request is known"
-    state.active = ActiveRun(
-        run_id=run_id,
-        operation=run.operation,
-        head_commit=state.facts.head_commit,
-        actor=run.actor,
-        directories=run.directories,
-        only_outdated=run.only_outdated,
-        only_looks=run.only_looks,
-        destroy=run.destroy,
-        comment_id=run.comment_id,
-    )
-    if run.merge_commit and not state.runs:  # a command to a merge of long ago: it is no news
-        state.taken_up_merge = run.merge_commit
-    if run.plans_everything:
-        state.planned_head, state.plan_again = state.facts.head_commit, False
-        state.freed = {}
-        state.base_has_moved = False  # it is made from the base as it is now
-        if run.automatic:  # head or base are others now; a commanded plan takes the old ones' place once it is made
-            state.plans, state.deferred = {}, []
-
-
-def stand_beside(state: PullRequestState, run_id: str, run: RunToStart) -> None:
-    """This run looks whether it may begin, and changes nothing before it has its turn."""
-    state.challenger = Challenger(run_id=run_id, run=run)
 
 
 def withdraw_challenger(state: PullRequestState, *, asked_again: bool = True) -> list[Action]:

@@ -13,7 +13,7 @@ from docustack.pull_request_actions import (
     StartRun,
 )
 from docustack.pull_request_base import keep_renewed, look_at_base
-from docustack.pull_request_challenges import begin, challenge_from_line, stand_beside, withdraw_challenger
+from docustack.pull_request_challenges import challenge_from_line, withdraw_challenger
 from docustack.pull_request_comments import take_comment
 from docustack.pull_request_drafts import keep_refusal_as_draft, look_whether_draft
 from docustack.pull_request_locks import forget_freed
@@ -213,14 +213,6 @@ def _forget_superseded(state: PullRequestState, run_id: str) -> SupersededRun | 
     found = next((run for run in state.superseded if run.run_id == run_id), None)
     state.superseded = [run for run in state.superseded if run.run_id != run_id]
     return found
-
-
-def started(state: PullRequestState, run_id: str, run: RunToStart) -> None:
-    """A run was started: it is the one that counts from now on, or stands beside the one that does."""
-    if run.challenges:
-        stand_beside(state, run_id, run)
-    else:
-        begin(state, run_id, run)
 
 
 def not_started(state: PullRequestState, run: RunToStart, reason: str) -> list[Action]:

@@ -32,6 +32,7 @@ with workflow.unsafe.imports_passed_through():
         StartRun,
     )
     from docustack.pull_request_inbox import take_entry
+    from docustack.pull_request_starts import started
     from docustack.pull_request_state import (
         HandOver,
         InboxEntry,
@@ -48,7 +49,6 @@ with workflow.unsafe.imports_passed_through():
         miss_run,
         not_started,
         remember,
-        started,
         take_event,
     )
     from docustack.runs import PullRequestRef, RunInput, RunResult

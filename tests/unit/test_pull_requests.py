@@ -26,13 +26,13 @@ from docustack.pull_request_challenges import take_may_begin
 from docustack.pull_request_comments import asks_for_a_run, wants_an_answer
 from docustack.pull_request_inbox import take_entry
 from docustack.pull_request_replies import DRAFT, SUPERSEDED_BY_PLAN
+from docustack.pull_request_starts import started
 from docustack.pull_request_state import InboxEntry, PullRequestState, RunMayBegin, RunToStart, RunWaits
 from docustack.pull_requests import (
     hear_waits,
     miss_run,
     not_started,
     remember,
-    started,
     take_event,
     take_run_end,
     take_run_lost,
