@@ -30,12 +30,14 @@ class Held:
 
 
 class SlowUnit(Held):
-    """A unit whose apply is held."""
+    """A unit whose apply is held; its plan too where `hcl` says so, if it depends on no other."""
 
-    def __init__(self, world: SmallWorld, name: str, *, after: str = "", folder: str = "dev/crash") -> None:
+    def __init__(
+        self, world: SmallWorld, name: str, *, after: str = "", folder: str = "dev/crash", hcl: str = ""
+    ) -> None:
         super().__init__(world, f"{folder}/{name}")
         module = provisioned(self.command)
-        self.files = dependent(self.path, after, MOCK, module) if after else unit(self.path, module=module)
+        self.files = dependent(self.path, after, MOCK, module) if after else unit(self.path, hcl, module)
 
     def applied_exactly_once(self, value: str = "") -> None:
         assert self.lines() == ["begun", "done"]
@@ -48,7 +50,7 @@ class SlowPlan(Held):
 
     def __init__(self, world: SmallWorld, name: str) -> None:
         super().__init__(world, f"dev/crash/{name}")
-        hook = f"""
+        self.hook = f"""
 terraform {{
   before_hook "held" {{
     commands = ["plan"]
@@ -56,7 +58,7 @@ terraform {{
   }}
 }}
 """
-        self.files = unit(self.path, hook)
+        self.files = unit(self.path, self.hook)
 
 
 def told_once(change: Change, path: str, *, destroyed: int = 0) -> None:

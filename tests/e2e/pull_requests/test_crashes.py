@@ -132,6 +132,12 @@ class InWave(Phase):
         return self.change
 
 
+def next_comment_is_slow(change: Change) -> int:
+    """It arrives, and for three seconds nobody hears whether it has; gives the fault, which is gone once it has hit."""
+    comments = f".*/issues/{change.number}/comments"
+    return switch_on(change.world.status.github.api_url, kind="slow", path=comments, method="POST", delay=3, times=1)
+
+
 class InPost(Phase):
     """The result is on its way to GitHub, which is slow: nobody hears whether it has arrived."""
 
@@ -142,9 +148,8 @@ class InPost(Phase):
         self.change.planned(self.path)
         yield
         api = self.world.status.github.api_url
-        comments = f".*/issues/{self.change.number}/comments"
         self.command = self.change.command("terrateam apply")
-        slow = switch_on(api, kind="slow", path=comments, method="POST", delay=3, times=1)
+        slow = next_comment_is_slow(self.change)
         wait_for(lambda: not is_switched_on(api, slow), "the comment to be on its way", 60)
 
     def has_ended_well(self) -> Change:
@@ -165,20 +170,12 @@ PHASES: dict[str, Callable[[SmallWorld, str], Phase]] = {
 }
 
 
-@pytest.mark.parametrize(
-    "killed, phases",
-    [
-        (["worker"], list(PHASES)),
-        (["temporal"], ["plan", "gate", "second wave"]),
-        (["temporal", "worker"], ["gate", "third wave"]),
-    ],
-    ids=["worker", "temporal", "both"],
-)
+@pytest.mark.parametrize("killed", [["worker"], ["temporal", "worker"]], ids=["worker", "both"])
 def test_whatever_is_killed_everything_is_applied_once_and_told_once(
-    breakable_world: SmallWorld, killed: list[str], phases: list[str]
+    breakable_world: SmallWorld, killed: list[str]
 ) -> None:
     world, mark = breakable_world, "-".join(killed)
-    all_of_it = [PHASES[phase](world, mark) for phase in phases]
+    all_of_it = [begun(world, mark) for begun in PHASES.values()]
     for _ in itertools.zip_longest(*(phase.reach() for phase in all_of_it)):
         pass  # the last one's last step is one that doesn't last: what is sent then is on its way
     for part in killed:
@@ -188,6 +185,54 @@ def test_whatever_is_killed_everything_is_applied_once_and_told_once(
         phase.go_on()
     for phase in all_of_it:
         nothing_is_said_twice(phase.has_ended_well())
+
+
+# ---- one pull request, and a kill in each of its phases --------------------------------------------------------------
+
+
+def test_temporal_killed_in_each_phase_of_one_pull_request_it_is_applied_once_and_told_once(
+    breakable_world: SmallWorld,
+) -> None:
+    """In its plan, at its gate, in each of three waves, and while its result is on its way."""
+    world, folder = breakable_world, "prod/crash/temporal"
+    plan = SlowPlan(world, "temporal-plan")
+    a = SlowUnit(world, "a", folder=folder, hcl=plan.hook)
+    b, c = SlowUnit(world, "b", after="a", folder=folder), SlowUnit(world, "c", after="b", folder=folder)
+    waves = (a, b, c)
+
+    def hit() -> None:
+        world.kill("temporal")
+        world.restart("temporal")
+
+    files = {path: text for one in waves for path, text in one.files.items()}
+    change = open_change(world, "temporal-in-each", files, author="infra-member")
+    plan.begun()
+    hit()
+    plan.let_go()
+    change.planned(*(one.path for one in waves), seconds=150)
+    assert {unit: len(bodies) for unit, bodies in change.plans().items()} == dict.fromkeys((o.path for o in waves), 1)
+
+    command = change.command("terrateam apply", by="lead")
+    change.wait_said("Waiting for approval")
+    hit()
+    change.approve("lead")
+    for one in waves:
+        one.begun()
+        hit()
+        if one is c:
+            change.applied(b.path)
+            slow = next_comment_is_slow(change)
+        one.let_go()
+    wait_for(lambda: not is_switched_on(world.status.github.api_url, slow), "the comment to be on its way", 120)
+    hit()
+
+    assert change.end_of(command, 150) == "rocket"
+    change.applied(c.path, seconds=150)
+    for one, value in zip(waves, ("one-a", "one-a-b", "one-a-b-c"), strict=True):
+        one.applied_exactly_once(value)
+        told_once(change, one.path)
+    assert len(change.saying("Waiting for approval")) == 1
+    nothing_is_said_twice(change)
 
 
 def nothing_is_said_twice(change: Change) -> None:
