@@ -1,5 +1,6 @@
 """A run that a deployment has started rests on the deployment's signed words, and on nothing that its parent says."""
 
+import asyncio
 import contextlib
 import secrets
 from collections.abc import AsyncIterator, Callable
@@ -101,13 +102,14 @@ async def child(
     stage: Stage, start: RunInput, word: DeploymentWord | None, *, parent: str = "", of_type: str = ""
 ) -> RunResult:
     """How a run ends that this parent has started; by default the deployment's own workflow has."""
-    result: RunResult = await stage.client.execute_workflow(
-        of_type or "InitialDeploymentWorkflow",
-        RunStart(input=start, word=word),
-        id=parent or deployment_workflow_id(stage.repository),
-        task_queue=CONTROL_QUEUE,
-        result_type=RunResult,
-    )
+    async with asyncio.timeout(60):  # one that is believed where it should not be may wait for an approval
+        result: RunResult = await stage.client.execute_workflow(
+            of_type or "InitialDeploymentWorkflow",
+            RunStart(input=start, word=word),
+            id=parent or deployment_workflow_id(stage.repository),
+            task_queue=CONTROL_QUEUE,
+            result_type=RunResult,
+        )
     return result
 
 
