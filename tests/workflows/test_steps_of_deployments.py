@@ -3,16 +3,14 @@
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.approvals import Approvals
 from docustack.deployment_decisions import Decision, DecisionKind, sign_decision
 from docustack.deployment_steps import DeploymentWord
 from docustack.errors import ErrorType
@@ -124,10 +122,9 @@ async def refused(stage: Stage, start: RunInput, word: DeploymentWord | None, **
 
 
 async def test_a_deployments_own_runs_are_believed_and_also_after_a_decision(client: Client) -> None:
-    world, there, approvals = World({VPC: Unit()}), Organisation(), Approvals([SecretStr(APPROVAL_KEY)])
-    world.units[VPC].apply_errors = [ErrorType.FAILED]
-    more: list[Callable[..., Any]] = [there.check_environment, there.find_bootstrap, there.read_earlier_runs]
-    more += [approvals.check_deployment, approvals.check_decision]
+    world, organisation = World({VPC: Unit(apply_errors=[ErrorType.FAILED])}), Organisation()
+    known = {each.__name__ for each in world.activities(client)}
+    more = [each for each in organisation.activities() if each.__name__ not in known]  # what only deployments ask
     queues = (environment_queue("dev"), host_queue(CONTROL_QUEUE, "here"), host_queue(environment_queue("dev"), "here"))
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(control_worker(client, world, InitialDeploymentWorkflow, *more))
