@@ -46,7 +46,7 @@ def count_approvals(
 
     An approval counts if its reviewer is in a team that the rule names (`anyone`: has push access), is not the author,
     has not been dismissed, and was given to the current head, once all of the plans in `shown` could be read. The last
-    word of each reviewer counts.
+    word of each reviewer counts; a signal of Temporal's is nobody's word where its operators aren't trusted.
     """
     known = configuration.environments.get(environment)
     if known is None:
@@ -77,7 +77,11 @@ def _count(
     counted: list[str] = []
     blocked_by: list[str] = []
     ignored: list[IgnoredReview] = []
-    for review in _last_words(reviews):
+    words, claims = list[Review](), list[Review]()
+    for review in reviews:
+        (claims if _is_only_claimed(review, trusts_temporal) else words).append(review)
+    # What is only claimed to be somebody's is no word of theirs: it neither lifts their no nor hides their yes.
+    for review in [*_last_words(words), *_last_words(claims)]:
         reason = why_not_counted(approvals, author, head_commit, review, shown, trusts_temporal=trusts_temporal)
         if reason is not None:
             what = "review" if review.door is Door.REVIEW else "approval"
@@ -108,10 +112,14 @@ def why_not_counted(
     trusts_temporal: bool = False,
 ) -> str | None:
     """As in "@lead …": one function for the yes and no of every door. None where it counts."""
-    if review.door is Door.TEMPORAL and not trusts_temporal:
+    if _is_only_claimed(review, trusts_temporal):
         return "is only claimed to have sent the signal, and nobody has verified who did"
     reason = _reason_to_ignore(review, approvals.from_, author, head_commit)
     return reason or _reason_not_seen(review, shown)
+
+
+def _is_only_claimed(review: Review, trusts_temporal: bool) -> bool:
+    return review.door is Door.TEMPORAL and not trusts_temporal
 
 
 def _reason_to_ignore(review: Review, who: Who, author: str, head_commit: str) -> str | None:

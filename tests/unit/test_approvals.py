@@ -3,11 +3,13 @@
 import pytest
 
 from docustack.access import Person
-from docustack.approvals import count_approvals
+from docustack.approvals import count_approvals, count_team_approvals
 from docustack.configuration import Approvals, Configuration
-from docustack.gate_facts import APPROVED, CHANGES_REQUESTED, DISMISSED, Review
+from docustack.gate_facts import APPROVED, CHANGES_REQUESTED, DISMISSED, Door, Review
 from docustack.shown_plans import ShownPlan
 from tests.unit.guide_rules import GUIDE, HEAD, NOW, OLDER, PEOPLE, environment
+
+LATER = "2026-01-01T00:01:00Z"
 
 
 def review(who: str, state: str = APPROVED, commit: str = HEAD) -> Review:
@@ -93,6 +95,45 @@ def test_change_request_of_an_approver_blocks_however_many_approve() -> None:
 def test_change_request_of_somebody_else_does_not_block() -> None:
     reviews = [review("lead"), review("developer", CHANGES_REQUESTED)]
     assert count_approvals(GUIDE, "prod", "author", HEAD, reviews).satisfied
+
+
+def signal_of(who: str, at: str = LATER) -> Review:
+    """What somebody sends from Temporal's UI under a login that nobody has verified."""
+    return Review(reviewer=PEOPLE[who], state=APPROVED, commit=HEAD, submitted_at=at, door=Door.TEMPORAL)
+
+
+def trusting(where: str) -> Configuration:
+    """The guide's rules, but that one environment believes Temporal's operators."""
+    trusts = GUIDE.environments[where].model_copy(update={"trust_temporal_operators": True})
+    return GUIDE.model_copy(update={"environments": {**GUIDE.environments, where: trusts}})
+
+
+def test_a_signal_lifts_a_change_request_only_where_operators_are_trusted() -> None:
+    other = Person(login="second-lead", teams=("leads",), can_push=True)
+    no = Review(reviewer=PEOPLE["lead"], state=CHANGES_REQUESTED, commit=HEAD, submitted_at=NOW)
+    yes = Review(reviewer=other, state=APPROVED, commit=HEAD, submitted_at=NOW)
+    rules, given = trusting("management"), [no, yes, signal_of("lead")]
+    prod = count_approvals(rules, "prod", "author", HEAD, given)
+    assert (prod.satisfied, prod.counted, prod.blocked_by) == (False, ("second-lead",), ("lead",))
+    management = count_approvals(rules, "management", "author", HEAD, given)
+    assert (management.satisfied, management.blocked_by) == (True, ())
+
+
+def test_a_signal_doesn_t_hide_the_approval_of_who_it_claims_to_be_of() -> None:
+    review = Review(reviewer=PEOPLE["lead"], state=APPROVED, commit=HEAD, submitted_at=NOW)
+    decision = count_approvals(trusting("management"), "prod", "author", HEAD, [review, signal_of("lead")])
+    assert (decision.satisfied, decision.counted) == (True, ("lead",))
+    alone = count_approvals(trusting("management"), "prod", "author", HEAD, [signal_of("lead")])
+    assert not alone.satisfied
+    assert "@lead doesn't count, who is only claimed to have sent the signal" in alone.message
+
+
+def test_a_signal_is_no_word_about_a_change_of_the_rules() -> None:
+    review = Review(reviewer=PEOPLE["lead"], state=CHANGES_REQUESTED, commit=HEAD, submitted_at=NOW)
+    other = Person(login="second-lead", teams=("leads",), can_push=True)
+    yes = Review(reviewer=other, state=APPROVED, commit=HEAD, submitted_at=NOW)
+    given = [review, yes, signal_of("lead")]
+    assert count_team_approvals("It", "rules_owners", "leads", "author", HEAD, given).blocked_by == ("lead",)
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ from docustack.access import Person
 from docustack.configuration import Configuration
 from docustack.errors import NEVER_RETRIED, ErrorType
 from docustack.events import PullRequestFacts
-from docustack.gate_facts import GateFacts, Review
+from docustack.gate_facts import APPROVED, CHANGES_REQUESTED, GateFacts, Review
 from docustack.manual_runs import ordered_units
 from docustack.merge_queue import GroupFound
 from docustack.model import Nothing
@@ -209,8 +209,14 @@ class World:
         return (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def approve(self, login: str, *, number: int = 1) -> None:
+        self._review(login, APPROVED, number)
+
+    def request_changes(self, login: str, *, number: int = 1) -> None:
+        self._review(login, CHANGES_REQUESTED, number)
+
+    def _review(self, login: str, state: str, number: int) -> None:
         head = self.facts[number].head_commit
-        self.reviews.append(Review(reviewer=PEOPLE[login], state="APPROVED", commit=head, submitted_at=self.now()))
+        self.reviews.append(Review(reviewer=PEOPLE[login], state=state, commit=head, submitted_at=self.now()))
 
     def texts(self, containing: str = "") -> list[str]:
         """Comments that say it, as GitHub shows them or as they were sent."""
