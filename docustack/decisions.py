@@ -6,6 +6,7 @@ the pull request like any other.
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Protocol, TypeVar
 
 from docustack.access import Person, decide_access, may_reject
 from docustack.approvals import why_not_counted
@@ -106,11 +107,21 @@ def _why_no_rejection(
     return None if allowed else f"can neither approve nor apply `{environment}`"
 
 
-def remember(decisions: list[GivenDecision], new: GivenDecision) -> int:
+class _Judged(Protocol):
+    """A decision of whichever kind, and whether it counts."""
+
+    @property
+    def counts(self) -> bool: ...
+
+
+_Given = TypeVar("_Given", bound=_Judged)
+
+
+def remember(decisions: list[_Given], new: _Given, kept: int = KEPT) -> int:
     """Keep one more; returns how many had to make room for it."""
     decisions.append(new)
     made_room = 0
-    while len(decisions) > KEPT:
+    while len(decisions) > kept:
         oldest = next((index for index, decision in enumerate(decisions[:-1]) if not decision.counts), 0)
         del decisions[oldest]
         made_room += 1

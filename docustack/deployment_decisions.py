@@ -14,6 +14,8 @@ from docustack.signatures import is_in_time, is_signed_by, signature
 
 _PURPOSE = b"docustack deployment decision 1\n"
 
+REPLAYED = "This very decision has been sent before; it counts once."
+
 
 class DecisionKind(StrEnum):
     RETRY = "retry"  # what failed, and what has not begun
@@ -113,7 +115,7 @@ def refuse_decision(
 ) -> tuple[DecisionRefusal, str] | None:
     """Why this is no answer to what is asked; None where it is one. `seen`: the nonces that have been used."""
     if decision.nonce in seen:
-        return DecisionRefusal.REPLAYED, "This very decision has been sent before; it counts once."
+        return DecisionRefusal.REPLAYED, REPLAYED
     if not is_in_time(decision.given_at, now):
         return DecisionRefusal.EXPIRED, "This was signed too long ago, or by a clock that is wrong. Decide again."
     if decision.deployment != deployment:

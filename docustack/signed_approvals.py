@@ -15,6 +15,8 @@ from docustack.signatures import is_in_time, is_signed_by, signature
 
 _PURPOSE = b"docustack approval 1\n"
 
+REPLAYED = "This very approval has been sent before; it counts once."
+
 
 class Verdict(StrEnum):
     APPROVE = "approve"
@@ -103,7 +105,7 @@ def _refuse_as_sent(
     if approval.run_id != asked.run_id:
         return Refusal.OTHER_RUN, f"This was given to run {approval.run_id}, not to {asked.run_id}."
     if approval.nonce in seen:
-        return Refusal.REPLAYED, "This very approval has been sent before; it counts once."
+        return Refusal.REPLAYED, REPLAYED
     if not is_in_time(approval.given_at, now):
         return Refusal.EXPIRED, "This was signed too long ago, or by a clock that is wrong. Approve again."
     return None

@@ -11,9 +11,17 @@ with workflow.unsafe.imports_passed_through():
     from activities.approvals import Approvals
     from docustack import bootstrap_texts as texts
     from docustack.bootstrap import BootstrapOrder, BootstrapState
-    from docustack.decisions import GivenDecision
+    from docustack.decisions import GivenDecision, remember
     from docustack.gate_facts import Door
-    from docustack.signed_approvals import ApprovalAnswer, Asked, Refusal, SignedApproval, Verdict, refuse
+    from docustack.signed_approvals import (
+        REPLAYED,
+        ApprovalAnswer,
+        Asked,
+        Refusal,
+        SignedApproval,
+        Verdict,
+        refuse,
+    )
 
 KEPT = 50
 """Of one bootstrap: people give it no more."""
@@ -45,7 +53,6 @@ class BootstrapCancelling:
     async def take(self, signed: SignedApproval) -> ApprovalAnswer:
         """Judge one and answer; what doesn't count is on record too."""
         approval = signed.approval
-        self._nonces = [*self._nonces[-KEPT + 1 :], approval.nonce]
         received_at = workflow.now()
         try:
             refused = await self._refusal(signed)
@@ -62,7 +69,9 @@ class BootstrapCancelling:
             counts=refused is None,
             told=told,
         )
-        self._state.decisions = [*self._state.decisions[-KEPT + 1 :], given]
+        decisions = list(self._state.decisions)
+        remember(decisions, given, KEPT)
+        self._state.decisions = decisions
         return ApprovalAnswer(accepted=refused is None, refusal=refused[0].value if refused else "", message=told)
 
     async def _refusal(self, signed: SignedApproval) -> Refused | None:
@@ -73,6 +82,9 @@ class BootstrapCancelling:
             return Refusal.UNAVAILABLE, "The worker has no DOCUSTACK_APPROVAL_KEYS, so it can check no signature."
         if not signature.genuine:
             return Refusal.FORGED, "It was not signed by this installation's server."
+        if signed.approval.nonce in self._nonces:  # the same came a second time while this was checked
+            return Refusal.REPLAYED, REPLAYED
+        self._nonces = [*self._nonces[-KEPT + 1 :], signed.approval.nonce]
         if login.lower() == self._order.login.lower():
             return None
         if not self._calls.knows_rules:

@@ -25,10 +25,19 @@ with workflow.unsafe.imports_passed_through():
     from docustack.operator_signals import read_signal
     from docustack.runs import RunStatus
     from docustack.shown_plans import digest_of
-    from docustack.signed_approvals import ApprovalAnswer, Asked, Refusal, SignedApproval, Verdict, not_waiting, refuse
+    from docustack.signed_approvals import (
+        REPLAYED,
+        ApprovalAnswer,
+        Asked,
+        Refusal,
+        SignedApproval,
+        Verdict,
+        not_waiting,
+        refuse,
+    )
 
 NONCES = 1_000
-"""Remembered of one run: more are not given within the time for which a signature is good."""
+"""Remembered of one run, of what our server has signed: more are not given while a signature is good."""
 
 _AWAY = "GitHub or a worker doesn't answer now, so it can't be told whether this counts. Send it again"
 
@@ -55,8 +64,7 @@ class Decisions:
 
     async def take(self, signed: SignedApproval, verdict: Verdict) -> ApprovalAnswer:
         """Judge one and answer; what doesn't count is on record, and the pull request is told."""
-        approval, state = signed.approval, self._run.state
-        state.nonces = [*state.nonces[-NONCES + 1 :], approval.nonce]
+        approval = signed.approval
         decision = self._decision(Door.SERVER, verdict.value, approval.login, approval.reason)
         try:
             refusal = await self._refusal_of_signed(signed, decision)
@@ -73,6 +81,10 @@ class Decisions:
             return Refusal.UNAVAILABLE, "The worker has no DOCUSTACK_APPROVAL_KEYS, so it can check no signature."
         if not signature.genuine:
             return Refusal.FORGED, "It was not signed by this installation's server."
+        # Only now: whoever reaches Temporal could else push out those that count with as many forged ones.
+        if signed.approval.nonce in self._run.state.nonces:  # the same came a second time while this was checked
+            return Refusal.REPLAYED, REPLAYED
+        self._run.state.nonces = [*self._run.state.nonces[-NONCES + 1 :], signed.approval.nonce]
         if signed.approval.verdict is Verdict.CANCEL:
             return await self._refusal_of_cancel(decision)
         return await self._refusal(decision)

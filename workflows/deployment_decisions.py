@@ -13,7 +13,9 @@ from workflows.raw_signals import decoded
 with workflow.unsafe.imports_passed_through():
     from docustack import deployment_texts as texts
     from docustack.access import decide_access
+    from docustack.decisions import remember
     from docustack.deployment_decisions import (
+        REPLAYED,
         DecisionKind,
         DecisionRefusal,
         DeploymentAnswer,
@@ -105,7 +107,6 @@ class DeploymentDecisions:
         decision, asked = signed.decision, self._state.question
         cancels = decision.kind is DecisionKind.CANCEL
         environment = self._at_work() if cancels or asked is None else asked.environment
-        self._state.nonces = [*self._state.nonces[-KEPT + 1 :], decision.nonce]
         given = TakenDecision(
             kind=decision.kind.value,
             login=decision.login,
@@ -132,6 +133,10 @@ class DeploymentDecisions:
             return DecisionRefusal.UNAVAILABLE, told
         if not signature.genuine:
             return DecisionRefusal.FORGED, "It was not signed by this installation's server."
+        nonce = signed.decision.nonce
+        if nonce in self._state.nonces:  # the same came a second time while this was checked
+            return DecisionRefusal.REPLAYED, REPLAYED
+        self._state.nonces = [*self._state.nonces[-KEPT + 1 :], nonce]
         return await self._refusal(given)
 
     # ---- bare signals ----------------------------------------------------------------------------------------------
@@ -192,7 +197,7 @@ class DeploymentDecisions:
         """On record; the cancellation itself is the server's, as it is of Temporal's own UI."""
         message = refused[1] if refused else texts.CANCELLED
         told = given.model_copy(update={"told": message, "counts": refused is None})
-        self._state.decisions = [*self._state.decisions[-KEPT + 1 :], told]
+        self._remember(told)
         return DeploymentAnswer(accepted=refused is None, refusal=refused[0].value if refused else "", message=message)
 
     def _answered(self, given: TakenDecision, asked: Question | None, refused: Refused | None) -> DeploymentAnswer:
@@ -202,10 +207,16 @@ class DeploymentDecisions:
             refused = (DecisionRefusal.OTHER_QUESTION, "Somebody else has decided a moment before.")
         message = refused[1] if refused else self._accepted(given, asked)
         told = given.model_copy(update={"told": message, "counts": refused is None})
-        self._state.decisions = [*self._state.decisions[-KEPT + 1 :], told]
+        self._remember(told)
         if refused is None:
             self._state.question, self._given = None, told
         return DeploymentAnswer(accepted=refused is None, refusal=refused[0].value if refused else "", message=message)
+
+    def _remember(self, told: TakenDecision) -> None:
+        """What counts stays on record, however much comes that doesn't."""
+        decisions = list(self._state.decisions)
+        remember(decisions, told, KEPT)
+        self._state.decisions = decisions
 
     def _accepted(self, given: TakenDecision, asked: Question | None) -> str:
         assert asked is not None

@@ -414,12 +414,13 @@ async def test_who_may_order_a_bootstrap_may_cancel_it_and_nobody_else(client: C
         handle = await start(client)
         await until_in(account, "apply_bootstrap")
         not_allowed = await told_to_cancel(handle, "developer")
-        forged = await told_to_cancel(handle, "lead", key="a key that nobody has given to anybody")
+        forged = await told_to_cancel(handle, "lead", key="a key that nobody has given to anybody", nonce="f" * 32)
         for changes in ({"run_id": "bootstrap:222222222222"}, {"given_at": datetime.now(UTC) - timedelta(hours=1)}):
             with pytest.raises(WorkflowUpdateFailedError):
                 await told_to_cancel(handle, **changes)
         assert account.log[-1] == "read_person"
-        assert (await told_to_cancel(handle, "second-lead")).accepted
+        # The forged one has used up nothing of a genuine one.
+        assert (await told_to_cancel(handle, "second-lead", nonce="f" * 32)).accepted
         outcome, state = await ended(handle), await shown(client, account, handle)
     assert (not_allowed.refusal, forged.refusal) == ("not-allowed", "forged")
     assert "may not apply `dev`" in not_allowed.message

@@ -20,6 +20,7 @@ from tests.workflows.conftest import Stage
 from tests.workflows.fakes import APPROVAL_KEY, CONFIGURATION, PEOPLE, Unit, read
 from workflows.run_models import RunView
 
+DEV = "dev/us-east-1/vpc"
 PROD, DATABASE = "prod/us-east-1/vpc", "prod/us-east-1/rds"
 HEAD = "a" * 40
 
@@ -171,6 +172,23 @@ async def test_a_forged_approval_counts_for_nobody_and_is_told(stage: Stage) -> 
         await gate.run.execute_update(
             "approve", sign(await gate.approval("lead", verdict=Verdict.REJECT), APPROVAL_KEY)
         )
+    await gate.still_waits()
+
+
+async def test_a_forged_approval_uses_up_nothing_of_the_genuine_one(stage: Stage) -> None:
+    """Else whoever reaches Temporal could make a run forget, by many forged ones, what it was sent before."""
+    gate = await waiting(stage)
+    approval = await gate.approval("lead")
+    assert await gate.refused(approval, key="a key of somebody else") == "forged"
+    assert (await gate.send(approval)).accepted
+    await stage.until(lambda: stage.world.applied == [PROD])
+
+
+async def test_an_approval_that_is_sent_twice_at_once_counts_once(stage: Stage) -> None:
+    gate = await waiting(stage)
+    caught = await gate.approval("developer")
+    refused = await asyncio.gather(gate.refused(caught), gate.refused(caught))
+    assert sorted(refused) == ["not-allowed", "replayed"]
     await gate.still_waits()
 
 
@@ -330,6 +348,33 @@ async def test_where_operators_are_trusted_the_rules_hold_for_who_they_say_they_
     await gate.still_waits()
     await gate.signal("approve", {"actor": "@lead", "reason": "read it"})
     await stage.until(lambda: stage.world.applied == [PROD])
+
+
+async def test_a_signal_lifts_no_change_request_in_an_environment_that_trusts_no_operators(stage: Stage) -> None:
+    """Where one environment of a run trusts them and another doesn't, each weighs the same words by its own rule."""
+    prod = CONFIGURATION.environments["prod"]
+    trusting = CONFIGURATION.environments["dev"].model_copy(
+        update={"apply": ["leads"], "approvals": prod.approvals, "trust_temporal_operators": True}
+    )
+    stage.world.configuration = CONFIGURATION.model_copy(
+        update={"environments": {**CONFIGURATION.environments, "dev": trusting}}
+    )
+    await stage.planned({DEV: Unit(), PROD: Unit()}, author="infra-member")
+    stage.world.request_changes("lead")
+    stage.world.approve("second-lead")
+    await stage.comment("terrateam apply", sender="lead")
+    gate = await at_gate(stage)
+    asked = read(stage.world.texts("Waiting for approval")[-1])
+    assert asked.count("@lead requested changes") == 2, "in dev and in prod"
+    await gate.signal("approve", {"actor": "lead"})
+    await at_gate(stage, 2)
+    asked = read(stage.world.texts("Waiting for approval")[-1])
+    assert "`dev`" not in asked, "there the signal counts"
+    assert "@lead requested changes" in asked
+    await gate.still_waits()
+    stage.world.approve("lead")
+    await stage.send("review_submitted", sender="lead", review_state="approved")
+    await stage.until(lambda: stage.world.applied == [DEV, PROD])
 
 
 async def test_where_operators_are_trusted_a_rejection_ends_the_run(stage: Stage) -> None:

@@ -407,6 +407,13 @@ async def test_one_decision_counts_once(client: Client, organisation: Organisati
     assert await refusal(deployment, RETRY, nonce="0123456789abcdef") == "replayed"
 
 
+async def test_a_forged_decision_uses_up_nothing_of_the_genuine_one(client: Client, organisation: Organisation) -> None:
+    deployment = await stopped(client, organisation, RDS)
+    assert await refusal(deployment, RETRY, nonce="0123456789abcdef", key="somebody else's key") == "forged"
+    await deployment.decide(RETRY, nonce="0123456789abcdef")
+    await deployment.question(2)
+
+
 async def test_while_it_works_there_is_nothing_to_decide(client: Client, organisation: Organisation) -> None:
     organisation.hold = asyncio.Event()
     deployment = await start(client, only="dev")
