@@ -87,16 +87,25 @@ class GitHubPrerequisites:
     try_push: Callable[[], Awaitable[None]] | None = None
 
     async def check_engine(self, *, pushes: bool) -> list[Prerequisite]:
-        """What a worker itself needs for a deployment; with `pushes` also for a bootstrap, which offers a change."""
+        """What a worker itself needs for a deployment; with `pushes` also for a bootstrap, which offers a change.
+
+        Raises:
+            ApplicationError: retryable; GitHub is away or busy, so nothing is known.
+        """
         expected = GitHubExpectations(self.repository, self.public_url, self.sign_in)
         nobody: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
         nobody.set_result(None)
+        mend = f"give DocuStack's token or App members: read of {self.repository.owner}"
         made = await asyncio.gather(
-            limited(expected.access, self._check_access(expected), _TOKEN),
-            *(self._pushing(expected) if pushes else ()),
-            *self._teams(expected, nobody, f"give DocuStack's token or App members: read of {self.repository.owner}"),
+            limited(expected.access, self._check_access(expected), _TOKEN, asked_again=True),
+            *(self._pushing(expected, asked_again=True) if pushes else ()),
+            *self._teams(expected, nobody, mend, asked_again=True),
+            return_exceptions=True,  # what one of them raises is told once all have ended
         )
-        return list(made)
+        for each in made:
+            if isinstance(each, BaseException):
+                raise each
+        return [each for each in made if not isinstance(each, BaseException)]
 
     async def check(self) -> list[Prerequisite]:
         """All at once, each with a limit of its own; what needs the person is skipped where nobody is known."""
@@ -112,18 +121,23 @@ class GitHubPrerequisites:
         return [*optional, *await self._check_webhook(expected)]
 
     def _teams(
-        self, expected: GitHubExpectations, login: "asyncio.Future[str | None]", mend: str
+        self,
+        expected: GitHubExpectations,
+        login: "asyncio.Future[str | None]",
+        mend: str,
+        *,
+        asked_again: bool = False,
     ) -> list[Awaitable[Prerequisite]]:
         return [
-            limited(expected.team(slug), self._check_team(expected, slug, login), mend)
+            limited(expected.team(slug), self._check_team(expected, slug, login), mend, asked_again=asked_again)
             for slug in dict.fromkeys(self.teams)
         ]
 
-    def _pushing(self, expected: GitHubExpectations) -> list[Awaitable[Prerequisite]]:
+    def _pushing(self, expected: GitHubExpectations, *, asked_again: bool = False) -> list[Awaitable[Prerequisite]]:
         mend = f"give DocuStack's account write access: https://github.com/{self.repository.full_name}/settings/access"
         return [
-            limited(expected.git_push, self._check_git_push(expected), mend),
-            limited(expected.pull_requests, self._check_pull_requests(expected), mend),
+            limited(expected.git_push, self._check_git_push(expected), mend, asked_again=asked_again),
+            limited(expected.pull_requests, self._check_pull_requests(expected), mend, asked_again=asked_again),
         ]
 
     @property

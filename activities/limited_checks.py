@@ -8,6 +8,8 @@ from typing import TypeVar
 
 from temporalio.exceptions import ApplicationError
 
+from activities.failures import failure
+from docustack.errors import ErrorType
 from docustack.prerequisites import Expected, Prerequisite
 
 T = TypeVar("T")
@@ -17,15 +19,31 @@ ANSWERS_WITHIN = 15.0
 
 
 async def limited(
-    expected: Expected, check: Awaitable[Prerequisite], mend: str, seconds: float = ANSWERS_WITHIN
+    expected: Expected,
+    check: Awaitable[Prerequisite],
+    mend: str,
+    seconds: float = ANSWERS_WITHIN,
+    *,
+    asked_again: bool = False,
 ) -> Prerequisite:
-    """The check, or why it could not be made; `mend` is the command that shows or mends what is in its way."""
+    """The check, or why it could not be made; `mend` is the command that shows or mends what is in its way.
+
+    Raises:
+        ApplicationError: retryable, and only with `asked_again`: the other side was away, busy or too slow, which says
+            nothing of what was to be checked.
+    """
     try:
         async with asyncio.timeout(seconds):
             return await check
     except TimeoutError:
+        if asked_again:
+            raise failure(
+                ErrorType.UNAVAILABLE, f"{expected.name}: no answer within {seconds:g} s. It is asked again."
+            ) from None
         return expected.failed(f"no answer within {seconds:g} s", mend)
     except ApplicationError as error:
+        if asked_again and not error.non_retryable:
+            raise
         return expected.failed(_one_line(error.message), mend)
     except Exception as error:
         return expected.failed(_one_line(f"{type(error).__name__}: {error}"), mend)

@@ -4,14 +4,18 @@ import asyncio
 import json
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
+import httpx
 import pytest
 from githubkit import GitHub, TokenAuthStrategy
 from slack_sdk.web.async_client import AsyncWebClient
+from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment, WorkflowEnvironment
 
 from activities.git_push import try_push
@@ -20,6 +24,7 @@ from activities.limited_checks import in_thread, limited
 from activities.prerequisites import CheckInstallation, InstallationPrerequisites
 from activities.slack_prerequisites import check_slack
 from activities.tool_prerequisites import WorkerTools
+from docustack.errors import ErrorType
 from docustack.prerequisites import (
     Area,
     CheckStatus,
@@ -327,6 +332,24 @@ async def test_slack_is_well_refuses_the_token_or_lacks_the_channel(slack: Slack
 
 # ---- what a worker checks before a deployment ------------------------------------------------------------------------
 
+Says = Callable[[httpx.Request], httpx.Response]
+
+
+def no_connection(request: httpx.Request) -> httpx.Response:
+    raise httpx.ConnectTimeout("nobody there", request=request)
+
+
+def server_error(_: httpx.Request) -> httpx.Response:
+    return httpx.Response(502, text="<html>Bad Gateway</html>")
+
+
+def too_often(_: httpx.Request) -> httpx.Response:
+    return httpx.Response(403, json={"message": "You have exceeded a secondary rate limit."})
+
+
+def forbidden(_: httpx.Request) -> httpx.Response:
+    return httpx.Response(403, json={"message": "Resource not accessible by integration"})
+
 
 async def as_worker(
     github: GitHubStandIn,
@@ -335,12 +358,15 @@ async def as_worker(
     login: str = BOT,
     slack_token: str = "",
     tools: dict[str, str] | None = None,
-    push_to: Path | None = None,
+    push_to: Path | str | None = None,
     pushes: bool = True,
     teams: tuple[str, ...] = ("infra", "leads"),
+    says: Says | None = None,
 ) -> Prerequisites:
+    """`says`: how GitHub answers in the stand-in's place."""
     strategy = TokenAuthStrategy(github.token(login) if login else "ghp_wrong")
-    api = GitHub(strategy, base_url=github.url, auto_retry=False, http_cache=False)
+    transport = httpx.MockTransport(says) if says else None
+    api = GitHub(strategy, base_url=github.url, auto_retry=False, http_cache=False, async_transport=transport)
     client = AsyncWebClient(
         token=slack_token or slack.token, base_url=f"{slack.url}/api/", timeout=5, retry_handlers=[]
     )
@@ -375,10 +401,27 @@ async def test_a_worker_that_may_all_of_it_changes_nothing_to_find_out(
     assert (github.request("lead", "GET", "pulls?state=all").json(), github.git("ls-remote", "origin")) == before
 
 
+@pytest.fixture
+def read_only_remote() -> Iterator[str]:
+    """Git over HTTP that lets nobody push."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(403)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class names it
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/live.git"
+        server.shutdown()
+
+
 async def test_a_worker_that_may_only_read_is_told_before_a_bootstrap_and_may_deploy(
-    github: GitHubStandIn, slack: SlackStandIn, tmp_path: Path
+    github: GitHubStandIn, slack: SlackStandIn, read_only_remote: str
 ) -> None:
-    made = await as_worker(github, slack, login="outsider", push_to=tmp_path / "nowhere", teams=())
+    made = await as_worker(github, slack, login="outsider", push_to=read_only_remote, teams=())
     told = unmet_summary(made.checks).splitlines()
     assert [line.partition(":")[0] for line in told] == ["git push", "pull requests"]
     assert "it needs pull requests: write" in told[1]
@@ -408,6 +451,30 @@ async def test_a_worker_whose_token_is_wrong_or_whose_terraform_is_old_says_so(
     old.write_text("#!/bin/sh\necho Terraform v1.5.0\n")
     made = await as_worker(github, slack, login="", tools={"terraform": str(old)})
     assert "terraform" not in unmet_summary(made.checks)
+
+
+@pytest.mark.parametrize("says", [no_connection, server_error, too_often])
+async def test_a_github_that_is_away_is_asked_again_and_refuses_nothing(
+    github: GitHubStandIn, slack: SlackStandIn, says: Says
+) -> None:
+    with pytest.raises(ApplicationError) as raised:
+        await as_worker(github, slack, says=says)
+    assert not raised.value.non_retryable
+    assert raised.value.type in (ErrorType.UNAVAILABLE, ErrorType.THROTTLED)
+
+
+async def test_a_push_that_has_no_answer_is_tried_again_and_a_github_that_says_no_is_believed(
+    github: GitHubStandIn, slack: SlackStandIn
+) -> None:
+    made = await as_worker(github, slack, says=forbidden)
+    told = unmet_summary(made.checks).splitlines()
+    assert [line.partition(":")[0] for line in told] == ["GitHub token", "pull requests", "team infra", "team leads"]
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        nowhere = f"http://127.0.0.1:{closed.getsockname()[1]}/live.git"
+        with pytest.raises(ApplicationError) as raised:
+            await as_worker(github, slack, push_to=nowhere)
+    assert not raised.value.non_retryable
 
 
 async def test_a_slack_that_refuses_a_worker_only_warns(github: GitHubStandIn, slack: SlackStandIn) -> None:
