@@ -1,9 +1,11 @@
 """What a pull request keeps of what its runs left: each unit's newest plan or apply, and the comments that show it."""
 
+from collections.abc import Collection, Mapping
+
 from docustack.orphans import keep_deletions
 from docustack.pull_request_actions import Action, FoldComments
 from docustack.pull_request_replies import OUTDATED_BY_PLAN, OUTDATED_BY_PUSH
-from docustack.pull_request_state import ActiveRun, AppliedUnit, PullRequestState
+from docustack.pull_request_state import ActiveRun, AppliedUnit, PullRequestState, RunWaits, SupersededRun
 from docustack.runs import Operation, RunResult, RunStatus, UnitOutcome, UnitPhase
 from docustack.shown_plans import first_shown, shown_plan
 
@@ -20,7 +22,8 @@ def keep_result(state: PullRequestState, ended: ActiveRun, result: RunResult) ->
     if whole:
         state.plans = {unit: plan for unit, plan in state.plans.items() if unit in result.left_out}
         state.deferred = [unit for unit in state.deferred if unit in result.left_out]
-    folded = _fold_replaced(state, result, whole=whole)
+    shows = {comment: result.comment_units.get(comment, ()) for comment in result.comments}
+    folded = _fold_replaced(state, shows, _replaced_by(result), left_out=result.left_out if whole else None)
     if state.facts is not None and result.head_commit == state.facts.head_commit:
         for outcome in result.outcomes:
             _keep(state, outcome, result)
@@ -41,6 +44,15 @@ def keep_what_was_touched(state: PullRequestState, result: RunResult) -> None:
                 del state.plans[outcome.unit]
             elif outcome.plan.spent:
                 state.plans[outcome.unit] = outcome.plan
+
+
+def take_shown(state: PullRequestState, run: ActiveRun | SupersededRun, waits: RunWaits) -> list[Action]:
+    """Plans that an apply has made again at its gate take the place of those before, while it still waits."""
+    if not waits.shows:
+        return []
+    if state.facts is None or run.head_commit != state.facts.head_commit:
+        return [FoldComments(comment_ids=tuple(waits.shows), reason=OUTDATED_BY_PUSH)]
+    return _fold_replaced(state, waits.shows, {unit for units in waits.shows.values() for unit in units})
 
 
 def forget_other_heads(state: PullRequestState) -> list[Action]:
@@ -91,21 +103,44 @@ _SAYS_ANEW = (UnitPhase.PLANNED, UnitPhase.DEFERRED, UnitPhase.FAILED, UnitPhase
 """Ends of a plan after which an earlier plan or apply of the unit proves nothing any more."""
 
 
-def _fold_replaced(state: PullRequestState, result: RunResult, *, whole: bool) -> list[Action]:
-    """A comment is outdated once each unit that it shows has a newer one."""
+def _replaced_by(result: RunResult) -> set[str]:
+    """Units whose newest comment of a run takes the place of those before.
+
+    What an apply asks for in vain is not the plan that is kept.
+    """
+    if result.operation is Operation.PLAN:
+        return {unit for units in result.comment_units.values() for unit in units}
+    return {each.unit for each in result.outcomes if each.plan is not None or each.phase is UnitPhase.APPLIED}
+
+
+def _fold_replaced(
+    state: PullRequestState,
+    shows: Mapping[int, tuple[str, ...]],
+    replaced: Collection[str],
+    *,
+    left_out: Collection[str] | None = None,
+) -> list[Action]:
+    """A comment is outdated once each unit that it shows has a newer one.
+
+    Args:
+        state: with the comments before.
+        shows: the new comments, with the units whose plans each of them shows.
+        replaced: units of which the newest of these is the plan that counts.
+        left_out: after a plan of everything, which takes the place of all others: what its actor may not plan.
+    """
     shown_now: set[str] = set()
     outdated: list[int] = []
-    newest_first = [*dict.fromkeys([*state.plan_comments, *result.comments])][::-1]
+    newest_first = [*dict.fromkeys([*state.plan_comments, *shows])][::-1]
     for comment in newest_first:
-        units = {*result.comment_units.get(comment, ()), *state.comment_units.get(comment, ())}
-        is_new = comment in result.comments
-        stays = units - shown_now if is_new or not whole else (units & set(result.left_out)) - shown_now
-        if stays or (not units and (is_new or not whole)):
+        units = {*shows.get(comment, ()), *state.comment_units.get(comment, ())}
+        is_new = comment in shows
+        stays = units - shown_now if is_new or left_out is None else (units & set(left_out)) - shown_now
+        if stays or (not units and (is_new or left_out is None)):
             state.comment_units[comment] = tuple(sorted(stays))
         else:
             outdated.append(comment)
             state.comment_units.pop(comment, None)
-        if is_new and result.operation is Operation.PLAN:  # what an apply asks for is not yet the plan that is kept
-            shown_now |= units
+        if is_new:
+            shown_now |= units & set(replaced)
     state.plan_comments = [comment for comment in newest_first[::-1] if comment not in outdated]
     return [FoldComments(comment_ids=tuple(outdated[::-1]), reason=OUTDATED_BY_PLAN)] if outdated else []

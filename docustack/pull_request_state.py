@@ -115,6 +115,7 @@ class RunWaits(Model):
 
     run_id: str
     waiting: bool
+    shows: dict[int, tuple[str, ...]] = {}  # comments of plans that it has made again there, with their units
 
 
 class PullRequestStart(Model):

@@ -18,7 +18,7 @@ from docustack.pull_request_comments import take_comment
 from docustack.pull_request_drafts import keep_refusal_as_draft, look_whether_draft
 from docustack.pull_request_locks import forget_freed
 from docustack.pull_request_merge import after_close, keep_changed
-from docustack.pull_request_plans import forget_other_heads, keep_result, keep_what_was_touched
+from docustack.pull_request_plans import forget_other_heads, keep_result, keep_what_was_touched, take_shown
 from docustack.pull_request_replies import (
     FORK,
     OUTDATED_BY_PUSH,
@@ -165,9 +165,10 @@ def _go_on(state: PullRequestState) -> list[Action]:
 def take_run_waits(state: PullRequestState, waits: RunWaits) -> list[Action]:
     """A run has come to its gate, or passed it; a plan or unlock that was queued behind it need not wait for it."""
     if state.active is None or state.active.run_id != waits.run_id:
-        return []
+        superseded = next((run for run in state.superseded if run.run_id == waits.run_id), None)
+        return take_shown(state, superseded, waits) if superseded is not None else []
     state.active = state.active.model_copy(update={"waiting": waits.waiting})
-    return challenge_from_line(state)
+    return [*take_shown(state, state.active, waits), *challenge_from_line(state)]
 
 
 def hear_waits(state: PullRequestState, waits: RunWaits) -> None:

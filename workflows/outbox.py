@@ -74,6 +74,13 @@ class Outbox:
         self.shown(units, shown_at)
         return shown_at
 
+    def take_plan_comments(self) -> dict[int, tuple[str, ...]]:
+        """Those posted so far, with their units, for who tells the pull request of them before the run ends."""
+        state = self._run.state
+        shows = {comment: state.comment_units.pop(comment) for comment in state.comments}
+        state.comments = []
+        return shows
+
     def shown(self, units: Sequence[str], shown_at: str) -> None:
         """Since when people can read these plans."""
         outcomes = self._run.state.outcomes

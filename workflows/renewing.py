@@ -11,6 +11,7 @@ from workflows.failures import message_of
 from workflows.hosts import near_tree
 from workflows.reporting import ONE_COMMENT_EACH, Report
 from workflows.run_state import Refused, Run
+from workflows.telling import tell_pull_request
 from workflows.together import together
 from workflows.unit_calls import plan_outcome
 from workflows.waiting import begin_to_wait
@@ -29,6 +30,7 @@ with workflow.unsafe.imports_passed_through():
     from docustack.checks import waiting_check
     from docustack.deletion_texts import deletion_remark
     from docustack.plans import PlanRecord
+    from docustack.pull_request_state import RunWaits
     from docustack.run_comments import refusal_comment
     from docustack.runs import RunStatus, UnitOutcome, UnitPhase
 
@@ -63,6 +65,8 @@ async def renew_outdated_plans(run: Run, report: Report) -> None:
     shown_at = await _show(run, report, outcomes, plans, moved)
     for outcome in outcomes:
         run.renew(outcome.unit, outcome.plan, shown_at.get(outcome.unit, ""), asked)
+    if shows := report.outbox.take_plan_comments():
+        await tell_pull_request(run.start, "run_waits", RunWaits(run_id=run.start.run_id, waiting=True, shows=shows))
 
 
 async def choose_outdated(run: Run, report: Report) -> bool:

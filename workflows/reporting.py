@@ -108,7 +108,7 @@ class Report:
         room = COMMENT_ROOM // max(1, len(outcomes))
         shown = [with_text(each, each.plan.text_preview[:room]) if each.plan else each for each in outcomes]
         body = plans_summary_comment(shown, links=links_of(self._run), prefix=self._run.prefix)
-        return await self.outbox.post_plans(key, body, [])
+        return await self.outbox.post_plans(key, body, [outcome.unit for outcome in outcomes])
 
     def applied(self, outcome: UnitOutcome, *, planned_again: bool) -> None:
         self._keep(outcome)

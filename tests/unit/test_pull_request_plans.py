@@ -115,6 +115,58 @@ def test_what_an_apply_asks_for_outdates_no_plan_that_would_still_be_applied(lif
     assert only(actions, FoldComments).comment_ids == (1, 2)
 
 
+def test_a_plan_made_again_at_the_gate_outdates_the_one_before_while_the_apply_waits(life: Life) -> None:
+    life.event(EventKind.OPENED)
+    life.end(planned(VPC), planned(RDS), comments=(1, 2), comment_units={1: (VPC,), 2: (RDS,)})
+    life.comment("terrateam apply")
+    assert only(life.waits(shows={3: (VPC,)}), FoldComments).comment_ids == (1,)
+    assert only(life.waits(shows={4: (VPC,)}), FoldComments).comment_ids == (3,)
+    assert "fold-comments" not in kinds(life.end(ended(VPC, UnitPhase.APPLIED), ended(RDS, UnitPhase.APPLIED)))
+    assert life.state.plan_comments == [2, 4]
+
+
+def test_a_table_stays_as_long_as_one_of_its_units_has_no_newer_plan(life: Life) -> None:
+    life.event(EventKind.OPENED)
+    life.end(planned(VPC), planned(RDS), comments=(1,), comment_units={1: (RDS, VPC)})
+    life.comment("terrateam apply")
+    assert "fold-comments" not in kinds(life.waits(shows={2: (VPC,)}))
+    assert only(life.waits(shows={3: (RDS,)}), FoldComments).comment_ids == (1,)
+
+
+def test_a_plan_that_an_apply_asked_for_and_applied_outdates_the_one_before(life: Life) -> None:
+    life.event(EventKind.OPENED)
+    life.end(planned(VPC), planned(RDS), comments=(1, 2), comment_units={1: (VPC,), 2: (RDS,)})
+    life.comment("terrateam apply")
+    actions = life.end(
+        ended(VPC, UnitPhase.APPLIED), ended(RDS, UnitPhase.APPLIED), comments=(3,), comment_units={3: (VPC,)}
+    )
+    assert only(actions, FoldComments).comment_ids == (1,)
+
+
+def test_a_plan_made_again_at_a_gate_that_an_unlock_ended_stays_the_one_that_counts(life: Life) -> None:
+    life.event(EventKind.OPENED)
+    life.end(planned(VPC), comments=(1,), comment_units={1: (VPC,)})
+    life.comment("terrateam apply")
+    life.waits()
+    apply = life.run_id
+    life.comment("terrateam unlock")
+    life.may_begin()
+    actions = life.waits(run_id=apply, shows={2: (VPC,)})  # it was on its way when the apply was superseded
+    assert only(actions, FoldComments).comment_ids == (1,)
+    assert "fold-comments" not in kinds(life.end(run_id=apply, operation=Operation.APPLY))
+    assert life.state.plan_comments == [2]
+
+
+def test_a_plan_made_again_for_a_head_that_is_none_any_more_is_outdated_itself(life: Life) -> None:
+    life.event(EventKind.OPENED)
+    life.end(planned(VPC), comments=(1,), comment_units={1: (VPC,)})
+    life.comment("terrateam apply")
+    life.waits()
+    apply = life.run_id
+    life.push()
+    assert only(life.waits(run_id=apply, shows={2: (VPC,)}), FoldComments).comment_ids == (2,)
+
+
 @pytest.mark.parametrize("command", ["unlock", f"plan {RDS}", "plan"])
 def test_ending_an_apply_that_waits_marks_no_plan_outdated_that_is_still_applied(life: Life, command: str) -> None:
     life.event(EventKind.OPENED)

@@ -130,9 +130,12 @@ class Life:
         self.change(state="open")
         return self.event(EventKind.REOPENED)
 
-    def waits(self, *, waiting: bool = True) -> list[Action]:
+    def waits(
+        self, *, waiting: bool = True, run_id: str = "", shows: dict[int, tuple[str, ...]] | None = None
+    ) -> list[Action]:
         assert self.state.active is not None
-        return self.act(take_run_waits(self.state, RunWaits(run_id=self.state.active.run_id, waiting=waiting)))
+        told = RunWaits(run_id=run_id or self.state.active.run_id, waiting=waiting, shows=shows or {})
+        return self.act(take_run_waits(self.state, told))
 
     def may_begin(self) -> list[Action]:
         """The run that was started beside the waiting apply finds nothing that forbids it."""

@@ -36,6 +36,12 @@ def how_the_apply_ended(state: PullRequestState) -> RunStatus:
     return next(run.status for run in reversed(state.runs) if run.operation is Operation.APPLY)
 
 
+def comment_of(stage: Stage, unit: str) -> int:
+    """The one that shows its first plan."""
+    keys = [comment.key.partition(":")[2] for comment in stage.world.comments]
+    return 1001 + keys.index(f"{unit}:plan")
+
+
 async def told_of_move(stage: Stage, base_ref: str = "main") -> None:
     moved = BaseMoved(repository=stage.repository, base_ref=base_ref, commit=stage.world.commits.tip)
     await stage.handle().signal("base_moved", moved)
@@ -59,9 +65,11 @@ async def test_plan_whose_inputs_move_is_made_again_and_the_approval_before_fall
     (shown,) = stage.world.texts("which changes what")
     assert f"`main` has moved from `{FIRST[:7]}` to `1111111`, which changes what `{PROD}` reads: `root.hcl`" in shown
     assert stage.world.applied == []
+    await stage.until(lambda: bool(stage.world.outdated), "the fold of the plan before, while the new one waits")
     await approved(stage)
     state = await stage.until_ended(2)
     assert how_the_apply_ended(state) is RunStatus.SUCCEEDED
+    assert stage.world.outdated == [comment_of(stage, PROD)]
     assert {plan.unit: plan.base_commit for plan in stage.world.applied_plans} == {PROD: NEW_MAIN, PROD_RDS: FIRST}
     assert {record.base_commit for record in stage.world.commits.audit} == {NEW_MAIN}
 
