@@ -14,9 +14,10 @@ from docustack.bootstrap import BootstrapEnd, BootstrapOutcome, Step, UndoStep
 from docustack.bootstrap_file import FILE, with_remote_state
 from local import aws
 from tests.dev_server import address, dev_server
-from tests.e2e.bootstrapping import ALL_STEPS, EXAMPLE, TABLE, Account, example_on_github, moto, steps_done
+from tests.e2e.bootstrapping import ALL_STEPS, EXAMPLE, KEY, TABLE, Account, example_on_github, moto, steps_done
 from tests.e2e.late_answers import LateAnswers
 from tests.integration.stand_ins import GitHubStandIn
+from tests.workflows.test_bootstrap import told_to_cancel
 
 MODULE = "modules/state-backend/main.tf"
 KILLED_IN = [Step(name) for name in ALL_STEPS if name != Step.COMPARE]
@@ -65,10 +66,18 @@ def between(account: Account) -> LateAnswers:
 
 @pytest.mark.parametrize("account", ["dev"], indirect=True)
 async def test_an_empty_account_becomes_one_that_keeps_its_own_state(account: Account) -> None:
-    """From nothing to done; and a second bootstrap changes nothing, before its pull request is merged and after."""
+    """From nothing to done, after one that was cancelled in its apply; and a second bootstrap changes nothing, before
+    its pull request is merged and after."""
     outcome, state = await account.bootstrap(dry_run=True)
     assert (outcome.end, account.buckets(), account.tables()) == (BootstrapEnd.DRY_RUN, [], [])
     assert "aws_s3_bucket.state will be created" in outcome.plan
+
+    handle = await account.start()
+    await account.until_in(handle, Step.APPLY)
+    assert (await told_to_cancel(handle, "infra-member", KEY)).accepted
+    outcome = BootstrapOutcome.model_validate(await handle.result())
+    assert (outcome.end, account.buckets(), account.tables()) == (BootstrapEnd.CANCELLED, [], [])
+    assert "cancelled by @infra-member: the wrong account." in outcome.message
 
     outcome, state = await account.bootstrap()
     assert outcome.end is BootstrapEnd.DONE, outcome
