@@ -11,6 +11,7 @@ from workflows import policies
 from workflows.bootstrap_steps import Stopped
 from workflows.calls import call
 from workflows.hosts import was_not_taken_up
+from workflows.together import stop_if_cancelled
 
 with workflow.unsafe.imports_passed_through():
     from activities.approvals import Approvals, SignatureAnswer
@@ -222,7 +223,9 @@ class BootstrapCalls:
             self._lease_seconds,
         )
         question = self._unit(BootstrapApply, plan=plan, timeout_minutes=self.configuration.apply.timeout_minutes)
-        return await call(Bootstrap.apply_bootstrap, question, policy=policy, summary="terragrunt apply, local state")
+        answer = await call(Bootstrap.apply_bootstrap, question, policy=policy, summary="terragrunt apply, local state")
+        stop_if_cancelled()
+        return answer
 
     async def keep_local_state(self) -> KeptState | None:
         """Only the host that has it can; it is worth to wait for."""

@@ -8,6 +8,7 @@ from temporalio import workflow
 from temporalio.exceptions import FailureError, is_cancelled_exception
 
 from workflows.failures import message_of
+from workflows.together import stop_if_cancelled
 
 with workflow.unsafe.imports_passed_through():
     from docustack.bootstrap import BootstrapEnd, BootstrapState, StepState, StepStatus, Undone
@@ -47,6 +48,7 @@ class Steps:
         workflow.set_current_details(f"{name}…")
         try:
             yield RunningStep(self._state)
+            stop_if_cancelled()
         except (Stopped, FailureError, asyncio.CancelledError) as error:
             told = str(error) if isinstance(error, Stopped) else _told(error)
             self._state.steps[-1] = StepState(name=name, status=StepStatus.FAILED, detail=told)

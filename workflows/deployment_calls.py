@@ -1,6 +1,5 @@
 """What an initial deployment asks of the outside, each call by name, and the child workflows that it is made of."""
 
-import asyncio
 from collections.abc import Sequence
 
 from temporalio import workflow
@@ -19,6 +18,7 @@ from workflows.calls import call
 from workflows.failures import message_of
 from workflows.hosts import was_not_taken_up
 from workflows.run import RunWorkflow
+from workflows.together import stop_if_cancelled
 
 with workflow.unsafe.imports_passed_through():
     from activities.approvals import Approvals, OrderBootstrap, SignatureAnswer
@@ -242,16 +242,6 @@ class DeploymentCalls:
                 SearchAttributePair(search_attributes.ACTOR, actor),
             ]
         )
-
-
-def stop_if_cancelled() -> None:
-    """A child that has ended well in spite of our cancellation is no reason to go on.
-
-    Raises:
-        CancelledError: somebody has cancelled the deployment.
-    """
-    if workflow.cancellation_reason() is not None:
-        raise asyncio.CancelledError
 
 
 def _of_child(what: str, error: FailureError) -> str:

@@ -13,12 +13,12 @@ from temporalio.common import RawValue
 from temporalio.exceptions import FailureError, is_cancelled_exception
 
 from workflows import search_attributes
-from workflows.deployment_calls import DeploymentCalls, stop_if_cancelled
+from workflows.deployment_calls import DeploymentCalls
 from workflows.deployment_decisions import DeploymentDecisions
 from workflows.deployment_preflight import Ended, preflight, tip_of
 from workflows.failures import message_of
 from workflows.slack_thread import DeploymentThread
-from workflows.together import to_its_end
+from workflows.together import stop_if_cancelled, to_its_end
 
 with workflow.unsafe.imports_passed_through():
     from activities.deployments import EarlierRuns

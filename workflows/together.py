@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Coroutine, Iterable
 from typing import Any, TypeVar
 
+from temporalio import workflow
+
 Outcome = TypeVar("Outcome")
 
 
@@ -31,3 +33,13 @@ async def to_its_end(work: Coroutine[Any, Any, Outcome]) -> Outcome:
         except asyncio.CancelledError:
             if task.cancelled():
                 raise
+
+
+def stop_if_cancelled() -> None:
+    """What has ended well in spite of our cancellation is no reason to go on.
+
+    Raises:
+        CancelledError: somebody has cancelled this workflow.
+    """
+    if workflow.cancellation_reason() is not None:
+        raise asyncio.CancelledError

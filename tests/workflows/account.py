@@ -99,6 +99,7 @@ class FakeAccount:
     fail_after: bool = False
     also_fails: str = ""  # the undo, say
     hang: str = ""  # it has done its work, and goes on until it is cancelled
+    ends_well: bool = False  # what hangs, in spite of its cancellation
     lose: str = ""  # its first answer gets lost: it has done its work, and is tried again
     lacks: set[str] = field(default_factory=set)  # names of checks of the installation
     log: list[str] = field(default_factory=list)
@@ -280,9 +281,13 @@ class FakeAccount:
             self.ended += 1
             if failing:
                 raise _for_good(name)
-            while self.hang == name:
-                activity.heartbeat()
-                await asyncio.sleep(0.1)
+            try:
+                while self.hang == name:
+                    activity.heartbeat()
+                    await asyncio.sleep(0.1)
+            except asyncio.CancelledError:
+                if not self.ends_well:
+                    raise
             if self.lose == name and activity.info().attempt == 1:
                 raise ApplicationError("lost", type=ErrorType.UNAVAILABLE.value)
             return answer

@@ -358,6 +358,7 @@ async def told_to_cancel(
     return answer
 
 
+@pytest.mark.parametrize("ends_well", [False, True], ids=["interrupted", "ends well all the same"])
 @pytest.mark.parametrize(
     "step, left, stays",
     [
@@ -368,9 +369,9 @@ async def told_to_cancel(
     ],
 )
 async def test_a_cancelled_one_is_undone_like_a_failed_one_and_says_what_stays(
-    client: Client, step: str, left: tuple[bool, bool], stays: str
+    client: Client, step: str, left: tuple[bool, bool], stays: str, ends_well: bool
 ) -> None:
-    account = FakeAccount(hang=step)
+    account = FakeAccount(hang=step, ends_well=ends_well)
     async with workers(client, account):
         handle = await start(client)
         await until_in(account, step)
