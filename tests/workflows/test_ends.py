@@ -30,7 +30,7 @@ from docustack.locks import LockTable
 from docustack.model import Nothing
 from docustack.pull_request_state import PullRequestState
 from docustack.repository import ChangedUnit, Discovery, UnitStatus
-from docustack.runs import RunStatus
+from docustack.runs import RunStatus, UnitPhase
 from tests.workflows.commits import Commits
 from tests.workflows.conftest import Stage, control_worker, end_everything, environment_workers, workers
 from tests.workflows.fakes import CONFIGURATION, Unit, World
@@ -384,6 +384,22 @@ async def test_an_apply_that_is_being_recorded_is_recorded_and_told_whole_though
     assert [record.unit for record in world.commits.audit] == [VPC]
     assert "Apply complete!" in world.texts(f"`{VPC}`")[-1]
     assert world.applied == [VPC], "nothing is begun after a cancellation"
+
+
+async def test_a_cancellation_before_an_interrupted_apply_is_planned_again_leaves_its_end_unknown(
+    stage: Stage, world: TroubledWorld
+) -> None:
+    world.lease_seconds = 0
+    await planned(stage, {VPC: Unit(apply_errors=[ErrorType.INTERRUPTED])})
+    begun = world.hold("plan_unit")
+    await stage.comment("terrateam apply")
+    await asyncio.wait_for(begun.wait(), 120)
+    run_id = await cancel(stage)
+    world.let_go("plan_unit")
+    state = await until_cancelled(stage, run_id, 2)
+    assert [record.outcome for record in world.commits.audit] == [UnitPhase.UNKNOWN]
+    assert world.texts("not known how an apply of this unit had ended")
+    assert state.plans[VPC].spent
 
 
 async def test_an_apply_whose_end_is_heard_together_with_the_cancellation_is_not_lost(

@@ -20,7 +20,7 @@ from docustack.errors import ErrorType
 from docustack.lock_messages import locks_workflow_id
 from docustack.locks import LockRequest, LockTable
 from docustack.model import Nothing
-from docustack.runs import Operation, RunStatus
+from docustack.runs import Operation, RunStatus, UnitPhase
 from tests.dev_server import time_skipping_server
 from tests.workflows.conftest import Stage, end_everything, workers
 from tests.workflows.fakes import CONFIGURATION, Unit, World
@@ -29,6 +29,7 @@ from tests.workflows.organisation import start as start_deployment
 from tests.workflows.organisation import workers as deployment_workers
 from tests.workflows.test_apply import planned
 from tests.workflows.test_deletions import RDS, deleted, deletes, owns
+from tests.workflows.test_in_line import line_of
 from tests.workflows.test_manual_runs import order
 from workflows import policies
 from workflows.run_models import LookAgain
@@ -151,6 +152,18 @@ async def test_nobody_is_reminded_where_that_is_not_wanted_or_comes_too_late(day
     assert not days.world.texts("Still waiting for approval")
 
 
+async def test_a_unit_that_waits_for_a_yes_of_its_own_reminds_of_it_too(days: Stage) -> None:
+    more = frozenset({"create main", "delete database"})
+    await planned(days, {VPC: Unit(), CLUSTER: Unit(dependencies=(VPC,), later_changes=more)})
+    await days.comment("terrateam apply")
+    await days.until_ended(2)
+    (reminder,) = days.world.texts("Still waiting for approval")
+    assert "delete `database`" in reminder
+    reminders = [said.text for said in days.world.slack if said.text.startswith("Apply still waits for approval")]
+    assert [text.partition(" (")[0] for text in reminders] == [f"Apply still waits for approval: {CLUSTER}"]
+    assert days.world.applied == [VPC]
+
+
 async def test_an_order_that_waits_for_approval_reminds_of_it_in_slack(days: Stage) -> None:
     result = await asyncio.wait_for((await order(days, Operation.APPLY, PROD, actor="lead")).result(), 60)
     assert result.status is RunStatus.REFUSED
@@ -237,6 +250,32 @@ def runner_with_this_process_policies() -> SandboxedWorkflowRunner:
     """The worker's own, except that a test may shorten the policies."""
     modules = ("docustack", "activities", "pydantic", "workflows")
     return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*modules))
+
+
+@pytest.fixture
+async def seldom(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
+    """Days again, in which who stands in line asks for its turn every 12 hours in place of every 20 minutes."""
+    monkeypatch.setattr(policies, "LOCKS_ASKED_AGAIN_WITHIN", timedelta(hours=12))
+    async with time_skipping_server() as environment:
+        world = WorldThatListens(environment.client)
+        async with workers(environment.client, world, runner=runner_with_this_process_policies()):
+            yield Stage(environment.client, world)
+
+
+async def test_whose_turn_does_not_come_in_time_leaves_the_line_and_says_so(seldom: Stage) -> None:
+    seldom.world.units = {VPC: Unit()}
+    await applies(seldom, 1)
+    await seldom.until_ended(2)
+    await applies(seldom, 2)
+    state = await seldom.until_ended(2, 2)
+    assert state.runs[-1].status is RunStatus.REFUSED
+    assert seldom.world.texts("The units didn't come free within 7 days, so it left the line")
+    assert "No longer in line" in line_of(seldom, 2)
+    check = seldom.world.check("docustack/apply")
+    assert check is not None
+    assert (check.status, seldom.world.applied) == ("completed", [VPC])
+    table = await table_of(seldom)
+    assert (table.queue, [grant.pull_request for grant in table.grants.values()]) == ([], [1])
 
 
 @pytest.fixture
@@ -333,6 +372,26 @@ async def test_an_apply_whose_host_is_gone_is_looked_at_frees_the_lock_plans_aga
     assert unit.applies == 1
     assert world.applied == [VPC]
     assert VPC in state.applied
+
+
+async def test_an_apply_of_which_nobody_is_there_to_tell_has_an_unknown_end(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policies, "HOST_ANSWERS_WITHIN", timedelta(seconds=0.5))
+    monkeypatch.setattr(policies, "HOST_TAKES_WORK_WITHIN", timedelta(seconds=0.5))
+    world = WorldWithoutItsHost()
+    world.lease_seconds = 1
+    world.hosts = ["gone"] * 5
+    async with workers(client, world, runner=runner_with_this_process_policies()):
+        stage = Stage(client, world)
+        await planned(stage, {VPC: Unit()})
+        await stage.comment("terrateam apply")
+        state = await stage.until_ended(2, seconds=60)
+        await end_everything(client)
+    assert world.happened == ["meant for gone"] * 5, "nobody has looked"
+    assert [record.outcome for record in world.commits.audit] == [UnitPhase.UNKNOWN]
+    assert (state.runs[-1].status, world.units[VPC].plans) == (RunStatus.FAILED, 1)
+    assert state.plans[VPC].spent, "it may have begun: it is planned again before anything else"
 
 
 async def test_a_lock_that_can_not_be_freed_is_left_to_a_person(
