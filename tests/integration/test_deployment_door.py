@@ -1,6 +1,7 @@
 """`docustack deploy` as people type it: through the server, as who they are on GitHub, watched and decided."""
 
 import asyncio
+import io
 import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -133,8 +134,15 @@ async def test_a_failure_is_shown_with_the_commands_that_decide_and_a_retry_goes
     assert (watched.code, organisation.exists >= {RDS, TEMPORAL}) == (0, True), watched
 
 
+class Keyboard(io.StringIO):
+    """A terminal's, on which somebody types this."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 async def test_a_rollback_takes_the_environments_name_and_ends_with_exit_code_one(
-    server: str, organisation: Organisation, docustack: Commands
+    server: str, organisation: Organisation, docustack: Commands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     organisation.fails = {TEMPORAL}
     await docustack("deploy", "environment", "dev", "--detach")
@@ -143,7 +151,12 @@ async def test_a_rollback_takes_the_environments_name_and_ends_with_exit_code_on
     assert (unnamed.code, "docustack deploy roll-back dev" in unnamed.err) == (2, True)
     wrong = await docustack("deploy", "roll-back", "prod")
     assert (wrong.code, "type the environment's name" in wrong.err) == (1, True)
-    assert (await docustack("deploy", "roll-back", "dev")).code == 0
+    monkeypatch.setattr("sys.stdin", Keyboard("prod\n"))
+    mistyped = await docustack("deploy", "roll-back")
+    assert "This will be destroyed in dev:" in mistyped.err
+    assert (mistyped.code, VPC in mistyped.err, "type the environment's name" in mistyped.err) == (1, True, True)
+    monkeypatch.setattr("sys.stdin", Keyboard("dev\n"))
+    assert (await docustack("deploy", "roll-back")).code == 0
     watched = await docustack("deploy", "watch")
     assert (watched.code, organisation.exists) == (1, set())
     assert "dev is rolled back" in watched.out

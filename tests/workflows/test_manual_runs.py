@@ -402,6 +402,18 @@ async def test_a_destruction_goes_against_the_dependencies(stage: Stage) -> None
     assert {record.operation for record in stage.world.commits.audit} == {Operation.DESTROY}
 
 
+async def test_a_destruction_in_production_takes_a_lead_and_the_yes_of_another(stage: Stage) -> None:
+    stage.world.units = {PROD: Unit(outputs="sha256:there", summary=PlanSummary(destroy=1))}
+    refused = await (await order(stage, Operation.DESTROY, PROD)).result()
+    assert (refused.status, stage.world.units[PROD].plans) == (RunStatus.REFUSED, 0)
+    assert "the `leads` team" in refused.message
+    run = await order(stage, Operation.DESTROY, PROD, actor="lead")
+    assert "`prod` needs 1 approval" in (await until_waiting(run)).message
+    assert stage.world.applied == []
+    await approve(stage, run, "second-lead")
+    assert ((await run.result()).status, stage.world.applied) == (RunStatus.SUCCEEDED, [PROD])
+
+
 async def test_what_others_still_use_is_not_destroyed(stage: Stage) -> None:
     stage.world.units = {VPC: Unit(), CLUSTER: Unit(dependencies=(VPC,))}
     result = await (await order(stage, Operation.DESTROY, VPC)).result()

@@ -28,6 +28,7 @@ from tests.workflows.fakes import APPROVAL_KEY, Unit, World
 from tests.workflows.organisation import Organisation
 from tests.workflows.organisation import start as start_deployment
 from tests.workflows.stand_in_runs import StandInDeployment, StandInParent
+from tests.workflows.test_manual_runs import approve, until_waiting
 from workflows.initial_deployment import InitialDeploymentWorkflow
 from workflows.locks import LocksWorkflow
 from workflows.policies import CONTROL_QUEUE, environment_queue, host_queue
@@ -143,6 +144,18 @@ async def test_a_deployments_own_runs_are_believed_and_also_after_a_decision(cli
 async def test_a_step_that_the_order_covers_is_done(stage: Stage, scope: dict[str, Any]) -> None:
     result = await child(stage, step(stage), DeploymentWord(deployment=ordered(stage, **scope)))
     assert (result.status, stage.world.applied) == (RunStatus.SUCCEEDED, [VPC])
+
+
+async def test_a_step_waits_for_the_approvals_of_its_environment(stage: Stage) -> None:
+    start = step(stage, Operation.APPLY, "prod")
+    ends = asyncio.create_task(child(stage, start, DeploymentWord(deployment=ordered(stage, only="prod"))))
+    await stage.until(lambda: stage.world.units[PROD].plans == 1, "its plan")
+    run = stage.client.get_workflow_handle(f"run:{start.run_id}", result_type=RunResult)
+    assert "`prod` needs 1 approval" in (await until_waiting(run)).message
+    own = await approve(stage, run, "lead")
+    assert (own.refusal, stage.world.applied) == ("author", []), "who has ordered the deployment is not somebody else"
+    await approve(stage, run, "second-lead")
+    assert ((await ends).status, stage.world.applied) == (RunStatus.SUCCEEDED, [PROD])
 
 
 # ---- refused ---------------------------------------------------------------------------------------------------------
