@@ -1,11 +1,17 @@
 """What DocuStack needs of Temporal: a server, its namespace with our search attributes, and workers on every queue."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 from docustack.prerequisites import Area, Expected, Prerequisite
 
 POLLS_WITHIN_SECONDS = 90
 """A worker with room asks for work at least each minute."""
+
+KEPT_AT_LEAST = timedelta(days=30)
+"""Histories are the audit trail; most namespaces are made to keep them for less."""
+
+_KEPT_BY_OURS = "90d"
 
 
 class TemporalExpectations:
@@ -15,12 +21,25 @@ class TemporalExpectations:
         self._address = address
         self._namespace = namespace
         self.server = _expected("Temporal server", "it answers")
-        self.namespace = _expected("Temporal namespace", "it is there")
+        self.namespace = _expected(
+            "Temporal namespace", f"it is there, and keeps histories {KEPT_AT_LEAST.days} days or longer"
+        )
         self.attributes = _expected("search attributes", "those that DocuStack uses")
 
     def no_namespace(self) -> Prerequisite:
-        create = f"temporal operator namespace create --namespace {self._namespace} --retention 90d"
-        return self.namespace.failed(f"there is no namespace {self._namespace}", f"{create} --address {self._address}")
+        found = f"there is no namespace {self._namespace}"
+        return self.namespace.failed(found, self._with_retention("create"))
+
+    def judge_namespace(self, kept: timedelta) -> Prerequisite:
+        """`kept` is how long it keeps a history after its workflow's end; all works with a short time, too."""
+        found = f"{self._namespace}, keeps histories {kept.days} day{'' if kept.days == 1 else 's'}"
+        if kept < KEPT_AT_LEAST:
+            return self.namespace.optional(f"{found}: then the audit trail is gone", self._with_retention("update"))
+        return self.namespace.met(found)
+
+    def _with_retention(self, verb: str) -> str:
+        where = f"--namespace {self._namespace} --retention {_KEPT_BY_OURS} --address {self._address}"
+        return f"temporal operator namespace {verb} {where}"
 
     def judge_attributes(self, missing: Mapping[str, str], count: int) -> Prerequisite:
         """`missing` are their names, each with its type as Temporal's command line calls it."""

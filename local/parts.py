@@ -95,8 +95,12 @@ def _temporal(places: Places, state: WorldState) -> Part:
         "temporal",
         temporal_server.command(executable, HOST, state.ports, places.temporal),
         _environment(places, state),
-        lambda _: temporal_server.is_ready(state.url("temporal-http")) and _answers(state.url("temporal-ui")),
+        lambda _: _keeps_histories(state.url("temporal-http")) and _answers(state.url("temporal-ui")),
     )
+
+
+def _keeps_histories(url: str) -> bool:
+    return temporal_server.is_ready(url) and temporal_server.keep_for_good(url)
 
 
 def _moto(places: Places, state: WorldState) -> Part:

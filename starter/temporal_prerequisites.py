@@ -15,7 +15,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.limited_checks import limited
-from docustack.prerequisites import Expected, Prerequisite
+from docustack.prerequisites import CheckStatus, Expected, Prerequisite
 from docustack.temporal_prerequisites import TemporalExpectations, worker_of
 from starter.client import connect
 from starter.exit_codes import CommandFailed
@@ -48,7 +48,7 @@ async def check_temporal(settings: Settings, environments: Sequence[str]) -> lis
     client = connected[0]
     look = f"temporal operator namespace describe {settings.temporal_namespace} --address {settings.temporal_address}"
     namespace = await limited(expected.namespace, _check_namespace(expected, client), look)
-    if not namespace.is_ok:
+    if namespace.status is CheckStatus.FAILED:
         return [server, namespace, *(_after(expected.namespace, each) for each in later)]
     rest = await asyncio.gather(
         limited(expected.attributes, _check_attributes(expected, client), look),
@@ -81,8 +81,7 @@ async def _check_namespace(expected: TemporalExpectations, client: Client) -> Pr
         if error.status is RPCStatusCode.NOT_FOUND:
             return expected.no_namespace()
         raise
-    kept = answer.config.workflow_execution_retention_ttl.ToTimedelta()
-    return expected.namespace.met(f"{client.namespace}, keeps histories {kept.days} day{'' if kept.days == 1 else 's'}")
+    return expected.judge_namespace(answer.config.workflow_execution_retention_ttl.ToTimedelta())
 
 
 async def _check_attributes(expected: TemporalExpectations, client: Client) -> Prerequisite:

@@ -1,5 +1,7 @@
 """Verdicts on what was found: what is well, what is not, and the command that mends exactly that."""
 
+from datetime import timedelta
+
 import pytest
 
 from docustack.aws_accounts import CallerIdentity, account_of_arn, bucket_and_table
@@ -139,6 +141,18 @@ def delivery(number: int, code: int, guid: str = "") -> Delivery:
             "failed",
             "there is no namespace acme",
             "temporal operator namespace create --namespace acme --retention 90d --address localhost:7233",
+        ),
+        (
+            TemporalExpectations("localhost:7233", "acme").judge_namespace(timedelta(days=1)),
+            "optional",
+            "acme, keeps histories 1 day: then the audit trail is gone",
+            "temporal operator namespace update --namespace acme --retention 90d --address localhost:7233",
+        ),
+        (
+            TemporalExpectations("localhost:7233", "acme").judge_namespace(timedelta(days=30)),
+            "ok",
+            "acme, keeps histories 30 days",
+            "",
         ),
         (
             TemporalExpectations("localhost:7233", "acme").judge_attributes({"DocustackUnits": "KeywordList"}, 7),
