@@ -14,7 +14,8 @@ from docustack.state_backend import BackendFacts, BackendPlace, Presence
 def met(checks: Sequence[Prerequisite]) -> list[str]:
     """Who the worker is in AWS, word for word; of the rest, that it was asked."""
     well = [check for check in checks if check.is_ok]
-    others = [check.name for check in well if check.area is not Area.AWS]
+    # Both workers, that of the queue and that of the environment, have tools of the same names.
+    others = list(dict.fromkeys(check.name for check in well if check.area is not Area.AWS))
     told = [check.found for check in well if check.area is Area.AWS]
     return [*told, f"{enumerated(others)}: ok"] if others else told
 
@@ -47,8 +48,11 @@ def done(order: BootstrapOrder, pull_request: str, *, before: bool) -> Bootstrap
 
 
 def with_undo(outcome: BootstrapOutcome, undone: Undone, kept: str, stays: str = "") -> BootstrapOutcome:
-    """What failed, then what became of what had been made by then."""
-    told = [outcome.message]
+    """What failed, then, on lines of its own, what became of what had been made by then.
+
+    What failed may end in a command, which is copied with the rest of its line.
+    """
+    told = []
     if undone.done:
         told.append(f"Undone: {enumerated(list(undone.done))}.")
     elif not undone.left:
@@ -61,7 +65,13 @@ def with_undo(outcome: BootstrapOutcome, undone: Undone, kept: str, stays: str =
         told.append(f"The local state is kept as the artifact {kept}.")
     once = "" if outcome.end is BootstrapEnd.CANCELLED else "Once it is mended, "
     told.append(f"{once}{'t' if once else 'T'}he same command goes on from here.")
-    return outcome.model_copy(update={"message": " ".join(told), "undone": undone.done, "left": undone.left})
+    message = f"{outcome.message}\n{' '.join(told)}"
+    return outcome.model_copy(update={"message": message, "undone": undone.done, "left": undone.left})
+
+
+def nothing_begun(outcome: BootstrapOutcome) -> BootstrapOutcome:
+    """Of an order that wasn't accepted: there is nothing to go on with."""
+    return outcome.model_copy(update={"message": f"{outcome.message}\nNothing was touched."})
 
 
 def stays(place: BackendPlace, *, migrated: bool) -> str:

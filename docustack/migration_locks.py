@@ -44,10 +44,8 @@ def why_not_freed(lock: StateLock, place: BackendPlace, records: Iterable[Migrat
         whose = f", by a migration of ours on {ours[0].host}, which may still work there. Look there"
     else:
         whose = ", which is no process of this bootstrap's. Ask its owner"
-    return (
-        f"{held}{whose}; if that process is dead, free the lock and order the bootstrap again: "
-        f"`{_freeing(lock, place)}`"
-    )
+    mend = "if that process is dead, free the lock and order the bootstrap again"
+    return f"{held}{whose}; {mend}:\n  {_freeing(lock, place)}"
 
 
 def _freeing(lock: StateLock, place: BackendPlace) -> str:

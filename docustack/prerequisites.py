@@ -48,10 +48,17 @@ class Prerequisite(Model):
         return self.model_copy(update={"status": CheckStatus.OPTIONAL})
 
     def in_a_line(self) -> str:
-        """As it is told of one that failed."""
+        """As it is told of one that only warns."""
+        return f"{self._told} To mend it: {self.mend}"
+
+    def in_two_lines(self) -> str:
+        """As it is told of one that failed: the command is copied, so nothing stands beside it."""
+        return f"{self._told} To mend it:\n  {self.mend}"
+
+    @property
+    def _told(self) -> str:
         where = f" of {self.environment}" if self.environment else ""
-        found = self.found.rstrip(".")
-        return f"{self.name}{where}: {found}; needed: {self.needed}. To mend it: {self.mend}"
+        return f"{self.name}{where}: {self.found.rstrip('.')}; needed: {self.needed}."
 
 
 class Prerequisites(Model):
@@ -102,7 +109,7 @@ class Expected(Model):
 
 def unmet_summary(checks: Iterable[Prerequisite]) -> str:
     """Those that failed, each with the command that mends it: for a run that doesn't begin without them."""
-    return "\n".join(check.in_a_line() for check in checks if _failed(check) and check.area is not _ONLY_WARNS)
+    return "\n".join(check.in_two_lines() for check in checks if _failed(check) and check.area is not _ONLY_WARNS)
 
 
 def warnings_of(checks: Iterable[Prerequisite]) -> list[str]:

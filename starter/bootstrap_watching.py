@@ -59,7 +59,7 @@ async def watch_bootstrap(
     url = connection.url(workflow_id)
     if url and not quiet:
         errors().print(url)
-    shown = _Shown(quiet=quiet)
+    shown = StepLines(quiet=quiet)
     while True:
         status = (await handle.describe()).status
         try:
@@ -73,13 +73,15 @@ async def watch_bootstrap(
     if status is not WorkflowExecutionStatus.COMPLETED:
         ended = status.name.lower() if status is not None else "over"
         raise CommandFailed(
-            f"The bootstrap was {ended} by somebody, and undid nothing.", "The same command goes on from there."
+            f"The bootstrap was {ended} by somebody, and undid nothing.",
+            *shown.reasons,
+            "The same command goes on from there.",
         )
     return BootstrapOutcome.model_validate(await handle.result())
 
 
-class _Shown:
-    """One line a change."""
+class StepLines:
+    """One line a change. Why a step has failed is told once, by the end of the whole."""
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
@@ -93,9 +95,14 @@ class _Shown:
                 output().print(self._line(step))
         self._lines = list(state.steps)
 
+    @property
+    def reasons(self) -> list[str]:
+        """Of the steps that failed, where no end tells them."""
+        return [f"{step.name}: {step.detail}" for step in self._lines if step.status is StepStatus.FAILED]
+
     def _line(self, step: StepState) -> Text:
         mark, style = _MARKS[step.status]
-        detail = f": {step.detail}" if step.detail else ""
+        detail = f": {step.detail}" if step.detail and step.status is not StepStatus.FAILED else ""
         return Text.assemble(
             (f"[{time.monotonic() - self._since:4.0f}s] ", "dim"), (mark, style), f" {step.name}{detail}"
         )

@@ -136,7 +136,7 @@ class BootstrapWorkflow:
             checks = [check for found in made for check in found.checks]
             if unmet := unmet_summary(checks):
                 raise Stopped(unmet)
-            step.tell("; ".join([*texts.met(checks), *warnings_of(checks)]))
+            step.tell("\n".join(["; ".join(texts.met(checks)), *warnings_of(checks)]))
 
     async def _check_account_id(self) -> None:
         """Guide: "Update account_id in terragrunt.hcl if needed"."""
@@ -244,10 +244,15 @@ class BootstrapWorkflow:
         """Undo in reverse what was registered, where it didn't come to its end; a failed undo is told, too."""
         kept = self._kept.artifact if self._kept is not None else ""
         if outcome.end in (BootstrapEnd.FAILED, BootstrapEnd.REFUSED, BootstrapEnd.CANCELLED):
-            outcome = texts.with_undo(outcome, await self._steps.undo(), kept, self._stays)
+            outcome = await self._told_with_undo(outcome, kept)
         await self._calls.remove_work_tree()
         await workflow.wait_condition(workflow.all_handlers_finished)
         return outcome.model_copy(update={"kept_state": kept})
+
+    async def _told_with_undo(self, outcome: BootstrapOutcome, kept: str) -> BootstrapOutcome:
+        if outcome.end is BootstrapEnd.REFUSED and self._state.steps[-1].name == Step.PREFLIGHT:
+            return texts.nothing_begun(outcome)
+        return texts.with_undo(outcome, await self._steps.undo(), kept, self._stays)
 
     async def _remove(self, names: tuple[str, ...]) -> Undone:
         if not names:

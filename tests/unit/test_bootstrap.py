@@ -6,8 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from docustack import bootstrap_texts as texts
 from docustack.bootstrap import (
     BootstrapOrder,
+    BootstrapState,
+    Step,
+    StepState,
+    StepStatus,
     is_genuine_order,
     sign_order,
     unknown_environment,
@@ -19,6 +24,7 @@ from docustack.bootstrap_file import edited, with_account_id, with_remote_state,
 from docustack.configuration import Configuration
 from docustack.errors import ConfigurationError
 from docustack.plan_document import Json
+from docustack.prerequisites import Area, Expected
 from docustack.repository import Repository
 from docustack.state_backend import (
     BackendFacts,
@@ -32,6 +38,7 @@ from docustack.state_backend import (
     why_not_adopted,
 )
 from docustack.state_document import StateFacts, state_facts
+from starter.bootstrap_watching import StepLines
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "docustack-infrastructure-live" / "bootstrap" / "terragrunt.hcl"
 ON = """locals { account_id = "111111111111" }
@@ -235,3 +242,25 @@ def test_an_order_counts_only_with_the_servers_signature_and_as_it_was_signed() 
     assert not is_genuine_order(signed, ["other"])
     other = signed.model_copy(update={"order": order.model_copy(update={"login": "developer"})})
     assert not is_genuine_order(other, ["key"])
+
+
+def test_a_tool_that_two_workers_have_is_named_once() -> None:
+    tools = [
+        Expected(area=Area.TOOLS, name=name, environment=worker, needed="one").met("1.11.4")
+        for worker in (None, "dev")
+        for name in ("terraform", "git")
+    ]
+    assert texts.met(tools) == ["terraform and git: ok"]
+
+
+def test_why_a_step_has_failed_is_left_to_the_end_of_the_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = StepLines(quiet=False)
+    steps = [
+        StepState(name=Step.PREFLIGHT, status=StepStatus.DONE, detail="infra-member may apply"),
+        StepState(name=Step.PREREQUISITES, status=StepStatus.FAILED, detail="git push: refused"),
+    ]
+    lines.show(BootstrapState(environment="dev", account_id="1", actor="infra-member", steps=steps))
+    done, failed = capsys.readouterr().out.splitlines()
+    assert done.endswith(f"{Step.PREFLIGHT}: infra-member may apply")
+    assert failed.endswith(f"✗ {Step.PREREQUISITES}")
+    assert lines.reasons == [f"{Step.PREREQUISITES}: git push: refused"]  # for who ended it from outside

@@ -242,6 +242,6 @@ def test_what_is_optional_or_skipped_fails_nothing_and_what_failed_is_told_with_
     made = Prerequisites(checks=(team, aws().judge_bucket(None)))
     assert not made.are_met
     assert unmet_summary(made.checks) == (
-        "state bucket of dev: there is no bucket the-bucket; needed: versioned, encrypted, not public. To mend it: "
-        "docustack bootstrap dev"
+        "state bucket of dev: there is no bucket the-bucket; needed: versioned, encrypted, not public. To mend it:\n"
+        "  docustack bootstrap dev"
     )

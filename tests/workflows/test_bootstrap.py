@@ -294,9 +294,12 @@ async def test_what_it_would_need_at_its_end_stops_it_at_its_beginning(client: C
         handle = await start(client)
         outcome = await ended(handle)
         state = await shown(client, account, handle)
-    told = f"{lacks}: no {lacks}; needed: that it works. To mend it: mend {lacks}"
+    told = f"{lacks}: no {lacks}; needed: that it works. To mend it:\n  mend {lacks}"
     assert outcome.end is BootstrapEnd.REFUSED
-    assert told in outcome.message
+    # The command stands on a line of its own: it is copied.
+    assert outcome.message == (
+        f"{told}\nNothing had to be undone. Once it is mended, the same command goes on from here."
+    )
     assert (state.steps[-1].name, state.steps[-1].detail) == (Step.PREREQUISITES, told)
     assert account.is_there == (False, False)
     assert "read_backend" not in account.log
@@ -329,6 +332,7 @@ async def test_who_may_not_is_refused_before_anything_is_looked_at(
     outcome = await bootstrap(client, account, **changes)
     assert outcome.end is BootstrapEnd.REFUSED
     assert why in outcome.message
+    assert outcome.message.endswith("\nNothing was touched.")  # who may not has nothing to mend
     assert "check_environment" not in account.log
 
 

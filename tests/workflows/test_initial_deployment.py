@@ -199,7 +199,7 @@ async def test_what_github_or_a_machine_lacks_keeps_all_of_them_untouched(
     outcome = await (await start(client)).outcome()
     assert outcome.end is DeploymentEnd.REFUSED
     for name in organisation.lacks:
-        assert f"{name}: no {name}; needed: that it works. To mend it: mend {name}" in outcome.message
+        assert f"{name}: no {name}; needed: that it works. To mend it:\n  mend {name}" in outcome.message
     assert (organisation.bootstraps, organisation.runs) == ([], [])
 
 
