@@ -6,23 +6,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from docustack.configuration import Configuration
-from docustack.prerequisites import CheckStatus, Prerequisite, Prerequisites
+from docustack.prerequisites import Prerequisites
 from starter.console import errors, output, print_json
+from starter.doctor_display import show_checks
 from starter.doctor_surroundings import look_around
 from starter.exit_codes import CommandFailed, ExitCode
 from starter.options import JsonOption
-from starter.run_display import plain_table
-
-_MARKS = {
-    CheckStatus.OK: Text("ok", "green"),
-    CheckStatus.FAILED: Text("FAILED", "bold red"),
-    CheckStatus.OPTIONAL: Text("optional", "yellow"),
-    CheckStatus.SKIPPED: Text("skipped", "dim"),
-}
 
 
 def doctor(
@@ -49,7 +40,7 @@ def doctor(
     if as_json:
         print_json({"ok": made.are_met, "checks": [check.model_dump(mode="json") for check in made.checks]})
     else:
-        _show(made)
+        show_checks(output(), made)
     if not made.are_met:
         raise typer.Exit(ExitCode.FAILED)
 
@@ -63,26 +54,3 @@ def _chosen(rules: Configuration | None, environment: str | None) -> list[str]:
         meant = f"Did you mean {near[0]}?" if near else f"There are {', '.join(known)}."
         raise CommandFailed(f"There is no environment {environment!r}.", meant, code=ExitCode.USAGE)
     return [environment] if rules is not None else []
-
-
-def _show(made: Prerequisites) -> None:
-    output().print(_table(made))
-    for check in made.checks:
-        if check.mend and check.status is not CheckStatus.OK:
-            output().print(Text.assemble((f"{_name(check)}: ", "bold"), (check.mend, "cyan")))
-    count = len(made.failed)
-    told = Text("All that is needed is there.", "green")
-    if count:
-        told = Text(f"{count} needed check{'' if count == 1 else 's'} failed.", "bold red")
-    output().print(told)
-
-
-def _table(made: Prerequisites) -> Table:
-    table = plain_table("", "CHECK", "FOUND", "NEEDED")
-    for check in made.checks:
-        table.add_row(_MARKS[check.status], _name(check), check.found, Text(check.needed, "dim"))
-    return table
-
-
-def _name(check: Prerequisite) -> str:
-    return f"{check.environment}: {check.name}" if check.environment else check.name
