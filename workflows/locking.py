@@ -185,12 +185,13 @@ class _Line:
         again = policies.LOCK_ANSWERS_WITHIN
         while True:
             await _send(self._run, self._request)
-            granted = await self._listen(until=workflow.now() + again)
+            until = workflow.now() + again
+            granted = await self._listen(until if self._place is None else min(until, self._gives_up))
             if granted is not None:
                 return granted
             if self._place is not None:
                 await free_what_ended_holders_left(self._run, self._place.blocked_by)
-                again = min(again * 2, policies.LOCKS_ASKED_AGAIN_WITHIN)
+                again = policies.asked_again_in(again, workflow.now() - self._asked_at)
                 self._refuse_to_wait_longer()
 
     async def _listen(self, until: datetime) -> LockAnswer | None:
@@ -241,10 +242,13 @@ class _Line:
         self._report.say_again(_COMMENT, lambda: in_line_comment(answer, prefix))
         self._report.check.set(in_line_check(place, in_line_comment(answer, prefix)))
 
+    @property
+    def _gives_up(self) -> datetime:
+        return self._asked_at + timedelta(days=self._run.configuration.apply.approval_expires_days)
+
     def _refuse_to_wait_longer(self) -> None:
-        configuration = self._run.configuration
-        days = configuration.apply.approval_expires_days
-        if workflow.now() >= self._asked_at + timedelta(days=days):
+        if workflow.now() >= self._gives_up:
+            days = self._run.configuration.apply.approval_expires_days
             raise Refused(waited_too_long(days, self._run.prefix), on_check=True)
 
     async def begin_anew(self) -> None:

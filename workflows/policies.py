@@ -94,7 +94,16 @@ LOCK_ANSWERS_WITHIN = timedelta(seconds=20)
 """A lost answer heals: the request is sent again after this long."""
 
 LOCKS_ASKED_AGAIN_WITHIN = timedelta(minutes=20)
-"""Who waits in line asks less and less often, down to this: a lost grant holds up those behind for so long."""
+"""Who waits in line asks less and less often: a lost grant holds up those behind for so long in the first hours."""
+
+LOCKS_ASKED_AGAIN_AT_LAST = timedelta(days=1)
+"""And for so long, once it has waited for a week."""
+
+
+def asked_again_in(last: timedelta, waited: timedelta) -> timedelta:
+    """Twice as late as last time, then an eighth of what it has waited: three months in line fit into one history."""
+    return min(last * 2, max(LOCKS_ASKED_AGAIN_WITHIN, min(waited / 8, LOCKS_ASKED_AGAIN_AT_LAST)))
+
 
 SUPERSEDED_LOOKED_FOR_EVERY = timedelta(minutes=10)
 """How long a run that was cancelled for another, and then terminated by an operator, may go unnoticed."""

@@ -243,6 +243,20 @@ async def test_a_grant_that_is_lost_while_its_run_stands_in_line_is_asked_for_ag
     assert table.queue == []
 
 
+async def test_three_months_in_line_fit_into_one_history(days: Stage) -> None:
+    apply = CONFIGURATION.apply.model_copy(update={"approval_expires_days": 90})
+    days.world.configuration = CONFIGURATION.model_copy(update={"apply": apply})
+    days.world.units = {VPC: Unit()}
+    await applies(days, 1)
+    await days.until_ended(2)
+    await applies(days, 2)
+    state = await days.until_ended(2, 2)
+    assert state.runs[-1].status is RunStatus.REFUSED
+    assert days.world.texts("didn't come free within 90 days")
+    history = await days.client.get_workflow_handle(f"run:{state.runs[-1].run_id}").fetch_history()
+    assert len(history.events) < 4_000, "Temporal ends a workflow at 51,200"
+
+
 # ---- hours: retries, which no server skips, so that the policies are shortened instead -------------------------------
 
 
