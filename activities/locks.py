@@ -14,9 +14,11 @@ from docustack.lock_messages import (
     LOCKS_MEMO,
     Confirmation,
     ConfirmGrants,
+    HeldByOthers,
     LockMessage,
     LocksMemo,
     LocksStart,
+    OtherHolders,
     ReleaseLocks,
     locks_workflow_id,
 )
@@ -74,6 +76,13 @@ class ConfirmLocks(Model):
     grants: ConfirmGrants
 
 
+class AskOtherHolders(Model):
+    """Ask who else holds units that a run will want."""
+
+    repository: Repository
+    question: HeldByOthers
+
+
 class Locks:
     """The way from a run to the `LocksWorkflow` of its live repository.
 
@@ -119,6 +128,18 @@ class Locks:
             raise
         if not answer.known:
             raise ApplicationError("The table of locks is being put together again.", type=ErrorType.UNAVAILABLE.value)
+        return answer
+
+    @activity.defn
+    async def find_other_holders(self, question: AskOtherHolders) -> OtherHolders:
+        """Who holds them now, without asking for them; nobody, where nobody has asked for a lock yet."""
+        handle = self._client.get_workflow_handle(locks_workflow_id(question.repository))
+        try:
+            answer: OtherHolders = await handle.query("held_by_others", question.question, result_type=OtherHolders)
+        except RPCError as error:
+            if error.status == RPCStatusCode.NOT_FOUND:
+                return OtherHolders()
+            raise
         return answer
 
     @activity.defn

@@ -33,9 +33,13 @@ def running_check(operation: Operation, units: int) -> Check:
     return Check(status="in_progress", title=title, summary=f"{title}.")
 
 
-def waiting_check(message: str) -> Check:
-    """A run that waits for approvals: pending only as long as it lives, since every end of it sets the check anew."""
-    return Check(status="in_progress", title="Waiting for approval", summary=_cut(prose(message)))
+def waiting_check(message: str, held: str = "") -> Check:
+    """A run that waits for approvals: pending only as long as it lives, since every end of it sets the check anew.
+
+    `held`: who else holds its units, as Markdown.
+    """
+    summary = "\n\n".join(part for part in (prose(message), held) if part)
+    return Check(status="in_progress", title="Waiting for approval", summary=_cut(summary))
 
 
 def in_line_check(place: str, comment: str) -> Check:

@@ -69,6 +69,14 @@ def who_is_before(answer: LockAnswer) -> list[str]:
     return lines
 
 
+def held_meanwhile(grants: Sequence[Grant]) -> str:
+    """For who is asked to approve an apply: it will have to wait for others, which hold its units now."""
+    lines = [f"- {held_line(grant)}" for grant in grants[:_SHOWN]]
+    if len(grants) > _SHOWN:
+        lines.append(f"- and {len(grants) - _SHOWN:,} more units")
+    return "\n".join(["🔒 Others hold units of it now; once approved, it stands in line for them:", "", *lines])
+
+
 def held_line(grant: Grant) -> str:
     held = f"held by {grant.holder_name} ({person(grant.actor)})"
     return f"{inline_code(grant.unit)}: {held} since {moment(grant.since)}"

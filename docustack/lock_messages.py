@@ -53,6 +53,17 @@ class Confirmation(Model):
     known: bool = True  # False: the table is being put together again, ask later
 
 
+class HeldByOthers(Model):
+    """Which of these units does somebody else than this holder hold now?"""
+
+    holder: str
+    units: tuple[str, ...]
+
+
+class OtherHolders(Model):
+    grants: Packed[tuple[Grant, ...]] = ()
+
+
 class LocksHeld(Model):
     """All that a pull request holds from now on: the table tells its workflow whenever that has changed.
 

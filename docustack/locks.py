@@ -1,6 +1,6 @@
 """The table of who holds which unit and who waits for it: its rules, pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from docustack.model import Model, State
@@ -163,10 +163,11 @@ class LockTable(State):
         return answers
 
     def _waiting(self, request: LockRequest, ahead: tuple[str, ...]) -> LockAnswer:
-        blocking = tuple(
-            self.grants[unit] for unit in request.units if self._holder_of(unit) not in (None, request.holder)
-        )
+        blocking = self.held_by_others(request.holder, request.units)
         return LockAnswer(request_id=request.request_id, granted=False, ahead=ahead, blocked_by=blocking)
+
+    def held_by_others(self, holder: str, units: Iterable[str]) -> tuple[Grant, ...]:
+        return tuple(self.grants[unit] for unit in units if self._holder_of(unit) not in (None, holder))
 
     def confirms(self, holder: str, tokens: Mapping[str, int]) -> bool:
         """Are these tokens still the units' grants? Asked right before every apply."""

@@ -71,11 +71,18 @@ def unknown_directory_comment(unknown: UnknownDirectory, units: Collection[str])
     return "\n".join([head, "", *listed])
 
 
-def waiting_for_approval_comment(missing: Sequence[str], run_id: str = "") -> str:
-    """Which approvals are missing; the run waits and goes on by itself. `run_id`: where the server takes them too."""
+def waiting_for_approval_comment(missing: Sequence[str], run_id: str = "", held: str = "") -> str:
+    """Which approvals are missing; the run waits and goes on by itself.
+
+    Args:
+        missing: one message an environment.
+        run_id: where the server takes approvals too.
+        held: who else holds units of it, as Markdown.
+    """
     told = "\n\n".join(prose(message) for message in missing)
     how = f"Approve in a review here, or with {inline_code(f'docustack approve {run_id}')}. " if run_id else ""
-    return _within(f"⏳ **Waiting for approval**\n\n{told}\n\n{how}The apply begins by itself once they are there.")
+    begins = f"{how}The apply {'goes on' if held else 'begins'} by itself once they are there."
+    return _within("\n\n".join(part for part in ("⏳ **Waiting for approval**", told, begins, held) if part))
 
 
 def reminder_comment(message: str, asked: datetime, gives_up: datetime, now: datetime) -> str:

@@ -206,6 +206,7 @@ def _control_activities(
         OpenPullRequestWorkflows(client).tell_freed,
         locks.request_locks,
         locks.confirm_locks,
+        locks.find_other_holders,
         locks.give_up_locks,
         locks.find_holdings,
         locks.find_ended,

@@ -8,6 +8,7 @@ from workflows import policies
 from workflows.calls import call
 from workflows.decisions import approvals_of, is_own_yes, rejection_of
 from workflows.following import follow_base
+from workflows.other_holders import held_by_others
 from workflows.patience import Patience
 from workflows.renewing import leave_out_gone, renew_outdated_plans
 from workflows.reporting import Report
@@ -64,9 +65,13 @@ async def pass_gate(run: Run, report: Report, environments: list[str]) -> None:
         began = await _waits(run, report, message)  # the pull request knows before the person can answer
         if message != told:
             server_takes_it = run.start.run_id if run.state.installation.takes_approvals else ""
-            if not began:
-                report.check.set(waiting_check(message))
-            report.say_why(f"gate:{seen}", waiting_for_approval_comment(missing, server_takes_it))
+            held = await held_by_others(run)
+            if held:
+                run.state.message = f"{message}\n\n{held}"
+                report.show()
+            if held or not began:
+                report.check.set(waiting_check(message, held))
+            report.say_why(f"gate:{seen}", waiting_for_approval_comment(missing, server_takes_it, held))
             told = message
         await patience.wait(seen, message)
         has_waited = True

@@ -17,9 +17,11 @@ with workflow.unsafe.imports_passed_through():
         LOCKS_HELD_SIGNAL,
         Confirmation,
         ConfirmGrants,
+        HeldByOthers,
         HolderEnded,
         LockMessage,
         LocksStart,
+        OtherHolders,
         ReleaseLocks,
         WithdrawRequest,
         has_to_hear,
@@ -91,6 +93,10 @@ class LocksWorkflow:
     def confirm(self, question: ConfirmGrants) -> Confirmation:
         confirmed = self._table.confirms(question.holder, question.tokens)
         return Confirmation(confirmed=confirmed, known=self._is_whole)
+
+    @workflow.query
+    def held_by_others(self, question: HeldByOthers) -> OtherHolders:
+        return OtherHolders(grants=self._table.held_by_others(question.holder, question.units))
 
     async def _rebuild(self) -> None:
         """Begun without a table: either nobody has asked before, or it was ended from outside with all that it knew.

@@ -19,7 +19,7 @@ from docustack.decisions import GivenDecision, decisions_comment
 from docustack.deleted_units import DeletedUnit, Fate
 from docustack.errors import ErrorType
 from docustack.gate_facts import Door
-from docustack.lock_comments import in_line_comment, turn_comment
+from docustack.lock_comments import held_meanwhile, in_line_comment, turn_comment
 from docustack.locks import Grant, LockAnswer
 from docustack.plans import Change, DependencyOutputs, OutputsKind, PlanRecord, PlanSummary
 from docustack.pull_request_state import PullRequestState
@@ -571,7 +571,7 @@ TEXTS_WITH_NAMES: list[Callable[[str], str]] = [
     lambda name: refusal_comment(configuration_problem_comment([name])),
     lambda name: in_line_comment(_in_line(name), name),
     lambda name: turn_comment([name], NOW),
-    lambda name: waiting_for_approval_comment([name], name),
+    lambda name: waiting_for_approval_comment([name], name, held_meanwhile(_in_line(name).blocked_by)),
     lambda name: decisions_comment(name, [_decision(name, Door.SERVER), _decision(name, Door.TEMPORAL)]),
     lambda name: unknown_signal_reply(PullRequestState(), name),
     lambda name: refusal_comment(more_than_approved(name, [Change(address=name, action="create", attribute=name)])),

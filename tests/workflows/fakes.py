@@ -37,7 +37,7 @@ from activities.github_messages import (
     SetCheck,
 )
 from activities.installation import Host, Installation
-from activities.locks import Ended, FindEnded, Locks, RequestLocks
+from activities.locks import AskOtherHolders, Ended, FindEnded, Locks, RequestLocks
 from activities.open_pull_requests import OpenPullRequestWorkflows
 from activities.slack import PostedMessage, PostMessage
 from activities.terragrunt_messages import (
@@ -59,6 +59,7 @@ from docustack.configuration import Configuration
 from docustack.errors import NEVER_RETRIED, ErrorType
 from docustack.events import PullRequestFacts
 from docustack.gate_facts import APPROVED, CHANGES_REQUESTED, GateFacts, Review
+from docustack.lock_messages import OtherHolders
 from docustack.manual_runs import ordered_units
 from docustack.merge_queue import GroupFound
 from docustack.model import Nothing
@@ -160,6 +161,7 @@ class World:
         self.slack: list[PostMessage] = []
         self.slack_is_down = False
         self.people_are_unknown = False
+        self.holders_are_unknown = False
         self.people = dict(PEOPLE)
         self.applied: list[str] = []
         self.applied_plans: list[PlanRecord] = []
@@ -422,6 +424,13 @@ class World:
         return await self._locks.request_locks(question)
 
     @activity.defn
+    async def find_other_holders(self, question: AskOtherHolders) -> OtherHolders:
+        assert self._locks is not None
+        if self.holders_are_unknown:
+            raise _error(ErrorType.CREDENTIALS, "The table of locks doesn't answer.")
+        return await self._locks.find_other_holders(question)
+
+    @activity.defn
     async def find_ended(self, question: FindEnded) -> Ended:
         assert self._locks is not None
         self.ended_asked += 1
@@ -555,6 +564,7 @@ class World:
             locks.give_up_locks,
             locks.find_holdings,
             self.find_ended,
+            self.find_other_holders,
         ]
 
 

@@ -111,6 +111,35 @@ async def test_units_are_taken_all_at_once_or_none(stage: Stage) -> None:
     await stage.until(lambda: sorted(stage.world.applied) == [RDS, VPC], "both units")
 
 
+@pytest.mark.parametrize("holders_are_unknown", [False, True])
+async def test_who_is_asked_to_approve_reads_who_holds_the_unit_by_then(
+    stage: Stage, holders_are_unknown: bool
+) -> None:
+    stage.world.units = {PROD: Unit()}
+    await planned(stage, 1, author="infra-member")
+    stage.world.approve("lead")
+    await stage.comment("terrateam apply", sender="lead")
+    await stage.until(lambda: stage.world.applied == [PROD], "the first apply")
+    stage.world.holders_are_unknown = holders_are_unknown
+    await planned(stage, 2, author="infra-member")
+    await stage.comment("terrateam apply", number=2, sender="lead")
+    await stage.until(lambda: bool(waiting_of(stage, 2)), "the gate of pull request 2")
+    told = f"- `{PROD}`: held by pull request 1 (`lead`) since "
+    (asked,) = waiting_of(stage, 2)
+    assert (told in read(asked)) is not holders_are_unknown
+    if not holders_are_unknown:
+        await stage.until(lambda: told in stage.world.checks[-1].summary, "the check of pull request 2")
+    stage.world.approve("lead", number=2)
+    await stage.send("review_submitted", number=2, sender="lead")
+    await stands(stage, 2, 1)
+
+
+def waiting_of(stage: Stage, number: int) -> list[str]:
+    """What a pull request is asked to approve."""
+    own = [comment.body for comment in stage.world.comments if comment.pull_request == number]
+    return [body for body in own if "Waiting for approval" in body]
+
+
 # ---- its turn --------------------------------------------------------------------------------------------------------
 
 
