@@ -404,7 +404,7 @@ async def test_a_destruction_goes_against_the_dependencies(stage: Stage) -> None
 
 async def test_a_destruction_in_production_takes_a_lead_and_the_yes_of_another(stage: Stage) -> None:
     stage.world.units = {PROD: Unit(outputs="sha256:there", summary=PlanSummary(destroy=1))}
-    refused = await (await order(stage, Operation.DESTROY, PROD)).result()
+    refused = await asyncio.wait_for((await order(stage, Operation.DESTROY, PROD)).result(), 30)
     assert (refused.status, stage.world.units[PROD].plans) == (RunStatus.REFUSED, 0)
     assert "the `leads` team" in refused.message
     run = await order(stage, Operation.DESTROY, PROD, actor="lead")

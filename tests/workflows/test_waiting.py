@@ -284,7 +284,7 @@ async def test_whose_turn_does_not_come_in_time_leaves_the_line_and_says_so(seld
     state = await seldom.until_ended(2, 2)
     assert state.runs[-1].status is RunStatus.REFUSED
     assert seldom.world.texts("The units didn't come free within 7 days, so it left the line")
-    assert "No longer in line" in line_of(seldom, 2)
+    await seldom.until(lambda: "No longer in line" in line_of(seldom, 2), "the end of its wait")
     check = seldom.world.check("docustack/apply")
     assert check is not None
     assert (check.status, seldom.world.applied) == ("completed", [VPC])
