@@ -264,6 +264,37 @@ async def test_an_approval_is_not_one_of_a_plan_that_was_made_again_and_does_mor
     await stage.until_idle()
 
 
+async def test_an_approval_of_one_new_plan_is_none_of_the_next_where_no_approval_is_asked_for(stage: Stage) -> None:
+    more = frozenset({"create main", "delete table"})
+    units = [f"dev/us-east-1/{name}" for name in ("vpc", "ecs-cluster", "rds")]
+    stage.world.units = {
+        unit: Unit(dependencies=(*units[max(place - 1, 0) : place],), later_changes=more)
+        for place, unit in enumerate(units)
+    }
+    stage.world.open()
+    await stage.send("opened")
+    await stage.until_ended(1)
+    await stage.comment("terrateam apply")
+
+    async def asked_of(unit: str) -> Waiting:
+        await stage.until(lambda: stage.world.units[unit].plans == 2, "the new plan")
+        active = (await stage.state()).active
+        assert active is not None
+        gate = Waiting(stage, stage.client.get_workflow_handle(f"run:{active.run_id}"), active.run_id)
+        async with asyncio.timeout(30):
+            while not [plan for plan in (await gate.view()).shown if plan.unit == unit and "delete" in plan.digest]:
+                await asyncio.sleep(0.02)
+        return gate
+
+    gate = await asked_of(units[1])
+    assert (await gate.send(await gate.approval("lead"))).accepted
+    gate = await asked_of(units[2])
+    assert await gate.refused(await gate.approval("outsider")) == "not-allowed"
+    assert stage.world.applied == units[:2]
+    assert (await gate.send(await gate.approval("lead"))).accepted
+    await stage.until(lambda: stage.world.applied == units, "the apply after its own yes")
+
+
 async def test_a_forged_rejection_ends_nothing_and_neither_does_one_of_another_run(stage: Stage) -> None:
     gate = await waiting(stage)
     no = Verdict.REJECT

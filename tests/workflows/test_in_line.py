@@ -182,6 +182,23 @@ async def test_at_its_turn_a_plan_that_does_more_opens_the_gate_again(stage: Sta
     assert stage.world.applied == [PROD, PROD]
 
 
+async def test_apply_said_in_line_is_no_yes_to_a_plan_that_is_made_at_its_turn(stage: Stage) -> None:
+    await holding(stage, VPC)
+    await planned(stage, 2)
+    await waits(stage, 2, 1)
+    said = await stage.comment("terrateam apply", number=2)
+    await stage.until(lambda: (said, "eyes") in stage.world.reactions, "the sign")
+    stage.world.units[VPC].later_changes = frozenset({"create main", "delete database"})
+    await stage.close(1)
+    await stage.until(lambda: bool(stage.world.texts("does more than was approved")), "the question")
+    said = await stage.comment("terrateam apply", number=2, sender="developer")  # who may not
+    await stage.until(lambda: (said, "eyes") in stage.world.reactions, "the sign")
+    assert stage.world.applied == []
+    await stage.comment("terrateam apply", number=2)
+    assert last_apply(await stage.until_ended(2, 2)) is RunStatus.SUCCEEDED
+    assert stage.world.applied == [VPC]
+
+
 async def test_at_its_turn_the_gate_is_asked_again(stage: Stage) -> None:
     """An approval that was dismissed while it stood in line: nothing is applied, and the next has its turn."""
     await approved_and_in_line_for_prod(stage)
