@@ -17,6 +17,7 @@ from activities.terragrunt_command import TerragruntCommand
 from activities.terragrunt_messages import CoverageAnswer, CoverageRequest, PlanAnswer, PlanRequest
 from activities.unit_work import Unit, make_sure_of_room, unit_failure
 from docustack.errors import ErrorType
+from docustack.import_plans import import_problem
 from docustack.plan_document import (
     Json,
     changes,
@@ -240,10 +241,13 @@ def _forget_generated(unit: Unit, paths: tuple[str, ...]) -> None:
 
 
 def _as_asked(unit: Unit, made: _Made) -> _Made:
-    """Raises INVALID_INPUT where a target names nothing: Terraform would only say that there are no changes."""
+    """Raises INVALID_INPUT where a target names nothing, or an import imports nothing: Terraform says so of neither."""
     shape = unit.request.shape
-    if problems := unmatched_targets(shape.targets, made.document):
-        raise unit_failure(ErrorType.INVALID_INPUT, " ".join(problems))
+    problems = unmatched_targets(shape.targets, made.document)
+    if shape.address:
+        problems += [import_problem(unit.request.unit, shape.address, shape.resource_id, made.document)]
+    if told := " ".join(filter(None, problems)):
+        raise unit_failure(ErrorType.INVALID_INPUT, told)
     return dataclasses.replace(made, document=of_refresh(made.document)) if shape.refresh_only else made
 
 

@@ -159,6 +159,11 @@ def units_to_change(operation: Operation, outcomes: Mapping[str, UnitOutcome], d
     return wanted
 
 
+def imports_nothing(operation: Operation, summary: PlanSummary) -> bool:
+    """The state has it already; what has drifted there is none of an import's business."""
+    return operation is Operation.IMPORT and not summary.imported
+
+
 def never_applied(outcomes: Iterable[UnitOutcome], wanted: Collection[str]) -> list[str]:
     """Dependencies without outputs that this order doesn't apply either: what to do about each."""
     missing: dict[str, list[str]] = {}

@@ -26,6 +26,7 @@ with workflow.unsafe.imports_passed_through():
     from docustack.destroy_order import destroy_waves, not_destroyed_because
     from docustack.errors import ErrorType
     from docustack.lock_messages import ConfirmGrants
+    from docustack.manual_runs import imports_nothing
     from docustack.plans import Change, PlanRecord, PlanVerdict, judge_plan
     from docustack.runs import UnitOutcome, UnitPhase
     from docustack.units import skipped_because, waves
@@ -236,6 +237,8 @@ class UnitApply:
                 ),
                 error_type=ErrorType.NO_OUTPUTS,
             )
+        if not self._begun and imports_nothing(self._run.start.operation, answer.record.summary):
+            return self._outcome(UnitPhase.NO_CHANGES)  # somebody has imported it meanwhile
         self._planned_again = self._is_new = True
         await self._cover(answer.record)
         return None

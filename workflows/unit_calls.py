@@ -22,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
         UnitRequest,
     )
     from docustack.deletion_texts import destroy_message, no_outputs_to_destroy_with
+    from docustack.manual_runs import imports_nothing
     from docustack.plans import PlanRecord
     from docustack.run_remarks import deferred_message
     from docustack.runs import Operation, UnitOutcome, UnitPhase
@@ -126,6 +127,8 @@ def _planned_outcome(run: Run, unit: str, answer: PlanAnswer) -> UnitOutcome:
             message=message,
             waits_for=answer.waits_for,
         )
+    if imports_nothing(run.start.operation, record.summary):
+        return UnitOutcome(unit=unit, environment=environment, phase=UnitPhase.NO_CHANGES, log=record.log)
     nothing_to_do = record.summary.is_empty and not record.is_preview
     phase = UnitPhase.NO_CHANGES if nothing_to_do else UnitPhase.PLANNED
     message = ""

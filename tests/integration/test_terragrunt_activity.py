@@ -781,6 +781,37 @@ async def test_an_import_is_planned_shown_and_applied_like_any_other_change(work
     assert (one["name"], one["instances"][0]["attributes"]["id"]) == ("one", 'it "is" ${there}')
 
 
+async def test_an_import_over_what_is_managed_already_is_refused_with_the_id_that_it_has(worker: Worker) -> None:
+    """Terraform itself passes over the block in silence, and would apply whatever else has changed there."""
+    worker.repository.unit("dev/two", 'inputs = { value = "x" }', OF_TWO)
+    await apply(worker, await plan(worker, "dev/two"))
+    has = next(one for one in state(worker, "dev/two")["resources"] if one["name"] == "one")["instances"][0]
+    worker.repository.unit("dev/two", 'inputs = { value = "drifted" }', OF_TWO)
+    error = await failure(shaped(worker, "dev/two", address="terraform_data.one", resource_id="another"))
+    assert (error.type, error.non_retryable) == (ErrorType.INVALID_INPUT, True)
+    assert f"already, as `{has['attributes']['id']}`" in error.message
+    assert "terragrunt state rm terraform_data.one" in error.message
+
+    same = await shaped(worker, "dev/two", address="terraform_data.one", resource_id=has["attributes"]["id"])
+    assert same.summary.imported == 0
+
+
+async def test_an_import_that_would_create_what_it_depends_on_is_refused(worker: Worker) -> None:
+    module = OF_TWO + 'resource "terraform_data" "user" { input = terraform_data.one.id }\n'
+    worker.repository.unit("dev/two", 'inputs = { value = "x" }', module)
+    error = await failure(shaped(worker, "dev/two", address="terraform_data.user", resource_id="there"))
+    assert error.type == ErrorType.INVALID_INPUT
+    assert "would also create `terraform_data.one`, and an import does nothing else" in error.message
+
+
+async def test_an_import_that_would_replace_what_it_takes_in_is_refused(worker: Worker) -> None:
+    module = OF_TWO + 'resource "terraform_data" "other" { triggers_replace = "x" }\n'
+    worker.repository.unit("dev/two", 'inputs = { value = "x" }', module)
+    error = await failure(shaped(worker, "dev/two", address="terraform_data.other", resource_id="there"))
+    assert "`there` would be destroyed and created anew as `terraform_data.other`" in error.message
+    assert "`triggers_replace`" in error.message
+
+
 @pytest.mark.parametrize(
     "address, told",
     [

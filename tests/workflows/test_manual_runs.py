@@ -428,12 +428,21 @@ async def test_a_refresh_and_an_import_shape_the_plan_and_are_no_apply_on_record
     stage.world.units = {VPC: Unit()}
     refreshed = await (await order(stage, Operation.REFRESH, VPC)).result()
     assert "nothing else was changed" in refreshed.message
-    await (await order(stage, Operation.IMPORT, VPC, address="aws_vpc.main", resource_id="vpc-1")).result()
+    stage.world.units[VPC].summary = PlanSummary(imported=1)
+    adopted = await (await order(stage, Operation.IMPORT, VPC, address="aws_vpc.main", resource_id="vpc-1")).result()
+    assert "1 imported" in adopted.message
     refresh, adoption = [request.shape for request in stage.world.asked_to_plan]
     assert (refresh.refresh_only, adoption.address, adoption.resource_id) == (True, "aws_vpc.main", "vpc-1")
     assert [record.operation for record in stage.world.commits.audit] == [Operation.REFRESH, Operation.IMPORT]
     assert "/@refreshes/" in stage.world.commits.audit[0].key
     assert "/@imports/" in stage.world.commits.audit[1].key
+
+
+async def test_an_import_of_what_the_state_has_changes_nothing(stage: Stage) -> None:
+    stage.world.units = {VPC: Unit(summary=PlanSummary(change=1))}
+    result = await (await order(stage, Operation.IMPORT, VPC, address="aws_vpc.main", resource_id="vpc-1")).result()
+    assert (result.status, stage.world.applied) == (RunStatus.SUCCEEDED, [])
+    assert result.message == "Nothing to import: the state has it already."
 
 
 async def test_targets_are_of_one_unit(stage: Stage) -> None:
