@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable
+import re
+from collections.abc import Awaitable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -16,6 +18,7 @@ from activities.disclosure import Disclosure, Look, ShowFailed, artifact_prefix
 from activities.planning import Planning
 from activities.terragrunt_messages import ApplyAnswer, ApplyRequest, FailureDetails
 from activities.unit_work import Unit, unit_failure
+from activities.unwritten_states import UnwrittenStates
 from docustack.errors import ErrorType
 from docustack.model import Model
 from docustack.plan_document import Json, parse_document
@@ -25,6 +28,7 @@ from docustack.redaction import Redactor
 from docustack.role_sessions import withheld
 from docustack.sensitive import Marked, Secret
 from docustack.terragrunt_errors import classify, clean_output
+from docustack.unwritten_states import UnwrittenState, was_left
 
 Secrets = Awaitable[tuple[Look, set[Secret]]]
 
@@ -47,8 +51,11 @@ class _Result(Model):
 class ApplyResults:
     """Results of applies that ran under a runner."""
 
-    def __init__(self, planning: Planning, disclosure: Disclosure, artifacts: ArtifactStore) -> None:
+    def __init__(
+        self, planning: Planning, disclosure: Disclosure, artifacts: ArtifactStore, unwritten: UnwrittenStates
+    ) -> None:
         self._planning = planning
+        self._unwritten = unwritten
         self._disclosure = disclosure
         self._artifacts = artifacts
         self._records = ApplyRecords(artifacts)
@@ -62,7 +69,26 @@ class ApplyResults:
         """The answer; raises an `ApplicationError` where the apply didn't succeed."""
         request = unit.request
         assert isinstance(request, ApplyRequest)
-        redactor = await self._redactor(unit, folder, exit_, secrets)
+        left = await self._unwritten.find(unit)
+        # Whatever Terraform says of how it ended: first of all, while nothing else can fail, this state is made safe.
+        if states := await self._unwritten.keep(unit, left):
+            result = await self._left_unwritten(unit, folder, exit_, secrets, states, left)
+        else:
+            result = await self._ended(unit, folder, exit_, secrets)
+        await asyncio.to_thread(runner.write_whole, folder.path / "result.json", result.model_dump(mode="json"))
+        for path in left:
+            path.unlink(missing_ok=True)
+        with contextlib.suppress(Exception) if states else contextlib.nullcontext():
+            await self._close_record(request, exit_)
+        await asyncio.to_thread(folder.forget_secrets)
+        return result.open()
+
+    async def _ended(
+        self, unit: Unit, folder: ApplyFolder, exit_: runner.Exit, secrets: Secrets, left: Sequence[Path] = ()
+    ) -> _Result:
+        request = unit.request
+        assert isinstance(request, ApplyRequest)
+        redactor = await self._redactor(unit, folder, exit_, secrets, left)
         output = redactor.text(clean_output(await asyncio.to_thread(folder.output)))
         summary = applied_summary(output)
         if unit.blind:
@@ -70,13 +96,29 @@ class ApplyResults:
         log = await self._artifacts.put_text(f"{artifact_prefix(unit, 'apply')}/apply.log", output)
         if exit_["code"] == 0:
             text = cut_middle(apply_text(output), request.text_limit)
-            result = _Result(answer=ApplyAnswer(summary=summary or PlanSummary(), text=text, log=log))
-        else:
-            result = _failed(request, output, log, exit_)
-        await asyncio.to_thread(runner.write_whole, folder.path / "result.json", result.model_dump(mode="json"))
-        await self._close_record(request, exit_)
-        await asyncio.to_thread(folder.forget_secrets)
-        return result.open()
+            return _Result(answer=ApplyAnswer(summary=summary or PlanSummary(), text=text, log=log))
+        return _failed(request, output, log, exit_)
+
+    async def _left_unwritten(
+        self,
+        unit: Unit,
+        folder: ApplyFolder,
+        exit_: runner.Exit,
+        secrets: Secrets,
+        states: Sequence[UnwrittenState],
+        left: Sequence[Path],
+    ) -> _Result:
+        """Told also where what is told usually can't be found out: the artifact store may be away with the backend."""
+        details, why = FailureDetails(), ""
+        try:
+            ended = await self._ended(unit, folder, exit_, secrets, left)
+            details, why = ended.details or details, _why_not_written(ended)
+        except Exception as error:
+            activity.logger.warning("the output of the apply of %s is not told: %s", unit.request.unit, error)
+        ended_by = f"Its apply {_REASONS[exit_['reason']][1]}. " if exit_["reason"] else ""
+        assert isinstance(unit.request, ApplyRequest)
+        message = was_left(states, why, ended=ended_by.format(minutes=unit.request.timeout_minutes))
+        return _Result(error_type=ErrorType.UNWRITTEN_STATE, message=message, details=details)
 
     async def secrets(self, unit: Unit) -> tuple[Look, set[Secret]]:
         """What the unit gets from its dependencies, found out while the apply runs; it never makes one fail."""
@@ -87,7 +129,9 @@ class ApplyResults:
             activity.logger.warning("secrets of the dependencies of %s: %s", unit.request.unit, error.message)
             return Look(), set()
 
-    async def _redactor(self, unit: Unit, folder: ApplyFolder, exit_: runner.Exit, found: Secrets) -> Redactor:
+    async def _redactor(
+        self, unit: Unit, folder: ApplyFolder, exit_: runner.Exit, found: Secrets, left: Sequence[Path]
+    ) -> Redactor:
         look, more = await found
         marked = await self._marked(unit, folder)
         documents: list[Json] = []
@@ -95,6 +139,9 @@ class ApplyResults:
             self._disclosure.remember_outputs(unit, marked)
         if exit_["code"] != 0 or marked is None or marked.more_to_come:
             documents = await self._disclosure.state_documents(unit, look)
+        for path in left:  # what the backend doesn't have
+            with contextlib.suppress(ShowFailed, ValueError, TimeoutError):
+                documents.append(parse_document(await self._disclosure.show(unit, path, as_json=True)))
         return await self._disclosure.redactor(unit, look, documents, more | (marked.values if marked else set()))
 
     async def _marked(self, unit: Unit, folder: ApplyFolder) -> Marked | None:
@@ -112,6 +159,14 @@ class ApplyResults:
         if record is not None and record.ended_at is None:
             ended_at = datetime.fromtimestamp(exit_["at"], UTC)
             await self._records.update(record.model_copy(update={"ended_at": ended_at}))
+
+
+def _why_not_written(ended: _Result) -> str:
+    """What the backend said, in Terraform's own words."""
+    text = ended.details.text if ended.details else ""
+    found = re.search(r"Error saving state: (.*?)(?:\n\n|\nError: |\Z)", text, re.DOTALL)
+    said = " ".join(found[1].split()) if found else ""
+    return re.sub(r"(?:RequestID|HostID): \S*,? ?", "", said)[:300].rstrip(". ")
 
 
 _REASONS = {
@@ -137,6 +192,9 @@ def _failed(request: ApplyRequest, output: str, log: str, exit_: runner.Exit) ->
             "It did not stop in time and was killed: its state may need a look, and its lock may be left "
             "(`terrateam unlock`). A new plan shows what is there."
         )
+    elif found.type is ErrorType.UNWRITTEN_STATE:
+        error_type = ErrorType.UNWRITTEN_STATE
+        message += f"Terraform could not write its state.\n{found.advice}"
     elif not output.strip():
         message += "Nothing was begun."
     else:

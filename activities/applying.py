@@ -23,6 +23,7 @@ from activities.open_units import OpenUnits
 from activities.terragrunt_command import TerragruntCommand
 from activities.terragrunt_messages import ApplyAnswer, ApplyRequest, AttendApply
 from activities.unit_work import Unit, heartbeating, unit_failure, was_cancelled, worker_stops
+from activities.unwritten_states import UnwrittenStates
 from docustack.errors import ErrorType
 from docustack.model import Model
 
@@ -53,6 +54,7 @@ class Applying:
         command: TerragruntCommand,
         artifacts: ArtifactStore,
         results: ApplyResults,
+        unwritten: UnwrittenStates,
         data_dir: Path,
         host: str,
         lease: timedelta,
@@ -64,6 +66,7 @@ class Applying:
         self._records = ApplyRecords(artifacts)
         self._live_logs = LiveLogs(artifacts)
         self._results = results
+        self._unwritten = unwritten
         self._folders = data_dir / "applies"
         self._lock = data_dir / "applies.lock"
         self._host = host
@@ -139,6 +142,7 @@ class Applying:
 
     async def _begin(self, unit: Unit, request: ApplyRequest, folder: ApplyFolder) -> None:
         """Start the runner, where it is sure that this plan was never begun to be applied by anybody else."""
+        await self._unwritten.settle(unit)
         await self._register(request, folder)
         try:
             plan = await self._artifacts.get_sealed(request.plan.binary)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import copy
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -50,6 +51,12 @@ class ArtifactStore:
         self._blobs = blobs
         self._seal = MultiFernet([Fernet(key) for key in keys])
         self.digest_key = keys[0] if isinstance(keys[0], bytes) else keys[0].encode()
+
+    def in_place_of(self, blobs: Blobs) -> "ArtifactStore":
+        """The same keys over another place."""
+        other = copy.copy(self)
+        vars(other)["_blobs"] = blobs
+        return other
 
     async def put_text(self, key: ArtifactRef, text: str) -> ArtifactRef:
         kind = "application/json" if key.endswith(".json") else "text/plain; charset=utf-8"

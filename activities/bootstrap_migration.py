@@ -121,4 +121,4 @@ class BootstrapMigration:
             path = Path(folder) / STATE
             await asyncio.to_thread(write_state, path, json.dumps(document))
             async with self._locks.recorded(request):
-                await self._units.run(unit, self._command.push_state(path), lock)
+                await self._units.run(unit, self._command.push_state(path, force=True), lock)

@@ -1,6 +1,7 @@
 """Git: the configuration at a branch's tip, and one work tree a run, which every host can make again."""
 
 import asyncio
+import logging
 import re
 import shutil
 from collections.abc import Callable, Iterable, Sequence
@@ -30,6 +31,9 @@ from docustack.model import Nothing
 from docustack.repository import Repository, WorkTree
 from docustack.rule_changes import NewRules, new_rules
 from docustack.terrateam import CONFIGURATION_PATHS
+from docustack.unwritten_states import ERRORED
+
+log = logging.getLogger("docustack.work_trees")
 
 MAX_LISTED_FILES = 5_000
 """A longer diff isn't passed on, it wouldn't fit into an activity's result: whoever needs it asks git again."""
@@ -182,11 +186,17 @@ class Git:
         for mirror in self._mirrors():
             await self._drop(mirror, folder)
         for path in self.work_trees_of(folder):  # of a mirror that is gone
+            if await asyncio.to_thread(_has_unwritten_state, path):
+                continue
             await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
 
     async def _drop(self, mirror: Mirror, folder: str) -> None:
+        trees = self.work_trees_of(folder)
         async with mirror.exclusive() as lock:
-            await self._remove(mirror, self.work_trees_of(folder), lock)
+            needed = {tree for tree in trees if await asyncio.to_thread(_has_unwritten_state, tree)}
+            await self._remove(mirror, [tree for tree in trees if tree not in needed], lock)
+            if needed:
+                return
             for ref in await _kept_refs(mirror, _kept_name(folder, "*")):
                 await git(mirror.path, "update-ref", "-d", ref, lock=lock)
 
@@ -294,6 +304,14 @@ def _git_directory(path: Path) -> Path | None:
         return Path((path / ".git").read_text().removeprefix("gitdir:").strip())
     except OSError:
         return None
+
+
+def _has_unwritten_state(tree: Path) -> bool:
+    """The only copy of a state: what an apply has kept is gone from its tree, so nobody has read how this one ended."""
+    for left in tree.rglob(ERRORED):
+        log.error("%s stays: Terraform could not write that state to its backend, and nobody has kept it", left)
+        return True
+    return False
 
 
 async def _kept_refs(mirror: Mirror, names: str) -> list[str]:

@@ -16,6 +16,7 @@ from activities.processes import run_process
 from activities.terragrunt_command import TerragruntCommand
 from activities.terragrunt_messages import CoverageAnswer, CoverageRequest, PlanAnswer, PlanRequest
 from activities.unit_work import Unit, make_sure_of_room, unit_failure
+from activities.unwritten_states import UnwrittenStates
 from docustack.errors import ErrorType
 from docustack.import_plans import import_problem
 from docustack.plan_document import (
@@ -72,8 +73,10 @@ class Planning:
         reader: UnitReader,
         disclosure: Disclosure,
         scratch: Path,
+        unwritten: UnwrittenStates,
     ) -> None:
         self._command = command
+        self._unwritten = unwritten
         self._artifacts = artifacts
         self._reader = reader
         self._disclosure = disclosure
@@ -218,6 +221,7 @@ class Planning:
             destroy=request.destroy,
             destroys=destroyed_types(made.document),
             from_nothing=is_from_nothing(made.document),
+            state_unwritten=await self._unwritten.is_waiting(unit),
         )
 
     async def _changes(self, record: PlanRecord) -> list[Change]:

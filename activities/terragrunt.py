@@ -36,6 +36,7 @@ from activities.terragrunt_messages import (
 )
 from activities.unit_outputs import ReadUnitOutputs
 from activities.unit_work import WorkTrees, heartbeating
+from activities.unwritten_states import UnwrittenStates
 from docustack.model import Nothing
 from docustack.state_document import OwnedResources
 from docustack.unit_outputs import UnitOutputs
@@ -70,13 +71,14 @@ class Terragrunt:
         self._command = command
         self.reader = UnitReader(command, scratch)
         disclosure = Disclosure(command, artifacts, self.reader, scratch)
-        self._planning = Planning(command, artifacts, self.reader, disclosure, scratch)
+        unwritten = UnwrittenStates(command, artifacts, self.reader, data_dir, host)
+        self._planning = Planning(command, artifacts, self.reader, disclosure, scratch, unwritten)
         environ = dict(os.environ if environ is None else environ)
         sts = sts or sts_clients(environ)
         accounts = Accounts(sts, environ, simulated_account)
         self.units = OpenUnits(work_trees, command, environ, RoleSessions(sts), accounts, cancel_grace)
-        results = ApplyResults(self._planning, disclosure, artifacts)
-        self._applying = Applying(command, artifacts, results, data_dir, host, lease, cancel_grace, renew)
+        results = ApplyResults(self._planning, disclosure, artifacts, unwritten)
+        self._applying = Applying(command, artifacts, results, unwritten, data_dir, host, lease, cancel_grace, renew)
         self._outputs = ReadUnitOutputs(command, self._planning, disclosure)
         self._state_locks = StateLocks(command, artifacts, disclosure, data_dir, host, lease, cancel_grace)
 

@@ -149,9 +149,9 @@ class TerragruntCommand:
     def adopt(self, address: str, name: str) -> list[str]:
         return [self.terragrunt, "import", "-input=false", "-no-color", address, name]
 
-    def push_state(self, path: Path) -> list[str]:
-        """Over a state of another lineage, too: only for one that holds the same."""
-        return [self.terragrunt, "state", "push", "-force", str(path)]
+    def push_state(self, path: Path, *, force: bool = False) -> list[str]:
+        """With force over a state of another lineage, too: only for one that holds the same."""
+        return [self.terragrunt, "state", "push", *(["-force"] if force else []), str(path)]
 
     def force_unlock(self, lock_id: str) -> list[str]:
         return [self.terragrunt, "force-unlock", "-force", lock_id]

@@ -12,6 +12,7 @@ from docustack.deletion_texts import destroy_note
 from docustack.errors import ErrorType
 from docustack.plans import ArtifactRef, OutputsKind, PlanRecord
 from docustack.runs import DONE, UnitOutcome, UnitPhase
+from docustack.unwritten_states import PLAN_NOTE
 
 __all__ = ["Links", "apply_comment", "help_comment", "plan_comment"]
 
@@ -94,7 +95,9 @@ def status(outcome: UnitOutcome) -> str:
 
 
 def preview_note(plan: PlanRecord | None) -> str:
-    """The mark of a plan that was made from mock outputs; empty for any other."""
+    """The mark of a plan that was made from mock outputs, or without what an apply has done; empty for any other."""
+    if plan is not None and plan.state_unwritten:
+        return PLAN_NOTE
     if plan is None or not plan.is_preview:
         return ""
     mocked = tuple(each.unit for each in plan.dependencies if each.kind is OutputsKind.MOCK)
@@ -169,7 +172,7 @@ def what_to_do(outcome: UnitOutcome, action: str, prefix: str) -> str:
     Empty where another unit's end decides.
     """
     told = prose(outcome.message.strip().partition("\n")[2])
-    if outcome.phase is UnitPhase.UNKNOWN:
+    if outcome.phase is UnitPhase.UNKNOWN and outcome.error_type != ErrorType.UNWRITTEN_STATE:
         plan = inline_code(f"{prefix} plan {outcome.unit}")
         todo = f"It isn't known whether the state was written. Comment {plan} before anything else."
         return f"**What to do:** {todo}" + (f"\n\n{told}" if told else "")

@@ -18,6 +18,7 @@ class ErrorType(StrEnum):
     DISK_FULL = "disk-full"  # of the worker's machine
     # Something about the plan or state: the run decides what to do.
     STALE_PLAN = "stale-plan"  # state has changed since the plan was made
+    UNWRITTEN_STATE = "unwritten-state"  # Terraform has worked, and could not write its state to the backend
     INTERRUPTED = "interrupted"  # the process ended without a result (host gone, machine rebooted)
     STATE_LOCKED = "state-locked"  # Terraform's own lock is held by somebody else
     NO_OUTPUTS = "no-outputs"  # a dependency has no outputs yet and no mock that may be used

@@ -78,6 +78,7 @@ class PlanRecord(Model):
     spent: bool = False  # an apply of it has begun: it is never applied again, only compared with
     shown_at: str = ""  # since when people can read it, by GitHub's clock: approvals before that don't count for it
     from_nothing: bool = False  # the state held no resource when it was made
+    state_unwritten: bool = False  # an earlier apply could not write its state, of which this plan knows nothing
 
     @property
     def is_preview(self) -> bool:

@@ -51,6 +51,7 @@ _KINDS: tuple[tuple[ErrorType, re.Pattern[str]], ...] = tuple(
     (kind, re.compile("|".join(patterns), re.MULTILINE))
     for kind, patterns in (
         (ErrorType.STATE_LOCKED, ["Error acquiring the state lock"]),
+        (ErrorType.UNWRITTEN_STATE, [r"Failed to (?:persist|save) state\b", r"errored\.tfstate"]),
         (
             ErrorType.STALE_PLAN,
             ["Saved plan is stale", "Saved plan does not match", "Mismatch between input and plan variable value"],
@@ -269,6 +270,10 @@ _PLAN_AGAIN = "plan again (in a pull request: `terrateam plan`)"
 _ADVICE: dict[ErrorType, str] = {
     ErrorType.CONFIGURATION: "Correct the configuration at that place and push; the plan is made again by itself.",
     ErrorType.STALE_PLAN: f"State has changed since this plan: {_PLAN_AGAIN}, then apply the new one.",
+    ErrorType.UNWRITTEN_STATE: (
+        "What Terraform has done may be missing in the state, so an apply could do it a second time. Look for its "
+        "`errored.tfstate`, or for the state at the end of its log, and write it with `terragrunt state push` first."
+    ),
     ErrorType.NO_OUTPUTS: f"A dependency has not been applied yet: apply it first, then {_PLAN_AGAIN}.",
     ErrorType.THROTTLED: "AWS limits the rate of requests: try again in a few minutes.",
     ErrorType.UNAVAILABLE: "A service could not be reached: try again when the network or the service is back.",

@@ -25,6 +25,7 @@ from starter import (
     process_commands,
     pull_request_commands,
     run_commands,
+    state_commands,
     tool_commands,
     unit_commands,
 )
@@ -34,7 +35,7 @@ from starter.exit_codes import CommandFailed, ExitCode
 from starter.standalone.surrounding import standalone
 
 DEBUG = "DOCUSTACK_DEBUG"
-_NOT_STANDALONE = ("worker", "serve", "local", "doctor")
+_NOT_STANDALONE = ("worker", "serve", "local", "doctor", "states")
 
 app = typer.Typer(
     name="docustack",
@@ -50,6 +51,7 @@ for commands in (
     deploy_commands,
     lock_commands,
     unit_commands,
+    state_commands,
     history_commands,
     config_commands,
     tool_commands,

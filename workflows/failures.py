@@ -62,13 +62,13 @@ def details_of(error: BaseException) -> FailureDetails:
 
 def failed_outcome(run: Run, unit: str, error: BaseException) -> UnitOutcome:
     """A unit whose plan or apply failed."""
-    details = details_of(error)
+    details, error_type = details_of(error), error_type_of(error)
     return UnitOutcome(
         unit=unit,
         environment=run.environment_of(unit),
-        phase=UnitPhase.FAILED,
+        phase=UnitPhase.UNKNOWN if error_type is ErrorType.UNWRITTEN_STATE else UnitPhase.FAILED,
         message=message_of(error),
-        error_type=error_type_of(error).value,
+        error_type=error_type.value,
         text=details.text,
         log=details.log,
     )

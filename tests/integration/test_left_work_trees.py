@@ -7,7 +7,7 @@ import pytest
 
 from activities import runner
 from activities.git import Git
-from activities.git_messages import CheckedOut, CheckOut
+from activities.git_messages import CheckedOut, CheckOut, RemoveWorkTree
 from activities.left_work_trees import LeftWorkTrees
 from docustack.repository import Repository
 from tests.integration.origin import Origin
@@ -67,6 +67,19 @@ async def test_a_tree_in_which_something_is_still_applied_stays_until_that_has_e
     assert await host.sweep() == []
     (apply / "runner.json").write_text(json.dumps({**runner.this_process(), "boot": "the one before"}))
     assert await host.sweep() == ["terminated"]
+
+
+async def test_a_tree_with_a_state_that_nobody_has_kept_stays(host: Host) -> None:
+    left = await host.check_out("left")
+    state = await host.trees.ensure(left.tree) / "dev/vpc/.terragrunt-cache/a/errored.tfstate"
+    state.parent.mkdir(parents=True)
+    state.write_text("{}")
+    await host.trees.remove_work_tree(RemoveWorkTree(repository=left.tree.repository, run_id="left"))
+    await host.sweep()
+    assert state.is_file()
+    state.unlink()
+    await host.sweep()
+    assert host.kept() == set()
 
 
 async def test_a_tree_whose_mirror_is_lost_is_removed_too(host: Host) -> None:

@@ -57,6 +57,19 @@ Error: creating ECS Cluster (x): InvalidParameterException: the name is taken
   on main.tf line 1, in resource "aws_ecs_cluster" "this":
 """
 
+UNWRITTEN = """
+Error: Failed to save state
+
+Error saving state: failed to upload state: operation error S3: PutObject,
+https response error StatusCode: 403, RequestID: x, api error AccessDenied
+
+Error: Failed to persist state to backend
+
+The error shown above has prevented Terraform from writing the updated state
+to the configured backend. To allow for recovery, the state has been written
+to the file "errored.tfstate" in the current working directory.
+"""
+
 
 def found(output: str, profile: str | None = "docustack-dev") -> Failure:
     return classify(output, "terragrunt plan", UNIT, profile)
@@ -66,6 +79,7 @@ def found(output: str, profile: str | None = "docustack-dev") -> Failure:
     "output, kind",
     [
         (STATE_LOCK, ErrorType.STATE_LOCKED),
+        (UNWRITTEN, ErrorType.UNWRITTEN_STATE),
         ("Error: Saved plan is stale\n\nThe given plan file can no longer be applied", ErrorType.STALE_PLAN),
         ("Error: Mismatch between input and plan variable value\n", ErrorType.STALE_PLAN),
         ("Error: Plugin did not respond\n\n  with aws_vpc.this,\n", ErrorType.PROVIDER_CRASH),

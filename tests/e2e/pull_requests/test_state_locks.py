@@ -19,16 +19,17 @@ BUCKET, TABLE = "docustack-terraform-state-111111111111", "docustack-terraform-l
 class LockedUnit:
     """A unit whose state and lock are in AWS, and whose apply waits until it is let go."""
 
-    def __init__(self, world: SmallWorld, name: str) -> None:
+    def __init__(self, world: SmallWorld, name: str, bucket: str = BUCKET) -> None:
         self.path = f"dev/locked/{name}"
         self._world = world
         self._begun, self._go = world.folder / f"{name}.begun", world.folder / f"{name}.go"
         wait = f"echo begun >> {self._begun}; for i in $(seq 300); do test -e {self._go} && break; sleep 0.2; done"
-        root = state_in_s3(BUCKET, self.path, f'dynamodb_table = "{TABLE}"')
+        self._bucket = bucket
+        root = state_in_s3(bucket, self.path, f'dynamodb_table = "{TABLE}"')
         self.files = unit(self.path, module=provisioned(wait), root=root)
         self._dynamodb = aws.client("dynamodb", world.status.aws.endpoint_url)
         self._s3 = aws.client("s3", world.status.aws.endpoint_url)
-        self._key = {"LockID": {"S": f"{BUCKET}/{self.path}/terraform.tfstate"}}
+        self._key = {"LockID": {"S": f"{bucket}/{self.path}/terraform.tfstate"}}
 
     def begun(self, times: int = 1) -> None:
         def look() -> bool:
@@ -55,8 +56,14 @@ class LockedUnit:
         self._dynamodb.put_item(TableName=TABLE, Item={**self._key, "Info": {"S": json.dumps(info)}})
 
     def value(self) -> object:
-        body = self._s3.get_object(Bucket=BUCKET, Key=f"{self.path}/terraform.tfstate")["Body"].read()
+        body = self._s3.get_object(Bucket=self._bucket, Key=f"{self.path}/terraform.tfstate")["Body"].read()
         return json.loads(body)["outputs"]["value"]["value"]
+
+    def make_bucket(self) -> None:
+        self._s3.create_bucket(Bucket=self._bucket)
+
+    def lose_bucket(self) -> None:
+        self._s3.delete_bucket(Bucket=self._bucket)
 
     def kill(self, *names: str) -> None:
         """kill -9 of the processes of this name that work in this world."""
@@ -124,3 +131,28 @@ def test_a_lock_of_somebody_else_is_told_and_never_freed(world: SmallWorld) -> N
     assert "no process of DocuStack's" in told
     assert "terragrunt force-unlock 11111111-2222-3333-4444-555555555555" in told
     assert locked.is_locked()
+
+
+def test_a_state_that_could_not_be_written_is_kept_and_written_before_the_next_apply(world: SmallWorld) -> None:
+    locked = LockedUnit(world, "lost", bucket="docustack-terraform-state-lost")
+    locked.make_bucket()
+    change = open_change(world, "state-lost", locked.files)
+    change.planned(locked.path)
+    command = change.command("terrateam apply")
+    locked.begun()
+    locked.lose_bucket()
+    locked.let_go()
+    assert change.end_of(command) == "confused"
+    body = change.applied(locked.path)[locked.path]
+    assert "**Status:** ⚠️ Unknown" in body
+    assert "could not write the state" in body
+    assert "recorded in the state" not in body
+    assert f"unwritten-states/docustack/small-live/{locked.path}/" in body
+    assert not list((world.data / "worker" / "worktrees").rglob("errored.tfstate"))
+
+    locked.make_bucket()
+    assert change.ended("terrateam plan") == "+1"
+    assert "doesn't know what that apply has made" in change.planned(locked.path)[locked.path]
+    assert change.ended("terrateam apply") == "rocket", change.told()
+    assert locked.value() == "one-lost"
+    locked.begun(times=1)  # the resource was made once
