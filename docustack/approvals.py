@@ -7,7 +7,7 @@ from docustack.access import named_teams, no_environment, who_it_takes
 from docustack.configuration import Approvals, Configuration, Who
 from docustack.gate_facts import APPROVED, CHANGES_REQUESTED, DISMISSED, Door, Review
 from docustack.model import Model
-from docustack.shown_plans import ShownPlan, first_unseen, moment_of
+from docustack.shown_plans import Shown, ShownPlan, first_unseen, moment_of
 
 
 class IgnoredReview(Model):
@@ -58,10 +58,16 @@ def count_approvals(
 
 
 def count_team_approvals(
-    subject: str, rule: str, team: str, author: str, head_commit: str, reviews: Iterable[Review]
+    subject: str,
+    rule: str,
+    team: str,
+    author: str,
+    head_commit: str,
+    reviews: Iterable[Review],
+    shown: Sequence[Shown] = (),
 ) -> ApprovalDecision:
     """The same for what one approval of a team is asked for; `subject` is what needs it, for the message."""
-    return _count(subject, rule, Approvals(from_=[team], minimum=1), author, head_commit, reviews)
+    return _count(subject, rule, Approvals(from_=[team], minimum=1), author, head_commit, reviews, shown)
 
 
 def _count(
@@ -71,7 +77,7 @@ def _count(
     author: str,
     head_commit: str,
     reviews: Iterable[Review],
-    shown: Sequence[ShownPlan] = (),
+    shown: Sequence[Shown] = (),
     trusts_temporal: bool = False,
 ) -> ApprovalDecision:
     counted: list[str] = []
@@ -107,7 +113,7 @@ def why_not_counted(
     author: str,
     head_commit: str,
     review: Review,
-    shown: Sequence[ShownPlan] = (),
+    shown: Sequence[Shown] = (),
     *,
     trusts_temporal: bool = False,
 ) -> str | None:
@@ -138,11 +144,11 @@ def _reason_to_ignore(review: Review, who: Who, author: str, head_commit: str) -
     return None
 
 
-def _reason_not_seen(review: Review, shown: Sequence[ShownPlan]) -> str | None:
+def _reason_not_seen(review: Review, shown: Sequence[Shown]) -> str | None:
     unseen = first_unseen(review.submitted_at, review.seen, shown) if review.state == APPROVED else None
     if unseen is None:
         return None
-    return f"approved before the plan of `{unseen.unit}` could be read, and would have to approve again"
+    return f"approved before {unseen.what} could be read, and would have to approve again"
 
 
 def _last_words(reviews: Iterable[Review]) -> list[Review]:

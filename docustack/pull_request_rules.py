@@ -2,7 +2,7 @@
 
 from docustack.pull_request_actions import Action, JudgeRules
 from docustack.pull_request_state import PullRequestState
-from docustack.rules_guard import RulesVerdict
+from docustack.rules_guard import RulesVerdict, ShownRules
 from docustack.runs import DONE, Operation, RunResult, RunStatus
 
 _WHOLE_WAY = (RunStatus.SUCCEEDED, RunStatus.FAILED)
@@ -25,6 +25,9 @@ def take_rules(state: PullRequestState, result: RunResult, *, whole: bool) -> li
     kept = () if whole else tuple(unit for unit in before if unit not in done)
     unapplied = tuple(sorted({*kept, *result.rules.unapplied}))
     state.rules = result.rules.model_copy(update={"unapplied": unapplied})
+    if result.rules.base_ref != state.facts.base_ref:
+        state.rules_told = None
+        return take_new_base(state)
     if result.rules.decided and not state.rules_told_late:
         state.rules_told = RulesVerdict(approved=True, unapplied=unapplied)
         return []
@@ -35,6 +38,20 @@ def take_rules(state: PullRequestState, result: RunResult, *, whole: bool) -> li
 def look_at_rules(state: PullRequestState) -> list[Action]:
     """A review was given or dismissed; while an apply runs, its own check speaks."""
     return [] if is_applying(state) else _judge(state)
+
+
+def take_new_base(state: PullRequestState) -> list[Action]:
+    """It is to another branch now: nobody has read what it changes of that one's rules."""
+    if state.rules is None:
+        return []
+    state.rules = state.rules.model_copy(update={"shown": None})
+    return look_at_rules(state)
+
+
+def shown_rules(state: PullRequestState) -> ShownRules | None:
+    """What people can read of the change by the present head."""
+    guard, facts = state.rules, state.facts
+    return guard.shown if guard and facts and guard.head_commit == facts.head_commit else None
 
 
 def is_applying(state: PullRequestState) -> bool:

@@ -28,7 +28,7 @@ from docustack.pull_request_replies import (
     lost_reply,
     not_started_reply,
 )
-from docustack.pull_request_rules import look_at_rules, take_rules
+from docustack.pull_request_rules import look_at_rules, take_new_base, take_rules
 from docustack.pull_request_state import (
     ActiveRun,
     Challenger,
@@ -89,7 +89,7 @@ def take_event(
     elif kind in (EventKind.REVIEW_SUBMITTED, EventKind.REVIEW_DISMISSED):
         actions = [*_look_again(state), *look_at_rules(state)]
     elif kind in _STARTS_A_PLAN and (kind is not EventKind.EDITED or event.base_changed):
-        actions = _changed(state, kind)
+        actions = [*_changed(state, kind), *(take_new_base(state) if kind is EventKind.EDITED else [])]
     else:
         actions = []
     begins = any(isinstance(action, StartRun) for action in actions)

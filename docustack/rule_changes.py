@@ -1,11 +1,14 @@
 """What a pull request changes of the rules: two configurations compared, key by key, access and approvals first."""
 
-from collections.abc import Iterator, Mapping
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
 
 from docustack.comment_text import one_line
 from docustack.configuration import Configuration
 from docustack.configuration_file import ConfigurationFiles
 from docustack.model import Model
+from docustack.plans import Digest
 from docustack.terrateam import TerrateamConfiguration
 
 
@@ -25,9 +28,13 @@ class NewRules(Model):
     problems: tuple[str, ...] = ()  # what is wrong with the new ones: then nothing is compared
     changes: tuple[RuleChange, ...] = ()
     more: int = 0  # changes beyond these
+    whole: Digest = ""  # of all of it, also of what is cut off above
 
 
 _LISTED = 60
+_SHOWN = 300
+"""Characters of a value that people are shown; compared are whole ones."""
+
 _FIRST = (
     "plan",
     "apply",
@@ -46,15 +53,35 @@ _FIRST = (
 def new_rules(files: tuple[str, ...], before: ConfigurationFiles, after: ConfigurationFiles) -> NewRules:
     """What is not as it was; no change where only comments or the order of keys differ."""
     if after.configuration is None or before.configuration is None:
-        problems = [one_line(problem.describe(), 500) for problem in after.problems or before.problems]
-        return NewRules(files=files, problems=tuple(problems[:_LISTED]))
+        problems = [problem.describe() for problem in after.problems or before.problems]
+        shown = tuple(one_line(problem, 500) for problem in problems[:_LISTED])
+        return NewRules(files=files, problems=shown, whole=_digest(problems))
     changes = [
         *_environments(before.configuration, after.configuration),
         *_rest("teams", before.configuration.teams, after.configuration.teams),
         *_rest("", _without_environments(before.configuration), _without_environments(after.configuration)),
         *_rest(".terrateam", _filter(before.terrateam), _filter(after.terrateam)),
     ]
-    return NewRules(files=files, changes=tuple(changes[:_LISTED]), more=max(0, len(changes) - _LISTED))
+    return NewRules(
+        files=files,
+        changes=tuple(_shortened(change) for change in changes[:_LISTED]),
+        more=max(0, len(changes) - _LISTED),
+        whole=_digest(change.model_dump_json() for change in changes),
+    )
+
+
+def digest_of_rules(new: NewRules, base_ref: str) -> Digest:
+    """What an approval is of: the change, and the branch whose rules it changes."""
+    return _digest([base_ref, new.model_dump_json()])
+
+
+def _digest(texts: Iterable[str]) -> Digest:
+    return "sha256:" + hashlib.sha256(json.dumps(list(texts)).encode()).hexdigest()
+
+
+def _shortened(change: RuleChange) -> RuleChange:
+    before, after = (one_line(text, _SHOWN) if text is not None else None for text in (change.before, change.after))
+    return change.model_copy(update={"before": before, "after": after})
 
 
 def _environments(before: Configuration, after: Configuration) -> Iterator[RuleChange]:
@@ -111,8 +138,8 @@ def _written(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list | tuple):
-        return one_line(", ".join(_written(item) for item in value), 300) or "nobody"
-    return one_line(str(value), 120)
+        return ", ".join(_written(item) for item in value) or "nobody"
+    return str(value)
 
 
 def _rank(key: str) -> int:

@@ -8,7 +8,7 @@ from docustack.model import Model
 from docustack.packing import Packed
 from docustack.plans import ArtifactRef, PlanRecord, PlanSummary
 from docustack.repository import Repository
-from docustack.rules_guard import RulesGuard
+from docustack.rules_guard import RulesGuard, ShownRules
 
 
 class Operation(StrEnum):
@@ -124,6 +124,7 @@ class RunInput(Model):
     freed: dict[str, str] = {}  # with `only_outdated`: units to be planned again all the same, and why
     only_outdated: bool = False  # plan only what the base branch has outdated, and say nothing if that is nothing
     merge_commit: str = ""  # the pull request was merged by it: what is left of it is applied at this commit
+    shown_rules: ShownRules | None = None  # what people can read of the rules' change since an earlier run
     orphans: tuple[str, ...] = ()  # after a merge: units on record as owned by nobody
 
     @property

@@ -7,6 +7,7 @@ another result, has been approved by nobody. A plan made again that says the sam
 import hashlib
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Protocol, TypeVar
 
 from docustack.model import Model
 from docustack.plans import ArtifactRef, Digest, PlanRecord, PlanSummary
@@ -24,6 +25,24 @@ class ShownPlan(Model):
     summary: PlanSummary = PlanSummary()
     inputs: Digest = ""  # of the files that it was made from
     text: ArtifactRef = ""  # as people read it
+
+    @property
+    def what(self) -> str:
+        return f"the plan of `{self.unit}`"
+
+
+class Shown(Protocol):
+    """Whatever an approval has to come after: a plan, or a change of the rules."""
+
+    @property
+    def what(self) -> str: ...
+    @property
+    def shown_at(self) -> str: ...
+    @property
+    def number(self) -> int: ...
+
+
+_Shown = TypeVar("_Shown", bound=Shown)
 
 
 def shown_plan(plan: PlanRecord, number: int = 0) -> ShownPlan:
@@ -47,11 +66,12 @@ def says_the_same(one: ShownPlan, other: ShownPlan) -> bool:
     )
 
 
-def digest_of(shown: Iterable[ShownPlan]) -> Digest:
-    """Of all plans together: the same exactly where each of them says the same."""
+def digest_of(shown: Iterable[ShownPlan], rules: Digest = "") -> Digest:
+    """Of all plans together, and of a change of the rules: the same exactly where each of them says the same."""
     lines = sorted(
         f"{plan.unit} {plan.commit} {plan.digest} {plan.inputs} {'preview' if plan.preview else ''}" for plan in shown
     )
+    lines += [f"rules {rules}"] if rules else []
     return "sha256:" + hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
@@ -62,14 +82,14 @@ def first_shown(plan: PlanRecord, before: ShownPlan | None) -> PlanRecord:
     return plan.model_copy(update={"shown_at": before.shown_at})
 
 
-def first_unseen(given_at: str, seen: int | None, shown: Iterable[ShownPlan]) -> ShownPlan | None:
-    """The first plan that who gave an approval can't have read; None where all of them had been shown.
+def first_unseen(given_at: str, seen: int | None, shown: Iterable[_Shown]) -> _Shown | None:
+    """The first that who gave an approval can't have read; None where all of them had been shown.
 
     Args:
         given_at: when a review was submitted, by GitHub's clock.
         seen: for an approval that the run itself was given: the number of the last plan that it had shown by then;
             None for a review, which is told by its time.
-        shown: the plans that the approval would have to cover.
+        shown: the plans, or the change of the rules, that the approval would have to cover.
     """
     for plan in shown:
         if seen is not None:

@@ -119,7 +119,7 @@ class Decisions:
             run_id=start.run_id,
             waiting=state.status is RunStatus.WAITING,
             commit=self._run.head_commit,
-            plans=digest_of(state.shown.values()),
+            plans=digest_of(state.shown.values(), state.shown_rules.digest if state.shown_rules is not None else ""),
             author=author,
             status=state.status.value,
         )

@@ -12,7 +12,7 @@ from workflows.other_holders import held_by_others
 from workflows.patience import Patience
 from workflows.renewing import leave_out_gone, renew_outdated_plans
 from workflows.reporting import Report
-from workflows.rules import missing_rules_approval
+from workflows.rules import known_rules, missing_rules_approval, show_other_rules
 from workflows.run_state import Refused, Run
 from workflows.waiting import begin_to_wait, go_on
 
@@ -52,6 +52,7 @@ async def pass_gate(run: Run, report: Report, environments: list[str]) -> None:
             leave_out_gone(run, report)
             environments = run.environments()
         refuse_access(run, facts, environments)
+        await show_other_rules(run, report)
         await renew_outdated_plans(run, report)
         missing = [
             *missing_confirmation(run),
@@ -59,6 +60,7 @@ async def pass_gate(run: Run, report: Report, environments: list[str]) -> None:
             *await _missing_commands(run, facts),
         ]
         if not missing:
+            run.state.approved_rules = shown.digest if (shown := known_rules(run)) is not None else ""
             await go_on(run, report)
             return
         message = "\n\n".join(missing)
@@ -125,6 +127,7 @@ async def _wait_for_yes(run: Run, report: Report, outcome: UnitOutcome, beyond: 
         facts = await read_facts(run)
         refuse_what_was_rejected(run)
         refuse_what_can_not_be_applied(run, facts)
+        await show_other_rules(run, report)
         if await _said_yes(run, facts, outcome, patience.asked):
             await go_on(run, report)
             return shown_at
@@ -189,6 +192,13 @@ def refuse_what_can_not_be_applied(run: Run, facts: GateFacts) -> None:
         )
     if run.start.merge_commit and facts.merged:
         return
+    if facts.base_ref != run.base_ref:
+        raise Refused(
+            f"This pull request is to `{facts.base_ref}` now, no longer to `{run.base_ref}`, so its plans of then are "
+            "not applied any more. Look at the new plan, and comment `terrateam apply` again.",
+            status=RunStatus.CANCELLED,
+            on_check=True,
+        )
     if facts.state != "open":
         raise Refused("The pull request was closed, so nothing is applied from it.", status=RunStatus.CANCELLED)
     if settings.require_mergeable and facts.draft:

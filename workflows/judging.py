@@ -53,7 +53,7 @@ class Judging:
             summary=f"#{self._number}",
             policy=policies.GITHUB,
         )
-        decision = decide_rules(guard.owners, facts.author, guard.head_commit, facts.reviews)
+        decision = decide_rules(guard.owners, facts.author, guard.head_commit, facts.reviews, guard.shown)
         verdict = RulesVerdict(approved=decision.satisfied, unapplied=guard.unapplied)
         if verdict == state.rules_told or state.rules != guard or is_applying(state):
             return

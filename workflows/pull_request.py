@@ -32,6 +32,7 @@ with workflow.unsafe.imports_passed_through():
         StartRun,
     )
     from docustack.pull_request_inbox import take_entry
+    from docustack.pull_request_rules import shown_rules
     from docustack.pull_request_starts import started
     from docustack.pull_request_state import (
         HandOver,
@@ -229,6 +230,7 @@ class PullRequestWorkflow:
                         destroy=run.destroy,
                         freed=run.freed,
                         merge_commit=run.merge_commit,
+                        shown_rules=shown_rules(state),
                         orphans=tuple(each.unit for each in (state.orphans if state.told_orphans else state.deleted)),
                     )
                 ),

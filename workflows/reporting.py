@@ -153,10 +153,6 @@ class Report:
         if self._pull_request is not None:
             self.say(key, body)
 
-    def say_with_plans(self, key: str, body: str) -> None:
-        """A comment that is folded away with the plans beside which it stands."""
-        self.outbox.later(self.outbox.post_plans(key, body, ()))
-
     def say_again(self, key: str, text: Callable[[], str]) -> None:
         """A comment that stands once and is rewritten in place; `text` is asked for what it says by then."""
         if self._pull_request is not None:

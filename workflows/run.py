@@ -33,7 +33,7 @@ from workflows.planning import drop_what_may_not_be_planned, plan_units
 from workflows.preparing import find_ordered_units, find_units, read_rules
 from workflows.renewing import choose_outdated
 from workflows.reporting import ONE_COMMENT_EACH, Report
-from workflows.rules import mark_new_rules
+from workflows.rules import mark_new_rules, show_other_rules
 from workflows.run_state import Refused, Run
 from workflows.together import to_its_end
 from workflows.turns import take_turn
@@ -210,6 +210,7 @@ class RunWorkflow:
     async def _plan(self) -> None:
         run, report = self._run, self._report
         if run.state.quiet and not await choose_outdated(run, report):
+            await show_other_rules(run, report)
             return
         if not run.state.outcomes:
             await drop_what_may_not_be_planned(run)  # who is refused leaves the check as it was

@@ -13,8 +13,10 @@ from docustack.deployment_steps import DeploymentWord
 from docustack.locks import Grant
 from docustack.model import Model, State
 from docustack.packing import Packed
+from docustack.plans import Digest
 from docustack.repository import Discovery, WorkTree
 from docustack.rule_changes import NewRules
+from docustack.rules_guard import ShownRules
 from docustack.runs import RunInput, RunStatus, UnitOutcome, UnitPhase
 from docustack.shown_plans import ShownPlan
 
@@ -34,6 +36,8 @@ class RunState(State):
     installation: Installation = Installation()
     loaded: LoadedConfiguration | None = None
     tree: WorkTree | None = None
+    shown_rules: ShownRules | None = None  # the change of the rules as people could read it last
+    approved_rules: Digest = ""  # the one with which the gate was passed
     new_rules: NewRules | None = None  # where the pull request changes the rules, by which it is not judged
     discovery: Packed[Discovery | None] = None
     selected: list[str] = []  # units of this run, in the order in which they are worked on

@@ -183,8 +183,10 @@ class Run:
 
     @property
     def plans_shown(self) -> int:
-        """The number of the plan that was shown last."""
-        return max((shown.number for shown in self.state.shown.values()), default=0)
+        """The number of the plan, or change of the rules, that was shown last."""
+        rules = self.state.shown_rules
+        numbers = [shown.number for shown in self.state.shown.values()]
+        return max([*numbers, rules.number if rules is not None else 0])
 
     def waiting_plans(self, environment: str) -> list[ShownPlan]:
         """What of an environment there is to approve: what has ended is nobody's question any more."""

@@ -11,9 +11,10 @@ from docustack.comment_limits import BODY_LIMIT, size
 from docustack.configuration_file import load_configuration, read_configuration_files
 from docustack.errors import ConfigurationError
 from docustack.gate_facts import Review
-from docustack.rule_changes import NewRules, RuleChange, new_rules
+from docustack.rule_changes import NewRules, RuleChange, digest_of_rules, new_rules
 from docustack.rules_approval import decide_rules, rules_check
 from docustack.rules_comments import rules_comment, rules_note
+from docustack.rules_guard import ShownRules
 
 HEAD, OLD = "a" * 40, "b" * 40
 GOOD = """\
@@ -181,8 +182,15 @@ def test_without_rules_owners_they_are_the_team_leads_on_github() -> None:
 # ---- the approval ----------------------------------------------------------------------------------------------------
 
 
-def review(login: str, *teams: str, state: str = "APPROVED", commit: str = HEAD) -> Review:
-    return Review(reviewer=Person(login=login, teams=teams, can_push=True), state=state, commit=commit)
+SHOWN = ShownRules(commit=HEAD, digest="sha256:1", shown_at="2026-01-01T10:00:00Z", number=2)
+BEFORE, AFTER = "2026-01-01T09:59:59Z", "2026-01-01T10:00:01Z"
+
+
+def review(
+    login: str, *teams: str, state: str = "APPROVED", commit: str = HEAD, at: str = AFTER, seen: int | None = None
+) -> Review:
+    who = Person(login=login, teams=teams, can_push=True)
+    return Review(reviewer=who, state=state, commit=commit, submitted_at=at, seen=seen)
 
 
 @pytest.mark.parametrize(
@@ -199,20 +207,58 @@ def review(login: str, *teams: str, state: str = "APPROVED", commit: str = HEAD)
     ],
 )  # fmt: skip
 def test_one_of_the_owners_other_than_the_author_approves_this_commit(reviews: list[Review], satisfied: bool) -> None:
-    decision = decide_rules("leads", "author", HEAD, reviews)
+    decision = decide_rules("leads", "author", HEAD, reviews, SHOWN)
     assert decision.satisfied is satisfied
     check = rules_check(decision, ())
     assert check.conclusion == ("success" if satisfied else "action_required")
 
 
+@pytest.mark.parametrize("at,seen", [(BEFORE, None), (AFTER, 1), ("", None)])
+def test_an_approval_from_before_the_change_could_be_read_does_not_count(at: str, seen: int | None) -> None:
+    decision = decide_rules("leads", "author", HEAD, [review("lead", "leads", at=at, seen=seen)], SHOWN)
+    assert not decision.satisfied
+    assert "@lead doesn't count, who approved before the change of the rules could be read" in decision.message
+
+
+def test_nobody_approves_what_has_not_been_shown_but_a_no_stands() -> None:
+    reviews = [review("lead", "leads"), review("other", "leads", state="CHANGES_REQUESTED")]
+    decision = decide_rules("leads", "author", HEAD, reviews, None)
+    assert (decision.satisfied, decision.counted, decision.blocked_by) == (False, (), ("other",))
+    assert "has not been shown yet" in decision.message
+
+
+def test_what_an_approval_is_of_is_the_whole_change_and_the_branch() -> None:
+    easier = compared(GOOD.replace("apply: [leads]", "apply: anyone"))
+    assert digest_of_rules(easier, "main") == digest_of_rules(
+        compared(GOOD.replace("apply: [leads]", "apply: anyone")), "main"
+    )
+    other = compared(GOOD.replace("apply: [leads]", "apply: [infra]"))
+    assert (
+        len({digest_of_rules(easier, "main"), digest_of_rules(easier, "staging"), digest_of_rules(other, "main")}) == 3
+    )
+
+
+def test_changes_that_differ_only_where_they_are_cut_off_are_two() -> None:
+    def environments(last: str) -> str:
+        more = "".join(
+            f"  e{number}: {{path: e{number}, account_id: '{number:012}', apply: [infra]}}\n" for number in range(60)
+        )
+        return f"{GOOD}{more}  last: {{path: last, account_id: '999999999999', apply: {last}}}\n"
+
+    one, other = compared(environments("[infra]")), compared(environments("[leads]"))
+    assert one.changes == other.changes
+    assert one.more == other.more > 0
+    assert digest_of_rules(one, "main") != digest_of_rules(other, "main")
+
+
 def test_the_refusal_names_the_team_and_the_rule() -> None:
-    message = decide_rules("leads", "author", HEAD, [review("infra-member", "infra")]).message
+    message = decide_rules("leads", "author", HEAD, [review("infra-member", "infra")], SHOWN).message
     assert "The change of the rules needs 1 approval from a member of the `leads` team, and has 0." in message
     assert "@infra-member doesn't count" in message
     assert "(Rule `rules_owners` in `docustack.yaml`.)" in message
 
 
 def test_an_approved_change_of_the_rules_is_green_only_once_everything_is_applied() -> None:
-    decision = decide_rules("leads", "author", HEAD, [review("lead", "leads")])
+    decision = decide_rules("leads", "author", HEAD, [review("lead", "leads")], SHOWN)
     assert rules_check(decision, ["dev/vpc"]).conclusion == "action_required"
     assert "`dev/vpc`" in rules_check(decision, ["dev/vpc"]).summary

@@ -1,15 +1,21 @@
 """A pull request that changes the rules: marked, approved by who owns the rules, and judged by the old ones."""
 
+import asyncio
+
 from docustack.configuration import Configuration
 from docustack.rule_changes import NewRules, RuleChange
 from docustack.runs import RunStatus
 from tests.workflows.conftest import Stage
-from tests.workflows.fakes import CONFIGURATION, Unit
+from tests.workflows.fakes import CONFIGURATION, Unit, read
 from tests.workflows.test_apply import applied
 
 VPC = "dev/us-east-1/vpc"
 LOOSER = NewRules(
     files=("docustack.yaml",), changes=(RuleChange(where="dev", rule="apply", before="infra", after="anyone"),)
+)
+
+OTHER = NewRules(
+    files=("docustack.yaml",), changes=(RuleChange(where="prod", rule="apply", before="leads", after="anyone"),)
 )
 
 
@@ -27,6 +33,14 @@ def check(stage: Stage, name: str) -> tuple[str | None, str]:
 
 async def until_apply_check(stage: Stage, conclusion: str) -> None:
     await stage.until(lambda: check(stage, "apply")[0] == conclusion, f"a check that says {conclusion}")
+
+
+async def until_told(stage: Stage, words: str) -> None:
+    def told() -> bool:
+        found = stage.world.check("docustack/apply")
+        return found is not None and words in read(found.summary)
+
+    await stage.until(told, f"a check with: {words}")
 
 
 async def reviewed(stage: Stage, kind: str = "review_submitted", sender: str = "lead") -> None:
@@ -55,6 +69,68 @@ async def test_without_any_unit_its_check_waits_for_the_owners_and_follows_their
     await until_apply_check(stage, "action_required")
     told = [one.conclusion for one in stage.world.checks if one.name == "docustack/apply"]
     assert told == ["action_required", "success", "action_required"]
+
+
+async def test_an_approval_from_before_it_is_shown_what_changes_is_none(stage: Stage) -> None:
+    stage.world.new_rules = LOOSER
+    stage.world.open()
+    stage.world.approve("lead")
+    await stage.send("opened")
+    await reviewed(stage)
+    await until_apply_check(stage, "action_required")
+    await stage.until_ended(1)
+    await until_told(stage, "before the change of the rules could be read")
+    stage.world.approve("lead")
+    await reviewed(stage)
+    await until_apply_check(stage, "success")
+
+
+async def test_an_approval_holds_as_long_as_the_same_change_is_shown_again(stage: Stage) -> None:
+    await planned(stage, {})
+    stage.world.approve("lead")
+    await reviewed(stage)
+    await until_apply_check(stage, "success")
+    before = len(stage.world.checks)
+    await stage.comment("terrateam plan")
+    await stage.until_ended(2)
+    await stage.until(lambda: len([one for one in stage.world.checks[before:] if one.name == "docustack/apply"]) == 1)
+    assert check(stage, "apply")[0] == "success"
+
+
+async def test_to_another_branch_it_needs_another_approval_of_what_it_changes_there(stage: Stage) -> None:
+    await planned(stage, {})
+    stage.world.approve("lead")
+    await reviewed(stage)
+    await until_apply_check(stage, "success")
+    stage.world.hold_comments = ("## Terrateam Rules", asyncio.Event())
+    stage.world.new_rules = OTHER
+    stage.world.change(base_ref="staging")
+    await stage.send("edited", base_changed=True)
+    await until_apply_check(stage, "action_required")
+    stage.world.hold_comments[1].set()
+    await stage.until_ended(2)
+    await reviewed(stage)
+    await stage.until_idle()
+    assert len(stage.world.texts("## Terrateam Rules")) == 2
+    await until_told(stage, "before the change of the rules could be read")
+    stage.world.approve("lead")
+    await reviewed(stage)
+    await until_apply_check(stage, "success")
+
+
+async def test_an_apply_shows_first_what_a_moved_base_branch_makes_of_the_change(stage: Stage) -> None:
+    await planned(stage, {VPC: Unit()})
+    stage.world.approve("lead")
+    stage.world.new_rules = OTHER
+    await stage.comment("terrateam apply")
+    await stage.until(lambda: bool(stage.world.texts("approved before the change of the rules could be read")))
+    assert stage.world.applied == []
+    assert len(stage.world.texts("## Terrateam Rules")) == 2
+    stage.world.approve("lead")
+    await reviewed(stage)
+    await stage.until(lambda: stage.world.applied == [VPC])
+    await stage.until_idle()
+    assert check(stage, "apply") == ("success", "1 of 1 unit applied")
 
 
 async def test_its_apply_waits_for_the_owners_though_dev_needs_no_approval(stage: Stage) -> None:
