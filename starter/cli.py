@@ -32,6 +32,7 @@ from starter import (
 from starter.console import print_failure
 from starter.ending import finish
 from starter.exit_codes import CommandFailed, ExitCode
+from starter.foreign_options import OrderCommand
 from starter.standalone.surrounding import standalone
 
 DEBUG = "DOCUSTACK_DEBUG"
@@ -63,12 +64,12 @@ unit_commands.app.command()(orphan_commands.orphans)
 unit_commands.app.command()(orphan_commands.dismiss)
 app.command()(approval_commands.approve)
 app.command()(approval_commands.reject)
-app.command()(order_commands.plan)
-app.command()(order_commands.apply)
-app.command()(order_commands.destroy)
-app.command()(order_commands.refresh)
-app.command("import")(order_commands.import_)
-app.command("output")(output_commands.output_)
+app.command(cls=OrderCommand)(order_commands.plan)
+app.command(cls=OrderCommand)(order_commands.apply)
+app.command(cls=OrderCommand)(order_commands.destroy)
+app.command(cls=OrderCommand)(order_commands.refresh)
+app.command("import", cls=OrderCommand)(order_commands.import_)
+app.command("output", cls=OrderCommand)(output_commands.output_)
 app.command()(doctor_commands.doctor)
 app.command()(bootstrap_commands.bootstrap)
 app.command()(process_commands.worker)

@@ -43,15 +43,6 @@ TARGETED = (
 )
 
 
-def _no_variables(given: list[str] | None) -> None:
-    if given:
-        raise CommandFailed(
-            "A run takes no variables from a command line: nobody could see later with which it was applied.",
-            "Inputs stand in the unit's terragrunt.hcl: change them there, and say --ref with your branch.",
-            code=ExitCode.USAGE,
-        )
-
-
 Paths = Annotated[
     list[str],
     typer.Argument(metavar="PATH…", help="Units, or folders with units: from here on, or from the repository's root."),
@@ -77,10 +68,6 @@ WorkingCopyOption = Annotated[
     bool,
     typer.Option("--working-copy", help="What lies in this clone, uncommitted changes too, on its pushed commit."),
 ]
-Variables = Annotated[
-    list[str] | None,
-    typer.Option("--var", "-var", "--var-file", "-var-file", hidden=True, callback=_no_variables),
-]
 
 
 def plan(
@@ -90,7 +77,6 @@ def plan(
     working_copy: WorkingCopyOption = False,
     repository: RepositoryOption = None,
     as_json: JsonOption = False,
-    variables: Variables = None,
 ) -> None:
     """Plan units, and change nothing.
 
@@ -116,7 +102,6 @@ def apply(
     working_copy: WorkingCopyOption = False,
     repository: RepositoryOption = None,
     as_json: JsonOption = False,
-    variables: Variables = None,
 ) -> None:
     """Plan units, show the plans, ask for your yes, and apply them in the order of their dependencies.
 
@@ -150,7 +135,6 @@ def destroy(
     ref: Ref = "",
     repository: RepositoryOption = None,
     as_json: JsonOption = False,
-    variables: Variables = None,
 ) -> None:
     """Destroy all that units own, dependants first; their path has to be typed again.
 
@@ -168,7 +152,6 @@ def refresh(
     ref: Ref = "",
     repository: RepositoryOption = None,
     as_json: JsonOption = False,
-    variables: Variables = None,
 ) -> None:
     """Take what is in AWS into the state, and change nothing else: shows what has drifted, and asks for your yes.
 
@@ -185,7 +168,6 @@ def import_(
     ref: Ref = "",
     repository: RepositoryOption = None,
     as_json: JsonOption = False,
-    variables: Variables = None,
 ) -> None:
     """Take something that exists into a unit's state: shows what that would do, and asks for your yes.
 

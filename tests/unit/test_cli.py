@@ -46,6 +46,32 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("starter.surroundings.DEFAULT_DATA_DIR", tmp_path / "no-world")
 
 
+@pytest.mark.parametrize(
+    "typed, said",
+    [
+        (["apply", "dev/vpc", "-replace=aws_vpc.main"], "docustack destroy UNIT --target ADDRESS"),
+        (["plan", "dev/vpc", "-refresh=false"], "docustack refresh PATH"),
+        (["plan", "dev/vpc", "-refresh-only"], "docustack refresh PATH"),
+        (["plan", "-destroy", "dev/vpc"], "docustack destroy PATH"),
+        (["apply", "dev/vpc", "-parallelism=1"], "plan.parallelism and apply.parallelism in docustack.yaml"),
+        (["apply", "dev/vpc", "-lock=false"], "docustack locks list"),
+        (["plan", "dev/vpc", "-out", "plan.bin"], "docustack runs show ID"),
+        (["plan", "dev/vpc", "-var", "value=two"], "takes no variables"),
+        (["plan", "dev/vpc", "--terragrunt-source=../module"], "Terragrunt is called by the worker"),
+        (["plan", "--all"], "docustack plan dev"),
+        (["output", "dev/vpc", "-json"], "--json"),
+        (["import", "dev/vpc", "aws_vpc.main", "vpc-1", "-input=false"], "--auto-approve"),
+    ],
+)
+def test_options_of_terraform_are_refused_by_name_with_what_there_is_instead(
+    typed: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = cli.run(typed)
+    told = " ".join(capsys.readouterr().err.split())
+    assert (code, said in told) == (ExitCode.USAGE, True), told
+    assert "is no live repository" not in told
+
+
 # ---- usage -----------------------------------------------------------------------------------------------------------
 
 
