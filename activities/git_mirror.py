@@ -127,19 +127,22 @@ class Mirror:
         Raises:
             ApplicationError: NOT_FOUND if the remote doesn't have it, UNAVAILABLE if it can't be asked.
         """
-        attempts = [[commit], ["+refs/heads/*:refs/docustack/heads/*", "+refs/pull/*/head:refs/docustack/pulls/*"]]
-        if pull_request is not None:
-            attempts.insert(0, [f"+refs/pull/{pull_request}/head:refs/docustack/pulls/{pull_request}"])
-        for refspecs in attempts:
-            if await self.has(commit):
-                return
-            await self._fetch(refspecs, lock, missing_is_fine=True)
-        if not await self.has(commit):
+        if not await self._fetched(commit, pull_request, lock):
             raise failure(
                 ErrorType.NOT_FOUND,
                 f"`{self._repository.full_name}` has no commit {commit[:12]} any more: the branch was pushed over or "
                 "deleted. The next push is planned by itself.",
             )
+
+    async def _fetched(self, commit: str, pull_request: int | None, lock: int) -> bool:
+        attempts = [[commit], ["+refs/heads/*:refs/docustack/heads/*", "+refs/pull/*/head:refs/docustack/pulls/*"]]
+        if pull_request is not None:
+            attempts.insert(0, [f"+refs/pull/{pull_request}/head:refs/docustack/pulls/{pull_request}"])
+        for refspecs in attempts:
+            if await self.has(commit):
+                return True
+            await self._fetch(refspecs, lock, missing_is_fine=True)
+        return await self.has(commit)
 
     async def fetch_ref(self, ref: str, lock: int) -> str:
         """Have what a branch, a tag or a commit (its first seven digits or more) names; gives the commit.
@@ -154,7 +157,12 @@ class Mirror:
             commit = output.decode().strip() if code == 0 else ""
         if not commit:
             raise failure(ErrorType.NOT_FOUND, f"`{self._repository.full_name}` has no branch, tag or commit {ref!r}.")
-        await self.fetch_commit(commit, None, lock)
+        if not await self._fetched(commit, None, lock):
+            raise failure(
+                ErrorType.NOT_FOUND,
+                f"`{self._repository.full_name}` has no commit {commit[:12]}. If it is yours, push it first, then "
+                "order this again.",
+            )
         return await self.resolve(commit)
 
     async def _named(self, ref: str, lock: int) -> str:

@@ -91,13 +91,31 @@ def commit_unpushed(clone: Path) -> None:
     subprocess.run(["git", *identity, "commit", "--quiet", "--allow-empty", "-m", "mine"], cwd=clone, check=True)
 
 
-async def test_a_commit_that_nobody_has_pushed_is_not_found(tmp_path: Path, origin: Origin, clone: Path) -> None:
+def test_a_commit_that_nobody_has_pushed_is_told_to_be_pushed_before_anything_is_sent(clone: Path) -> None:
     commit_unpushed(clone)
     change(clone)
+    with pytest.raises(CommandFailed, match="was never pushed") as refused:
+        uncommitted_changes(clone)
+    assert "git push" in refused.value.advice[0]
+
+
+def forget_remote(clone: Path) -> None:
+    subprocess.run(["git", "remote", "remove", "origin"], cwd=clone, check=True)
+
+
+async def test_a_commit_that_the_remote_does_not_have_is_told_to_be_pushed(
+    tmp_path: Path, origin: Origin, clone: Path
+) -> None:
+    """A clone that knows no branch of its remote can't tell."""
+    commit_unpushed(clone)
+    change(clone)
+    forget_remote(clone)
     changes = uncommitted_changes(clone)
     with pytest.raises(ApplicationError) as caught:
         await check_out(host(tmp_path, origin, "here"), changes.commit, kept(tmp_path, changes.patch))
     assert caught.value.type == ErrorType.NOT_FOUND
+    assert "push it first" in caught.value.message
+    assert "any more" not in caught.value.message
 
 
 async def test_changes_that_are_gone_or_do_not_fit_say_so(tmp_path: Path, origin: Origin, clone: Path) -> None:
