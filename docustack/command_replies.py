@@ -46,8 +46,8 @@ def filler_reply(filler: str, suggestion: str) -> str:
 
 def unknown_action_reply(action: str, prefix: str) -> str:
     return (
-        f"{inline_code(action, 60)} is not a command, so nothing was started. There are `plan`, `apply`, `unlock` and "
-        f"`help`; comment {inline_code(prefix + ' help')} to see what they do."
+        f"{inline_code(action, 60)} is not a command, so nothing was started. There are `plan`, `apply`, `unlock`, "
+        f"`dismiss` and `help`; comment {inline_code(prefix + ' help')} to see what they do."
     )
 
 

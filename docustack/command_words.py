@@ -46,6 +46,10 @@ UNSUPPORTED = {
     "state": "State is changed by hand, in the unit's directory: `terragrunt state`.",
     "fmt": "Run it on your machine, and push.",
     "version": "`docustack tools check` shows the versions in use.",
+    "locks": (
+        "Who holds which unit is shown in a terminal: `docustack locks list`. A comment can give up what this pull "
+        "request holds: `unlock`."
+    ),
 }
 """Commands that Terrateam, Atlantis or Terraform have and this engine doesn't, with what to do instead."""
 

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from html import unescape
 from urllib.parse import quote
 
 _TICKS = re.compile(r"`+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~$])")
+_WRITTEN = re.compile(r"(?P<code>`[^`\n]*`)|\\(?P<escaped>[\\`*_{}\[\]()#+!|~$])")
 _SAFE_PART = re.compile(
     r"(?P<code>(?<!`)(?P<ticks>`+)(?!`)(?:[^`\n]|(?!(?P=ticks)(?!`))`)+?(?P=ticks)(?!`))"
     r"|(?P<url>https?://[A-Za-z0-9][A-Za-z0-9./?=&_%#:+~-]*[A-Za-z0-9/])"
@@ -58,6 +60,12 @@ def prose(text: str, limit: int = 4000) -> str:
     cut = cut if len(cut) <= limit else cut[: limit - 1].rstrip() + "…"
     lines = [_prose_line(" ".join(line.split())) for line in cut.split("\n")]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines))
+
+
+def as_text(markdown: str) -> str:
+    """What GitHub shows of prose of ours, for a terminal: without the escapes, the rest as it was written."""
+    quiet = markdown.replace(_ZERO_WIDTH_SPACE, "")
+    return unescape(_WRITTEN.sub(lambda match: match["code"] or match["escaped"], quiet))
 
 
 def person(login: str) -> str:

@@ -10,6 +10,7 @@ from datetime import timedelta
 import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from docustack.comment_text import as_text
 from docustack.pull_request_state import PullRequestState
 from docustack.repository import Repository
 from starter.console import errors
@@ -64,7 +65,7 @@ class Commenter:
         address, went_well = self._command(repository, number, state, words, within)
         if not went_well:
             said = self._answer_after(repository, number, state, address)
-            raise CommandFailed(fails, *said.splitlines(), address)
+            raise CommandFailed(fails, *as_text(said).splitlines(), address)
         return address
 
     def _command(

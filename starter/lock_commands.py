@@ -162,6 +162,8 @@ async def _read_table(connection: Connection, repository: Repository) -> LockTab
     handle = connection.client.get_workflow_handle(locks_workflow_id(repository))
     try:
         table: LockTable = await handle.query("table", result_type=LockTable, rpc_timeout=ANSWER_WITHIN)
+        if (await handle.describe(rpc_timeout=ANSWER_WITHIN)).close_time is not None:
+            _warn_of_the_end(repository)
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND and "amespace" not in error.message:
             return LockTable()  # nobody has asked for a lock there yet
@@ -169,6 +171,16 @@ async def _read_table(connection: Connection, repository: Repository) -> LockTab
             raise no_worker(f"the locks of {repository.full_name}") from None
         raise
     return table
+
+
+def _warn_of_the_end(repository: Repository) -> None:
+    """It never ends by itself; one that was terminated still answers, with what it knew at its end."""
+    errors().print(
+        f"The table of locks of {repository.full_name} was ended from outside. This is what it held then; it is put "
+        "together again, from all who hold or wait, as soon as somebody applies or gives up a unit.",
+        style="yellow",
+        markup=False,
+    )
 
 
 def _held_table(lines: list[LockLine]) -> Table:

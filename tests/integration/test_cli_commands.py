@@ -443,6 +443,20 @@ async def test_locks_show_holder_and_who_waits_with_their_position(stage: Stage,
     assert re.search(rf"1 +#52 +lead +{re.escape(VPC)} .*#51", text)
 
 
+async def test_locks_of_a_table_that_was_terminated_are_told_as_those_of_its_end(
+    stage: Stage, docustack: Commands
+) -> None:
+    await opened(stage, {VPC: Unit()}, 53)
+    await stage.comment("terrateam apply", number=53)
+    await stage.until_ended(2, 53)
+    alive = await docustack.until(lambda answer: bool(answer.json["locks"]), "locks", "list", "--json")
+    assert "ended from outside" not in alive.err
+    await stage.client.get_workflow_handle(locks_workflow_id(stage.repository)).terminate("an operator's mistake")
+    ended = await docustack("locks", "list", "--json")
+    assert "was ended from outside. This is what it held then" in ended.err
+    assert [line["unit"] for line in ended.json["locks"]] == [VPC]
+
+
 async def test_locks_of_a_repository_without_any_are_none(stage: Stage, docustack: Commands) -> None:
     answer = await docustack("locks", "list", "--json", "--repository", "nobody/nowhere")
     assert (answer.code, answer.json) == (0, {"locks": [], "waiting": []})

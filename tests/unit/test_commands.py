@@ -372,3 +372,16 @@ def test_a_sentence_about_the_option_is_no_command() -> None:
 def test_two_applies_of_which_one_destroys_are_two_different_commands() -> None:
     answer = parse("terrateam apply\nterrateam apply --destroy")
     assert isinstance(answer, Misunderstood)
+
+
+@pytest.mark.parametrize("body", ["docustack locks list", "terrateam locks", "terrateam locks show dev/a"])
+def test_a_command_of_the_terminal_is_answered_with_what_to_type(body: str) -> None:
+    answer = parse(body)
+    assert isinstance(answer, Misunderstood)
+    assert "in a terminal: `docustack locks list`" in answer.reply
+
+
+def test_an_unknown_command_is_answered_with_all_that_there_are() -> None:
+    answer = parse("terrateam lokks")
+    assert isinstance(answer, Misunderstood)
+    assert all(f"`{kind.value}`" in answer.reply for kind in CommandKind)

@@ -13,7 +13,7 @@ from docustack.access import Decision
 from docustack.comment_limits import COMMENT_LIMIT, closed, cut_middle, fair_shares, size
 from docustack.comment_markers import find_marker, is_outdated, marker, outdated, with_marker
 from docustack.comment_plan_text import as_diff, essence, without_plan_line
-from docustack.comment_text import code_list, fence, inline_code, link, moment, plain, prose, table_code
+from docustack.comment_text import as_text, code_list, fence, inline_code, link, moment, plain, prose, table_code
 from docustack.comments import Links, apply_comment, help_comment, plan_comment
 from docustack.decisions import GivenDecision, decisions_comment
 from docustack.deleted_units import DeletedUnit, Fate
@@ -768,3 +768,16 @@ def test_long_lists_are_counted() -> None:
     assert code_list(["a"]) == "`a`"
     assert code_list(["a", "b", "c"]) == "`a`, `b` and `c`"
     assert code_list([str(n) for n in range(25)]).endswith("`19` and 5 more")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "@lead may not apply `prod/a_b`: ask the team leads (#7), or see https://example.com/a_b.",
+        "resource <name> isn't there & `x < y \\*` is; 50% of [it] costs $3!",
+    ],
+)
+def test_a_comment_is_read_at_a_terminal_as_it_was_meant(told: str) -> None:
+    body = refusal_comment(told)
+    assert body != f"⛔ {told}", "GitHub needs its escapes"
+    assert as_text(body) == f"⛔ {told}"

@@ -1137,3 +1137,17 @@ def test_a_typo_on_a_closed_pull_request_is_answered(life: Life) -> None:
     life.change(state="closed")
     assert "terrateam apply" in only(life.comment("terrateam aply"), Reply).body
     assert only(life.did, Sign).content == "confused"
+
+
+@pytest.mark.parametrize(
+    "facts_now, told",
+    [({}, "this isn't merged."), ({"state": "closed", "merged": True, "merge_commit": NEW_HEAD}, "owned by nobody.")],
+)
+def test_a_dismissal_of_nothing_says_why_and_asks_for_nothing(
+    life: Life, facts_now: dict[str, object], told: str
+) -> None:
+    life.opened_and_planned()
+    life.change(**facts_now)
+    reply = only(life.comment(f"terrateam dismiss {VPC}"), Reply).body
+    assert reply.startswith("Nothing to dismiss: ")
+    assert reply.endswith(told)

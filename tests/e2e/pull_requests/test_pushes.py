@@ -106,7 +106,7 @@ def test_unlock_gives_a_unit_to_another_pull_request(world: SmallWorld) -> None:
     assert f"#{first.number}" in shown
     refused = world.docustack("locks", "release", path, login="security-reviewer")
     assert refused.returncode == 1
-    assert "security-reviewer may not apply" in " ".join(refused.stderr.split())
+    assert "@security-reviewer may not apply" in " ".join(refused.stderr.split()), "as it is meant, without escapes"
     released = world.docustack("locks", "release", path, login="developer")
     assert released.returncode == 0, released.stderr
     assert f"{path} is free" in " ".join(released.stdout.split())
