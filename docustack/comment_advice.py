@@ -17,6 +17,11 @@ def advice(error_type: str | None, *, unit: str, environment: str, action: str, 
     match error_type:
         case ErrorType.STATE_LOCKED:
             return _state_lock(prefix, unit, again)
+        case ErrorType.LOCK_LOST:
+            return (
+                "Somebody has released it by hand, or it belongs to another pull request by now; Terraform's own lock "
+                f"is another one. Comment {again} to take it again, and {plan} first if somebody else may have applied."
+            )
         case ErrorType.CREDENTIALS:
             return _credentials(environment, again)
         case ErrorType.STALE_PLAN:

@@ -21,6 +21,7 @@ class ErrorType(StrEnum):
     UNWRITTEN_STATE = "unwritten-state"  # Terraform has worked, and could not write its state to the backend
     INTERRUPTED = "interrupted"  # the process ended without a result (host gone, machine rebooted)
     STATE_LOCKED = "state-locked"  # Terraform's own lock is held by somebody else
+    LOCK_LOST = "lock-lost"  # the unit isn't the run's any more, by the table of locks
     NO_OUTPUTS = "no-outputs"  # a dependency has no outputs yet and no mock that may be used
     CANCELLED = "cancelled"
     TIMEOUT = "timeout"

@@ -173,7 +173,7 @@ class UnitApply:
                 return self._outcome(
                     UnitPhase.FAILED,
                     message=f"The lock of `{self._unit}` was released meanwhile, so it was not applied.",
-                    error_type=ErrorType.STATE_LOCKED,
+                    error_type=ErrorType.LOCK_LOST,
                 )
             self._run.stop_if_cancelled()
             try:

@@ -226,6 +226,8 @@ def test_a_bad_end_is_never_shown_as_a_success(phase: UnitPhase, error: ErrorTyp
     [
         (ErrorType.STATE_LOCKED, f"`terrateam unlock {UNIT}`"),
         (ErrorType.STATE_LOCKED, "`terragrunt force-unlock <lock-id>`"),
+        (ErrorType.LOCK_LOST, "Terraform's own lock is another one"),
+        (ErrorType.LOCK_LOST, f"`terrateam apply {UNIT}`"),
         (
             ErrorType.CREDENTIALS,
             "aws sso login --profile docustack-dev\naws sts get-caller-identity\necho $AWS_PROFILE",

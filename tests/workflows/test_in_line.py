@@ -262,3 +262,27 @@ async def test_releases_by_hand_are_heard_by_who_waits(stage: Stage) -> None:
     handle = stage.client.get_workflow_handle(locks_workflow_id(stage.repository))
     await handle.signal("release", ReleaseLocks(holder=holder, units=(VPC,)))
     await stage.until(lambda: stage.world.applied == [VPC], "its turn")
+
+
+async def test_unit_whose_lock_is_released_after_the_gate_is_not_applied_and_says_so(stage: Stage) -> None:
+    """Asked right before the apply of each unit: while the first one is at work somebody frees the second."""
+    stage.world.units = {VPC: Unit(), RDS: Unit(dependencies=(VPC,))}
+    stage.world.hold_applies = asyncio.Event()
+    await planned(stage, 1)
+    await stage.comment("terrateam apply")
+    await stage.until(stage.world.applying.is_set, "the apply of the first unit")
+    handle = stage.client.get_workflow_handle(locks_workflow_id(stage.repository))
+    await handle.signal("release", ReleaseLocks(holder=f"pr:{stage.repository.full_name}#1", units=(RDS,)))
+    async with asyncio.timeout(120):
+        while RDS in (await table(stage)).grants:
+            await asyncio.sleep(0.05)
+    stage.world.hold_applies.set()
+    state = await stage.until_ended(2)
+    assert stage.world.applied == [VPC]
+    assert last_apply(state) is RunStatus.FAILED
+    (told,) = stage.world.texts(f"The lock of `{RDS}` was released meanwhile")
+    assert "Somebody has released it by hand" in told
+    assert "force-unlock" not in told
+    await stage.comment("terrateam apply")
+    await stage.until_ended(3)
+    assert stage.world.applied == [VPC, RDS], "its plan is there for another try"
