@@ -64,6 +64,23 @@ async def test_pull_request_that_lacks_what_was_applied_is_refused_and_told_what
     assert check.conclusion == "action_required"
 
 
+async def test_pull_request_that_is_behind_is_refused_before_anybody_is_asked_to_approve_it(stage: Stage) -> None:
+    unit = "prod/us-east-1/vpc"
+    stage.world.units = {unit: Unit()}
+    await planned(stage, 2, THEIRS)
+    stage.world.approve("lead", number=2)
+    await stage.comment("terrateam apply", sender="lead", number=2)
+    await stage.until_ended(2, 2)
+    stage.world.commits.lacked = {THEIRS}
+    await stage.close(2)
+    await planned(stage, 1, MINE)
+    await stage.comment("terrateam apply", sender="lead", number=1)
+    said = ("lacks what was applied last", "Waiting for approval")
+    await stage.until(lambda: any(stage.world.texts(words) for words in said))
+    assert not stage.world.texts("Waiting for approval")
+    assert len(stage.world.applied) == 1
+
+
 async def test_refused_pull_request_keeps_no_lock(stage: Stage) -> None:
     await others_applied(stage)
     await commanded(stage, 1, "terrateam apply")

@@ -225,6 +225,17 @@ async def test_a_request_that_comes_twice_is_answered_twice_the_same(office: Off
     assert first == second
 
 
+async def test_who_waits_is_told_of_each_new_place_without_asking_again(office: Office) -> None:
+    first, second, third = [await office.requester(name) for name in ("first", "second", "third")]
+    for number, name in enumerate((first, second, third), 1):
+        await office.ask(office.request(number, VPC, answer_to=name))
+        await office.heard(name)
+    await office.release(1)
+    told = (await office.heard(third, 2))[-1]
+    assert not told.granted
+    assert (told.position, [grant.pull_request for grant in told.blocked_by]) == (1, [2])
+
+
 async def test_who_withdraws_is_not_waited_for(office: Office) -> None:
     first, second, third = [await office.requester(name) for name in ("first", "second", "third")]
     await office.ask(office.request(1, VPC, answer_to=first))
