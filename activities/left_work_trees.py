@@ -21,7 +21,15 @@ EVERY = timedelta(hours=1)
 class LeftWorkTrees:
     """A run removes its own trees at its end, where it can; what is left after that nobody will ask for again."""
 
-    def __init__(self, git: Git, is_running: Callable[[str], Awaitable[bool]], data_dir: Path) -> None:
+    def __init__(
+        self,
+        git: Git,
+        is_running: Callable[[str], Awaitable[bool]],
+        data_dir: Path,
+        bring_home: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """`bring_home`: what else had to stay on this host for a while."""
+        self._bring_home = bring_home
         self._git = git
         self._is_running = is_running
         self._applies = data_dir.absolute() / "applies"
@@ -32,8 +40,10 @@ class LeftWorkTrees:
             try:
                 if swept := await self.sweep():
                     log.info("Removed work trees of runs that have ended: %s", ", ".join(swept))
+                if self._bring_home is not None:
+                    await self._bring_home()
             except Exception as error:
-                log.warning("Work trees could not be swept: %s", error)
+                log.warning("What is left on this host could not be swept: %s", error)
             await asyncio.sleep(EVERY.total_seconds())
 
     async def sweep(self) -> list[str]:

@@ -30,6 +30,7 @@ from docustack.unwritten_states import (
 )
 
 FOLDER = "unwritten-states"
+_MOVED = "moved to the artifact store"
 
 
 def host_store(artifacts: ArtifactStore, data_dir: Path) -> ArtifactStore:
@@ -75,6 +76,7 @@ class UnwrittenStates:
 
     async def open_ones(self, unit: Unit) -> list[UnwrittenState]:
         found = [each for store in (self._artifacts, self._on_host) for each in await all_of(store, _prefix(unit))]
+        found = [state for state in found if state.closed != _MOVED]
         dealt_with = {state.artifact for state in found if state.closed}
         mine = {state.artifact: state for state in found if state.unit == unit.request.unit}
         return sorted((each for key, each in mine.items() if key not in dealt_with), key=lambda each: each.found_at)
@@ -153,6 +155,16 @@ class UnwrittenStates:
 
     def _store_of(self, state: UnwrittenState) -> ArtifactStore:
         return self._on_host if state.only_on_host else self._artifacts
+
+
+async def bring_home(artifacts: ArtifactStore, data_dir: Path) -> None:
+    """What had to stay on this host goes to the artifact store once that is back, or no other host would know of it."""
+    on_host = host_store(artifacts, data_dir)
+    for state in await all_of(on_host):
+        if not state.closed:
+            document = await on_host.get_sealed(state.artifact)
+            await _put(artifacts, state.model_copy(update={"only_on_host": False}), document)
+            await close(on_host, state, _MOVED)
 
 
 async def all_of(store: ArtifactStore, prefix: str = f"{FOLDER}/") -> list[UnwrittenState]:

@@ -37,6 +37,7 @@ from activities.state_backend import StateBackend
 from activities.terragrunt import Terragrunt
 from activities.terragrunt_command import TerragruntCommand
 from activities.tool_prerequisites import WorkerTools
+from activities.unwritten_states import bring_home
 from docustack.repository import Repository
 from worker.clients import github_client, slack_client
 from worker.namespace import register_search_attributes
@@ -148,7 +149,12 @@ async def open_activities(settings: Settings, client: Client) -> AsyncIterator[A
             control = _control_activities(settings, client, surroundings, git, command, github, tools)
         if settings.environments:
             environment = _environment_activities(settings, client, git, command, tools)
-        left = LeftWorkTrees(git, functools.partial(is_running, client), settings.data_dir)
+        home = (
+            functools.partial(bring_home, artifact_store(settings), settings.data_dir)
+            if settings.environments
+            else None
+        )
+        left = LeftWorkTrees(git, functools.partial(is_running, client), settings.data_dir, home)
         everywhere: Sequence[Callable[..., Any]] = [surroundings.name_host, git.remove_work_tree]
         yield Activities(control, environment, everywhere, sweep=left.sweep_for_good)
 

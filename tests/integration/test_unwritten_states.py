@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from activities.artifacts import ArtifactStore, Blobs, open_blobs
-from activities.unwritten_states import all_of, host_store
+from activities.unwritten_states import all_of, bring_home, host_store
 from docustack.errors import ErrorType
 from docustack.unwritten_states import ERRORED, UnwrittenState
 from starter.cli import app
@@ -193,8 +193,25 @@ async def test_where_the_artifact_store_is_away_it_stays_sealed_on_the_host(back
     state = await backend.kept(host_store(worker.artifacts, worker.data))
     assert (worker.data / state.artifact).is_file()
     backend.back()
+    assert (await plan(worker, NAME)).state_unwritten
     assert (await failure(apply(worker, await plan(worker, NAME)))).type == ErrorType.STALE_PLAN
     assert backend.value()
+    assert backend.begun() == 1
+
+
+async def test_what_had_to_stay_on_a_host_is_known_to_all_once_the_artifact_store_is_back(backend: Backend) -> None:
+    worker, back = backend.worker, backend.worker.artifacts
+    worker.artifacts = ArtifactStore(Away(open_blobs(str(backend.base / "artifacts"))), KEY)
+    task = await backend.lose()
+    backend.go()
+    await failure(task)
+    backend.back()
+    await bring_home(back, worker.data)
+    await bring_home(back, worker.data)
+    worker.artifacts, worker.data = back, backend.base / "another host"
+    assert (await plan(worker, NAME)).state_unwritten
+    assert (await failure(apply(worker, await plan(worker, NAME)))).type == ErrorType.STALE_PLAN
+    assert not (await plan(worker, NAME)).state_unwritten
     assert backend.begun() == 1
 
 
