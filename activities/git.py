@@ -10,6 +10,7 @@ from pathlib import Path
 from temporalio import activity
 
 from activities.artifacts import ArtifactMissing, Blobs
+from activities.errored_files import not_committed
 from activities.failures import failure
 from activities.git_command import TokenSource, git
 from activities.git_messages import (
@@ -186,14 +187,14 @@ class Git:
         for mirror in self._mirrors():
             await self._drop(mirror, folder)
         for path in self.work_trees_of(folder):  # of a mirror that is gone
-            if await asyncio.to_thread(_has_unwritten_state, path):
+            if await _has_unwritten_state(path):
                 continue
             await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
 
     async def _drop(self, mirror: Mirror, folder: str) -> None:
         trees = self.work_trees_of(folder)
         async with mirror.exclusive() as lock:
-            needed = {tree for tree in trees if await asyncio.to_thread(_has_unwritten_state, tree)}
+            needed = {tree for tree in trees if await _has_unwritten_state(tree)}
             await self._remove(mirror, [tree for tree in trees if tree not in needed], lock)
             if needed:
                 return
@@ -306,9 +307,10 @@ def _git_directory(path: Path) -> Path | None:
         return None
 
 
-def _has_unwritten_state(tree: Path) -> bool:
+async def _has_unwritten_state(tree: Path) -> bool:
     """The only copy of a state: what an apply has kept is gone from its tree, so nobody has read how this one ended."""
-    for left in tree.rglob(ERRORED):
+    found = await asyncio.to_thread(lambda: list(tree.rglob(ERRORED)))
+    for left in await not_committed(tree, found):
         log.error("%s stays: Terraform could not write that state to its backend, and nobody has kept it", left)
         return True
     return False

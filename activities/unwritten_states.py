@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +11,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.artifacts import ArtifactStore, FolderBlobs
 from activities.dependency_outputs import TerragruntFailed, UnitReader, scratch_folder
+from activities.errored_files import digest, not_committed
 from activities.processes import Finished, run_process
 from activities.terragrunt_command import TerragruntCommand
 from activities.terragrunt_messages import FailureDetails
@@ -59,7 +59,7 @@ class UnwrittenStates:
             left = [folder / ERRORED for folder in folders if (folder / ERRORED).is_file()]
             return sorted(left, key=lambda path: path.stat().st_mtime)
 
-        return await asyncio.to_thread(look)
+        return await not_committed(unit.root, await asyncio.to_thread(look))
 
     async def keep(self, unit: Unit, left: Sequence[Path]) -> list[UnwrittenState]:
         """Keep them; who removes them from the folders does so only after this. Those dealt with are left out.
@@ -101,7 +101,7 @@ class UnwrittenStates:
         facts: StateFacts | None = None
         with contextlib.suppress(ValueError):
             facts = state_facts(document.decode())
-        key = f"{_prefix(unit)}{hashlib.sha256(document).hexdigest()[:16]}.tfstate"
+        key = f"{_prefix(unit)}{digest(document)}.tfstate"
         state = UnwrittenState(
             unit=unit.request.unit,
             run_id=unit.request.tree.run_id,

@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from activities.artifacts import ArtifactStore, Blobs, open_blobs
+from activities.processes import run_process
 from activities.unwritten_states import all_of, bring_home, host_store
 from docustack.errors import ErrorType
 from docustack.unwritten_states import ERRORED, UnwrittenState
@@ -197,6 +198,16 @@ async def test_where_the_artifact_store_is_away_it_stays_sealed_on_the_host(back
     assert (await failure(apply(worker, await plan(worker, NAME)))).type == ErrorType.STALE_PLAN
     assert backend.value()
     assert backend.begun() == 1
+
+
+async def test_a_file_of_that_name_that_somebody_has_committed_is_no_state_of_ours(backend: Backend) -> None:
+    root = backend.worker.repository.root
+    (root / NAME / ERRORED).write_text(json.dumps({"version": 4, "serial": 3, "lineage": "x", "resources": []}))
+    for command in (["init", "-q"], ["add", "."]):
+        await run_process(["git", *command], cwd=root)
+    backend.go()
+    assert "1 added" in await apply(backend.worker, await plan(backend.worker, NAME))
+    assert not await all_of(backend.worker.artifacts)
 
 
 async def test_what_had_to_stay_on_a_host_is_known_to_all_once_the_artifact_store_is_back(backend: Backend) -> None:
