@@ -128,6 +128,7 @@ class UnitApply:
         self._is_new = False  # the plan was made a moment ago
         self._tree = run.tree  # in which it is applied
         self._begun = False  # an apply has begun, so state may be half written
+        self._in_doubt = False  # one was interrupted, and nobody has looked since what it has left
         self._created = False  # one has begun whose plan was made from an empty state
         self._since = workflow.now()
 
@@ -138,7 +139,7 @@ class UnitApply:
             outcome = self._outcome(UnitPhase.SKIPPED, message=refused.message)
         except ActivityError as error:
             outcome = failed_outcome(self._run, self._unit, error)
-            if self._begun and not was_told(error):
+            if self._in_doubt or (self._begun and not was_told(error)):
                 outcome = outcome.model_copy(update={"phase": UnitPhase.UNKNOWN})
             outcome = outcome.model_copy(update={"plan": self._spent()})
             if self._run.destroys(self._unit):
@@ -188,7 +189,7 @@ class UnitApply:
                     raise
                 self._plan, self._is_new = self._spent(), False
                 if error_type is ErrorType.INTERRUPTED:
-                    self._begun = True
+                    self._begun = self._in_doubt = True
                     await self._after_interruption()
         return self._outcome(
             UnitPhase.UNKNOWN if self._begun else UnitPhase.FAILED,
@@ -221,6 +222,7 @@ class UnitApply:
     async def _plan_again(self) -> UnitOutcome | None:
         """A new plan, that the approval covers or that was said yes to; an outcome where there can be none."""
         answer = await plan_unit(self._run, self._unit)
+        self._in_doubt = False
         if answer.record is None or answer.record.is_preview:
             waits_for = answer.waits_for or tuple(
                 dependency.unit for dependency in (answer.record.dependencies if answer.record else ())

@@ -2,7 +2,7 @@
 
 from docustack.errors import ErrorType
 from docustack.plans import OutputsKind, PlanSummary
-from docustack.runs import RunStatus
+from docustack.runs import RunStatus, UnitPhase
 from tests.workflows.conftest import Stage
 from tests.workflows.fakes import Unit
 
@@ -155,6 +155,15 @@ async def test_an_interruption_that_had_done_everything_ends_as_applied(stage: S
     assert unit.applies == 1
     state = await stage.state()
     assert VPC in state.applied
+
+
+async def test_an_interruption_after_which_nothing_can_be_planned_leaves_its_end_unknown(stage: Stage) -> None:
+    unit = Unit(apply_errors=[ErrorType.INTERRUPTED])
+    await planned(stage, {VPC: unit})
+    unit.plan_error = ErrorType.CONFIGURATION
+    await applied(stage)
+    assert stage.world.texts("⚠️ Unknown")
+    assert [record.outcome for record in stage.world.commits.audit] == [UnitPhase.UNKNOWN]
 
 
 async def test_a_unit_that_can_not_be_planned_leaves_the_plans_of_the_others(stage: Stage) -> None:
