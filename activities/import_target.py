@@ -8,7 +8,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.unit_work import Unit, unit_failure
 from docustack.errors import ErrorType
-from docustack.import_block import FILE, declared_resources, import_block, no_target
+from docustack.import_block import FILE, declared_resources, import_block, no_object, no_target
 
 _MODULES = Path(".terraform/modules/modules.json")
 
@@ -26,12 +26,12 @@ def write_import(unit: Unit) -> None:
 
 
 def import_failure(unit: Unit, output: str) -> ApplicationError | None:
-    """What failed, where it is the address that the configuration doesn't have; blocking, reads its sources."""
-    address = unit.request.shape.address
+    """What failed, where the configuration lacks the address, or the provider the id; blocking, reads its sources."""
+    name, address, resource_id = unit.request.unit, unit.request.shape.address, unit.request.shape.resource_id
     if not address:
         return None
     folder = next(iter(unit.prepared()), unit.folder)
-    told = no_target(unit.request.unit, address, output, sorted(_known(folder)))
+    told = no_object(name, address, resource_id, output) or no_target(name, address, output, sorted(_known(folder)))
     return unit_failure(ErrorType.INVALID_INPUT, told) if told else None
 
 

@@ -12,6 +12,7 @@ _KEY = r"\[(?:\d+|\"(?:[^\"\\$%]|\\\")*\")\]"
 _ADDRESS = re.compile(rf"(?:module\.[A-Za-z_][\w-]*(?:{_KEY})?\.)*[A-Za-z_][\w-]*\.[A-Za-z_][\w-]*(?:{_KEY})?")
 _ID_LIMIT = 2_048
 _RESOURCE = re.compile(r'^[ \t]*resource[ \t]+"([\w-]+)"[ \t]+"([\w-]+)"', re.MULTILINE)
+_NO_OBJECT = "Cannot import non-existent remote object"
 _NO_TARGET = "Configuration for import target does not exist"
 _NO_KEY = re.compile(r"The target resource (?:does not use|uses|requires)[^.]*\.")
 _LISTED = 10
@@ -45,6 +46,17 @@ def import_block(address: str, resource_id: str) -> str:
 def declared_resources(text: str) -> list[str]:
     """The addresses of the resources in one file of a module."""
     return [f"{kind}.{name}" for kind, name in _RESOURCE.findall(text)]
+
+
+def no_object(unit: str, address: str, resource_id: str, output: str) -> str:
+    """What Terraform's failure means where the provider finds nothing by that id; empty where it is another one."""
+    if _NO_OBJECT not in " ".join(line.strip(" │╷╵") for line in output.splitlines()):
+        return ""
+    return (
+        f"There is no `{resource_id}` to be imported as `{address}` of `{unit}`: the provider finds nothing by that id "
+        "with this environment's account and region. By which id it knows such a resource stands in its documentation, "
+        "under Import."
+    )
 
 
 def no_target(unit: str, address: str, output: str, known: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from docustack.access import Person
+from docustack.bootstrap_file import UNIT as BOOTSTRAP
 from docustack.comment_text import code_list, inline_code
 from docustack.configuration import Configuration
 from docustack.deleted_units import DeletedUnit, Fate
@@ -129,6 +130,8 @@ def no_unit_there(directory: str, units: Collection[str], commit: str) -> str:
 
 def outside_environments(units: Sequence[str]) -> str:
     lie = "lies" if len(units) == 1 else "lie"
+    if list(units) == [BOOTSTRAP]:
+        return f"`{BOOTSTRAP}` lies in no environment: it is applied for one by `docustack bootstrap ENVIRONMENT`."
     return (
         f"{code_list(tuple(units))} {lie} in no environment of `docustack.yaml`, so there are no rules to go by. "
         "Name its environment there first."
@@ -244,7 +247,12 @@ def what_is_left(outcomes: Mapping[str, UnitOutcome], units: Iterable[str]) -> s
 _NOT_ENDED = (UnitPhase.WAITING, UnitPhase.PLANNING, UnitPhase.PLANNED, UnitPhase.DEFERRED, UnitPhase.APPLYING)
 
 
-def nothing_to_do(operation: Operation) -> str:
+def nothing_to_do(operation: Operation, targets: Sequence[str] = ()) -> str:
+    """Of targets it is only known how these are."""
+    if targets:
+        are = "is" if len(targets) == 1 else "are"
+        as_it_is = f"{are} gone already" if operation is Operation.DESTROY else f"{are} as the configuration says"
+        return f"Nothing to {operation.value}: {code_list(tuple(targets))} {as_it_is}. The rest was not looked at."
     return {
         Operation.DESTROY: "Nothing to destroy: the states hold no resources.",
         Operation.REFRESH: "Nothing to refresh: the states are what AWS has.",

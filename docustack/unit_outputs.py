@@ -44,3 +44,8 @@ def read_outputs(document: Json, redacted: Callable[[Json], Json] = lambda value
 def outputs_text(given: UnitOutputs) -> str:
     """As Terraform prints them."""
     return "\n".join(f"{each.name} = {SENSITIVE if each.sensitive else each.value}" for each in given.outputs)
+
+
+def no_outputs(unit: str) -> str:
+    """Its state doesn't tell whether the unit has none, or was never applied."""
+    return f"`{unit}` has no outputs. If it was never applied: `docustack apply {unit}`."

@@ -114,4 +114,4 @@ def tell_bootstrap(outcome: BootstrapOutcome, *, as_json: bool) -> None:
         return
     if outcome.plan:
         output().print(Text(outcome.plan))
-    output().print(Text(outcome.message, "green" if outcome.end in ENDED_WELL else "red"))
+    output().print(Text(standalone.told(outcome.message), "green" if outcome.end in ENDED_WELL else "red"))

@@ -97,7 +97,7 @@ def show(repository: RepositoryOption = None, as_json: JsonOption = False) -> No
     standalone.surround()
     if not as_json and standalone.has_no_worker() is not None:
         overview, outcome = with_temporal(lambda connection: read_memory(connection, wanted))
-        output().print(Text(overview), Text(outcome.message if outcome else _RESTS), sep="\n")
+        output().print(Text(overview), Text(standalone.told(outcome.message) if outcome else _RESTS), sep="\n")
         return
     look = _look(wanted)
     if as_json:
@@ -280,7 +280,7 @@ def _tell(state: DeploymentState, *, as_json: bool, well: Collection[DeploymentE
         )
     is_well = state.outcome.end in well
     if not as_json:
-        output().print(Text(state.outcome.message, "green" if is_well else "red"))
+        output().print(Text(standalone.told(state.outcome.message), "green" if is_well else "red"))
     if not is_well:
         raise typer.Exit(ExitCode.NOT_FOUND if state.outcome.unknown_environment else ExitCode.FAILED)
 
@@ -324,7 +324,7 @@ def _answered(given: DeploymentDecision, *, as_json: bool, quiet: bool = False) 
     if as_json:
         print_json(answer.model_dump(mode="json"))
     else:
-        output().print(Text(answer.message, "green"))
+        output().print(Text(standalone.told(answer.message), "green"))
 
 
 def _typed_name(question: Question) -> str:

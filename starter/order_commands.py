@@ -6,6 +6,7 @@ They work on the workers as every run does: by the same rules, with the same loc
 import base64
 import secrets
 import time
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -219,7 +220,8 @@ def _carry_out(
         print_json_line({"kind": "started", "run_id": started.run_id, "login": started.login})
     else:
         errors().print(f"Run {started.run_id}: {operation.value} {' '.join(paths)}, by {started.login}")
-    ask = (lambda: asks_for_paths(paths)) if operation is Operation.DESTROY else asks_for_yes
+    destroys = operation is Operation.DESTROY
+    ask = partial(asks_for_paths, paths) if destroys else partial(asks_for_yes, operation)
     following = OrderFollowing(server, started.run_id, operation, as_json, ask if asks else None)
     if following.to_its_end().run.status != RunStatus.SUCCEEDED:
         raise typer.Exit(ExitCode.FAILED)

@@ -8,6 +8,7 @@ from starter.console import errors, output
 from starter.live_tails import Focus, new_lines
 from starter.run_display import counts, phase_text, status_text
 from starter.run_watching import Look, elapsed
+from starter.standalone.surrounding import standalone
 from starter.times import duration
 
 
@@ -52,7 +53,9 @@ class OrderDisplay:
             return
         before, self._status = self._status, status
         if detail.run.status in (RunStatus.WAITING, RunStatus.IN_LINE):
-            output().print(Text.assemble(_at(detail), status_text(detail.run.status), f": {detail.message}"))
+            output().print(
+                Text.assemble(_at(detail), status_text(detail.run.status), f": {standalone.told(detail.message)}")
+            )
         elif before[0] in (RunStatus.WAITING, RunStatus.IN_LINE) and detail.run.status == RunStatus.RUNNING:
             output().print(Text.assemble(_at(detail), ("goes on", "cyan")))
 
@@ -66,7 +69,7 @@ class OrderDisplay:
             output().print(Text(f"wave {number} of {len(detail.waves)}: {units}", "bold"))
 
     def _show_unit(self, detail: RunDetail, unit: UnitLine) -> None:
-        said = unit.message.strip().splitlines()
+        said = standalone.told(unit.message.strip()).splitlines()
         note = f": {said[0]}" if said else ""
         number = f" {counts(unit)}" if counts(unit) else ""
         output().print(Text.assemble(_at(detail), f"{unit.unit} ", phase_text(unit), f"{number}{note}"))

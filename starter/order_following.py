@@ -123,10 +123,10 @@ class OrderFollowing:
         good = detail.run.status == RunStatus.SUCCEEDED
         output().print(Text(f"\n{self.operation.value} {detail.run.status}", "bold green" if good else "bold red"))
         if detail.message:
-            output().print(Text(detail.message))
+            output().print(Text(standalone.told(detail.message)))
 
     def _tell_unit(self, unit: UnitLine) -> None:
-        said = unit.message.strip()
+        said = standalone.told(unit.message.strip())
         if unit.phase is UnitPhase.APPLIED:
             log = self.server.text(unit.log) if unit.log else None
             said = apply_text(log) if log else said
@@ -151,11 +151,12 @@ def is_terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def asks_for_yes() -> bool:
-    """As Terraform asks."""
+def asks_for_yes(operation: Operation) -> bool:
+    """As Terraform asks; a refresh takes no actions, as its plan has just said."""
+    refreshes = operation is Operation.REFRESH
+    done = "take what is described above into the state" if refreshes else "carry out the actions described above"
     output().print(
-        "\nDo you want DocuStack to carry out the actions described above?\n"
-        "  Only 'yes' will be accepted to approve; anything else ends the run.\n"
+        f"\nDo you want DocuStack to {done}?\n  Only 'yes' will be accepted to approve; anything else ends the run.\n"
     )
     return _typed("  Enter a value: ") == "yes"
 

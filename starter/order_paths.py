@@ -6,12 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from docustack.bootstrap_file import UNIT
 from docustack.configuration import Configuration
 from docustack.configuration_file import CONFIGURATION_PATH, load_configuration
 from docustack.globs import covers, is_glob
 from docustack.orders import path_problem
 from docustack.unit_reads import UNIT_FILES
 from starter.exit_codes import CommandFailed, ExitCode
+from starter.standalone.surrounding import standalone
 
 _NOT_THEIRS = (".git", ".terragrunt-cache", ".terraform")
 _SHOWN = 10
@@ -98,7 +100,7 @@ def _from_here(typed: str, clone: Clone, *, elsewhere: bool) -> list[str]:
     if not placed:
         raise CommandFailed(
             f"{typed} lies in no environment of {CONFIGURATION_PATH}, so there are no rules to go by.",
-            f"Environments are {_environments(clone)}.",
+            *_instead(units, clone),
             code=ExitCode.NOT_FOUND,
         )
     if path:
@@ -132,6 +134,12 @@ def _inside(typed: str, clone: Clone) -> str:
         raise CommandFailed(f"{typed} is a link to {real}, outside of the repository.", code=ExitCode.USAGE)
     path = real.relative_to(root).as_posix()
     return "" if path == "." else path
+
+
+def _instead(units: Sequence[str], clone: Clone) -> list[str]:
+    if list(units) == [UNIT]:
+        return [f"It is applied by a bootstrap, for one environment: {standalone.typed} bootstrap ENVIRONMENT."]
+    return [f"Environments are {_environments(clone)}."]
 
 
 def _unknown(typed: str, path: str, clone: Clone) -> CommandFailed:

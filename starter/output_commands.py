@@ -10,7 +10,7 @@ from temporalio.client import WorkflowHandle
 
 from docustack.orders import order_problem
 from docustack.runs import ManualOrder, Operation, RunResult, UnitOutcome, UnitPhase
-from docustack.unit_outputs import UnitOutputs, outputs_text
+from docustack.unit_outputs import UnitOutputs, no_outputs, outputs_text
 from starter.api_messages import RunCommand
 from starter.client import Connection, with_temporal
 from starter.console import errors, output, print_json
@@ -20,6 +20,7 @@ from starter.order_commands import Paths, Ref, start_run
 from starter.order_paths import clone_here, order_paths
 from starter.run_lines import PREFIX
 from starter.server_client import connect_server
+from starter.standalone.surrounding import standalone
 from starter.surroundings import repository_wanted
 
 
@@ -66,13 +67,13 @@ def _tell(result: RunResult, *, as_json: bool) -> None:
         if not as_json:
             if len(read) > 1:
                 output().print(Text(unit, "bold"))
-            output().print(outputs_text(found) or Text("It has no outputs: it has none, or was never applied.", "dim"))
+            output().print(outputs_text(found) or Text(standalone.told(no_outputs(unit)), "dim"))
     for one in result.outcomes:
         if not _was_read(one):
-            errors().print(Text.assemble(("error: ", "red"), f"{one.unit}: {one.message}"))
+            errors().print(Text.assemble(("error: ", "red"), f"{one.unit}: {standalone.told(one.message)}"))
     if not read or len(read) < len(result.outcomes):
         if result.message:
-            errors().print(Text.assemble(("error: ", "red"), result.message))
+            errors().print(Text.assemble(("error: ", "red"), standalone.told(result.message)))
         raise typer.Exit(ExitCode.FAILED)
 
 

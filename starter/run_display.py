@@ -10,6 +10,7 @@ from rich.text import Text
 from docustack.gate_facts import Door
 from docustack.runs import RunStatus, UnitPhase
 from starter.answers import DecisionLine, RunDetail, RunLine, UnitLine
+from starter.standalone.surrounding import standalone
 from starter.times import ago, at, duration
 
 _STATUS_STYLES: Mapping[str, str] = {
@@ -78,7 +79,7 @@ def run_page(detail: RunDetail) -> RenderableType:
     """`runs show`."""
     parts: list[RenderableType] = [_title(detail), _facts(detail)]
     if detail.message:
-        parts += ["", Text(detail.message)]
+        parts += ["", Text(standalone.told(detail.message))]
     parts += [Text(note, "yellow") for note in detail.notes]
     if not detail.complete:
         why = "It had not ended when it was exported" if detail.run.imported else "No worker answers"
@@ -87,7 +88,7 @@ def run_page(detail: RunDetail) -> RenderableType:
         parts += ["", units_table(detail)]
     for unit in detail.units:
         if "\n" in unit.message.strip():
-            parts += ["", Text(unit.unit, "bold"), Text(unit.message.strip())]
+            parts += ["", Text(unit.unit, "bold"), Text(standalone.told(unit.message.strip()))]
     parts += [_decision_text(decision) for decision in detail.decisions]
     return Group(*parts)
 
@@ -107,7 +108,7 @@ def live_page(
     """
     parts: list[RenderableType] = [_title(detail)]
     if detail.message:
-        parts.append(Text(detail.message))
+        parts.append(Text(standalone.told(detail.message)))
     if detail.units:
         parts.append(units_table(detail, since))
     parts += [Text(f"  {line}", "dim", overflow="ellipsis", no_wrap=True) for line in lines[-_TAIL:]]

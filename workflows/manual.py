@@ -158,7 +158,7 @@ def settle_plans(run: Run) -> bool:
     if makes and (missing := never_applied(state.outcomes.values(), wanted)):
         raise Refused("\n\n".join(missing))
     if not wanted:
-        state.message = nothing_to_do(start.operation)
+        state.message = nothing_to_do(start.operation, start.manual.targets if start.manual else ())
         return False
     plans = [outcome.plan for unit, outcome in state.outcomes.items() if unit in wanted and outcome.plan is not None]
     deferred = [unit for unit, outcome in state.outcomes.items() if outcome.phase is UnitPhase.DEFERRED]

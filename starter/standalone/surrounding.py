@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import time
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,6 +26,10 @@ _CLOSES_WITHIN = 30.0
 _OF_ANOTHER_TEMPORAL = (
     "temporal_api_key", "temporal_tls", "temporal_tls_ca", "temporal_tls_certificate", "temporal_tls_key",
 )  # fmt: skip
+
+
+_OUR_COMMAND = re.compile(r"(?:(?<=`)|(?<=^    ))docustack(?= (?!-|doctor|local|serve|worker))", re.MULTILINE)
+"""In a text, between backticks or on an indented line of its own; not those that have no standalone form."""
 
 
 @dataclass
@@ -50,6 +55,10 @@ class Standalone:
     def typed(self) -> str:
         """How our command is typed by this person, for advice."""
         return "docustack --standalone" if self.is_asked else "docustack"
+
+    def told(self, text: str) -> str:
+        """What a workflow advises, which can't know how this person types our command."""
+        return _OUR_COMMAND.sub(self.typed, text) if self.is_asked else text
 
     def surround(self, *, engine: bool = False) -> None:
         """Make Temporal be there, with `engine` a worker and the server too, and this process' settings name them.

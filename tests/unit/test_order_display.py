@@ -9,8 +9,10 @@ from docustack.runs import Operation, RunStatus, UnitPhase
 from starter.answers import RunDetail, RunLine, UnitLine
 from starter.live_tails import Focus, Tails, new_lines
 from starter.order_display import OrderDisplay
+from starter.order_following import asks_for_yes
 from starter.plan_colours import coloured
 from starter.run_watching import Look
+from starter.standalone.surrounding import Standalone
 
 VPC, RDS = "dev/vpc", "dev/rds"
 
@@ -89,3 +91,23 @@ def test_a_plan_has_terraforms_colours() -> None:
     assert styles["- y = 2"] == "red"
     assert styles["~ z = 1 -> 2"] == "yellow"
     assert styles["must be replaced"] == styles["-/+ resource"] == "bold red"
+
+
+def test_advice_of_a_workflow_is_typed_as_this_person_types_our_command() -> None:
+    said = "First: `docustack apply dev/vpc` (`docustack doctor`, docustack.yaml).\n    docustack plan dev"
+    alone = said.replace("docustack apply", "docustack --standalone apply")
+    alone = alone.replace("docustack plan", "docustack --standalone plan")
+    here = Standalone()
+    assert here.told(said) == said
+    here.ask()
+    assert here.told(said) == here.told(alone) == alone
+
+
+def test_a_refresh_is_not_asked_for_as_actions(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("builtins.input", lambda _: "yes")
+    assert asks_for_yes(Operation.REFRESH)
+    assert "take what is described above into the state" in capsys.readouterr().out
+    assert asks_for_yes(Operation.APPLY)
+    assert "carry out the actions described above" in capsys.readouterr().out

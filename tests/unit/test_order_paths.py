@@ -14,7 +14,7 @@ environments:
   dev: {path: dev, account_id: "111111111111", plan: anyone, apply: [infra]}
   prod: {path: prod, account_id: "333333333333", plan: anyone, apply: [infra]}
 """
-UNITS = ("dev/us-east-1/vpc", "dev/us-east-1/rds", "prod/us-east-1/vpc", "bootstrap")
+UNITS = ("dev/us-east-1/vpc", "dev/us-east-1/rds", "prod/us-east-1/vpc", "lab", "bootstrap")
 
 
 @pytest.fixture
@@ -106,7 +106,14 @@ def test_a_folder_without_a_unit_is_refused_with_those_near_it(clone: Path) -> N
 
 
 def test_units_outside_of_all_environments_are_refused(clone: Path) -> None:
-    assert "lies in no environment" in refused("bootstrap").message
+    failure = refused("lab")
+    assert "lies in no environment" in failure.message
+    assert failure.advice == ("Environments are dev, prod.",)
+
+
+def test_the_bootstrap_unit_is_refused_with_the_command_that_applies_it(clone: Path) -> None:
+    failure = refused("bootstrap")
+    assert "docustack bootstrap ENVIRONMENT" in failure.advice[0]
 
 
 def test_what_only_another_commit_has_is_taken_at_its_word(clone: Path) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from docustack.unit_outputs import UnitOutputs, outputs_text, read_outputs
+from docustack.unit_outputs import UnitOutputs, no_outputs, outputs_text, read_outputs
 
 
 def test_a_sensitive_value_is_left_where_it_is() -> None:
@@ -29,3 +29,7 @@ def test_a_unit_without_outputs_has_none() -> None:
 def test_what_are_no_outputs_is_refused(document: object) -> None:
     with pytest.raises(ValueError, match="outputs"):
         read_outputs(document)  # type: ignore[arg-type]
+
+
+def test_a_unit_without_outputs_is_told_with_the_command_that_applies_it() -> None:
+    assert no_outputs("dev/vpc") == "`dev/vpc` has no outputs. If it was never applied: `docustack apply dev/vpc`."

@@ -199,7 +199,7 @@ async def test_who_may_not_apply_is_refused_before_anything_is_planned(stage: St
     [
         (("dev/us-east-1/vcp",), "Did you mean `dev/us-east-1/vpc`"),
         (("modules/vpc",), "There is no unit in `modules/vpc`"),
-        (("bootstrap",), "`bootstrap` lies in no environment"),
+        (("bootstrap",), "docustack bootstrap ENVIRONMENT"),
     ],
 )
 async def test_a_path_that_means_nothing_is_named_with_what_is_near(
@@ -253,6 +253,14 @@ async def test_nothing_to_do_asks_nobody(stage: Stage) -> None:
     result = await (await order(stage, Operation.APPLY, "prod", actor="lead", confirmed=False)).result()
     assert (result.status, phases(result)) == (RunStatus.SUCCEEDED, {PROD: UnitPhase.NO_CHANGES})
     assert "Nothing to apply" in result.message
+
+
+async def test_nothing_to_do_for_a_target_is_said_of_the_target_alone(stage: Stage) -> None:
+    stage.world.units = {VPC: Unit(summary=PlanSummary(), changes=frozenset())}
+    result = await (await order(stage, Operation.APPLY, VPC, targets=("aws_vpc.main",))).result()
+    assert result.message == (
+        "Nothing to apply: `aws_vpc.main` is as the configuration says. The rest was not looked at."
+    )
 
 
 async def test_a_unit_without_changes_is_looked_at_again_after_its_dependency(stage: Stage) -> None:

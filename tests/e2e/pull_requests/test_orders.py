@@ -196,6 +196,13 @@ def test_what_exists_is_imported_after_the_plan_was_shown(world: SmallWorld) -> 
         terminal.type("yes")
         assert terminal.end() == 0, terminal.text
         assert '"made-by-hand"' in world.states.text(path)
+        before = world.states.text(path)
+        desk.push(unit(path, value="changed"))
+        over = desk.call("import", path, "terraform_data.this", "another", "--auto-approve")
+        assert (over.returncode, "already, as `made-by-hand`" in over.stdout) == (1, True), over.stdout
+        same = desk.call("import", path, "terraform_data.this", "made-by-hand", "--auto-approve")
+        assert (same.returncode, "Nothing to import" in same.stdout) == (0, True), same.stdout
+        assert world.states.text(path) == before, "what else has changed there is not applied"
 
 
 def test_a_cancelled_run_finishes_what_terraform_has_in_hand(world: SmallWorld) -> None:
