@@ -101,7 +101,7 @@ def dismiss(state: PullRequestState, units: Sequence[str], login: str) -> tuple[
     """Take what is named off the record of what nobody owns; gives whether all of it was there, and what is said."""
     left = {each.unit: each for each in state.orphans}
     command = inline_code(f"{state.comment_prefixes[0]} dismiss UNIT")
-    if not state.merge_commit:
+    if state.facts is None or not state.facts.merged:
         return False, "Nothing to dismiss: that is for what a merge has left owned by nobody, and this isn't merged."
     if not left:
         return False, "Nothing to dismiss: no unit that this pull request has deleted is on record as owned by nobody."
