@@ -70,7 +70,7 @@ def why_not_adopted(facts: BackendFacts, place: BackendPlace) -> list[str]:
     if bucket.presence is Presence.PRESENT and not bucket.versioned:
         problems.append(
             f"The bucket {place.bucket} exists and is not versioned, so it wasn't made for states. If it is yours to "
-            f"use: aws s3api put-bucket-versioning --bucket {place.bucket} --versioning-configuration Status=Enabled"
+            f"use:\n  aws s3api put-bucket-versioning --bucket {place.bucket} --versioning-configuration Status=Enabled"
         )
     if table.presence is Presence.PRESENT and not table.keyed_by_lock_id:
         problems.append(

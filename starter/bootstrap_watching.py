@@ -98,7 +98,9 @@ class StepLines:
     @property
     def reasons(self) -> list[str]:
         """Of the steps that failed, where no end tells them."""
-        return [f"{step.name}: {step.detail}" for step in self._lines if step.status is StepStatus.FAILED]
+        return [
+            standalone.told(f"{step.name}: {step.detail}") for step in self._lines if step.status is StepStatus.FAILED
+        ]
 
     def _line(self, step: StepState) -> Text:
         mark, style = _MARKS[step.status]
@@ -114,4 +116,7 @@ def tell_bootstrap(outcome: BootstrapOutcome, *, as_json: bool) -> None:
         return
     if outcome.plan:
         output().print(Text(outcome.plan))
-    output().print(Text(standalone.told(outcome.message), "green" if outcome.end in ENDED_WELL else "red"))
+    # Not broken into lines here: there are commands in it, which are copied.
+    output().print(
+        Text(standalone.told(outcome.message), "green" if outcome.end in ENDED_WELL else "red"), soft_wrap=True
+    )

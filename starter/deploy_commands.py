@@ -97,13 +97,18 @@ def show(repository: RepositoryOption = None, as_json: JsonOption = False) -> No
     standalone.surround()
     if not as_json and standalone.has_no_worker() is not None:
         overview, outcome = with_temporal(lambda connection: read_memory(connection, wanted))
-        output().print(Text(overview), Text(standalone.told(outcome.message) if outcome else _RESTS), sep="\n")
+        output().print(
+            Text(overview), Text(standalone.told(outcome.message) if outcome else _RESTS), sep="\n", soft_wrap=True
+        )
         return
     look = _look(wanted)
     if as_json:
         print_json(deployment_document(look.state))
     else:
         output().print(deployment_page(look))
+        if look.state.outcome is not None:
+            # Not broken into lines here: there are commands in it, which are copied.
+            output().print(Text(standalone.told(look.state.outcome.message)), soft_wrap=True)
 
 
 @app.command()
@@ -280,7 +285,7 @@ def _tell(state: DeploymentState, *, as_json: bool, well: Collection[DeploymentE
         )
     is_well = state.outcome.end in well
     if not as_json:
-        output().print(Text(standalone.told(state.outcome.message), "green" if is_well else "red"))
+        output().print(Text(standalone.told(state.outcome.message), "green" if is_well else "red"), soft_wrap=True)
     if not is_well:
         raise typer.Exit(ExitCode.NOT_FOUND if state.outcome.unknown_environment else ExitCode.FAILED)
 

@@ -30,8 +30,6 @@ def deployment_page(look: Look) -> RenderableType:
         parts.append(question_text(state.question))
     decided = [f"{given.kind} by {given.login or 'nobody named'}: {given.told}" for given in state.decisions]
     parts += [Text(line, "dim") for line in decided]
-    if state.outcome is not None:
-        parts.append(Text(state.outcome.message))
     return Group(*parts)
 
 

@@ -151,7 +151,7 @@ class BootstrapWorkflow:
         async with self._steps.step(Step.LOOK) as step:
             self._facts = await self._calls.look_at_backend(self._its_place)
             if problems := why_not_adopted(self._facts, self._its_place):
-                raise Stopped(" ".join(problems))
+                raise Stopped("\n".join(problems))
             self._kept = await self._calls.newest_local_state()
             remote = self._facts.state
             step.tell(texts.found(self._facts, self._its_place))

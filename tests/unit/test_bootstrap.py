@@ -244,6 +244,14 @@ def test_an_order_counts_only_with_the_servers_signature_and_as_it_was_signed() 
     assert not is_genuine_order(other, ["key"])
 
 
+def test_the_command_of_a_bucket_without_versions_stands_on_a_line_of_its_own() -> None:
+    unversioned = GOOD.model_copy(update={"versioned": False})
+    [problem] = why_not_adopted(BackendFacts(bucket=unversioned, table=TABLE), PLACE)
+    assert problem.splitlines()[1:] == [
+        f"  aws s3api put-bucket-versioning --bucket {PLACE.bucket} --versioning-configuration Status=Enabled"
+    ]
+
+
 def test_a_tool_that_two_workers_have_is_named_once() -> None:
     tools = [
         Expected(area=Area.TOOLS, name=name, environment=worker, needed="one").met("1.11.4")
