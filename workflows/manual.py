@@ -42,12 +42,12 @@ with workflow.unsafe.imports_passed_through():
     from docustack.units import DependencyCycle, UnknownDirectory, in_apply_order, select
 
 
-async def choose_ordered_units(run: Run, order: ManualOrder) -> None:
+def choose_ordered_units(run: Run, order: ManualOrder) -> None:
     """All units that the order names, in the order in which they are worked on.
 
     Raises:
         Refused: a path without a unit, units outside of all environments, a dependency cycle, several units with
-            targets, a unit to be destroyed on which others still depend.
+            targets.
     """
     found, start, state = run.discovery, run.start, run.state
     if not found.changed:
@@ -62,12 +62,11 @@ async def choose_ordered_units(run: Run, order: ManualOrder) -> None:
     state.remarks = [*found.warnings, *(state.loaded.warnings if state.loaded else ())]
     state.notes += state.remarks
     state.selected = inside
+    if start.operation is Operation.DESTROY:
+        return  # what their states hold is looked at once it is known that this person may have them destroyed
     try:
-        if start.operation is Operation.DESTROY:
-            await _look_at_destruction(run)
-        else:
-            state.selected = in_apply_order(run.configuration, found.dependencies, inside)
-            all_waves(run)
+        state.selected = in_apply_order(run.configuration, found.dependencies, inside)
+        all_waves(run)
     except DependencyCycle as cycle:
         raise Refused(str(cycle)) from None
 
@@ -83,8 +82,12 @@ def _nothing_named(run: Run, order: ManualOrder) -> str:
     return f"There is no unit to work on{left_out if order.without else f' at `{commit[:7]}`'}."
 
 
-async def _look_at_destruction(run: Run) -> None:
-    """What each of them owns, and whether something that stays still uses it."""
+async def look_at_destruction(run: Run) -> None:
+    """What each of them owns, and whether something that stays still uses it.
+
+    Raises:
+        Refused: something still does, it can't be told, or a dependency cycle.
+    """
     state, selected = run.state, set(run.state.selected)
     staying = sorted({unit for each in run.discovery.deletions for unit in each.needed_by if unit not in selected})
     placed = [unit for unit in staying if run.configuration.environment_of(unit) is not None]
@@ -104,7 +107,10 @@ async def _look_at_destruction(run: Run) -> None:
     if kept:
         raise Refused("Nothing is destroyed.\n\n" + "\n\n".join(kept_because(each) for each in kept))
     destroyed = [each.unit for each in state.deleted if each.fate is Fate.DESTROY]
-    state.selected = [unit for wave in destroy_waves(run.configuration, run.order, destroyed) for unit in wave]
+    try:
+        state.selected = [unit for wave in destroy_waves(run.configuration, run.order, destroyed) for unit in wave]
+    except DependencyCycle as cycle:
+        raise Refused(str(cycle)) from None
 
 
 def refuse_what_is_never_applied(run: Run) -> None:

@@ -19,6 +19,7 @@ from workflows.ending import end_run
 from workflows.locking import LockAnswers, take_locks, take_over
 from workflows.manual import (
     choose_ordered_units,
+    look_at_destruction,
     put_off_plans,
     refuse_what_is_never_applied,
     settle_plans,
@@ -198,7 +199,7 @@ class RunWorkflow:
                 search_attributes.of_order(run.start.repository.full_name, run.start.actor)
             )
             await find_ordered_units(run, run.start.manual, on_branch=self._word is not None)
-            await choose_ordered_units(run, run.start.manual)
+            choose_ordered_units(run, run.start.manual)
             return
         if run.is_unwanted_draft:
             raise Refused("This pull request is a draft; it is planned once it is ready for review.", on_check=True)
@@ -245,6 +246,8 @@ class RunWorkflow:
             refuse_what_is_never_applied(run)
             await gate.refuse_at_once(run, run.environments())
             await refuse_wrong_accounts(run)
+            if run.start.operation is Operation.DESTROY:
+                await look_at_destruction(run)
             put_off_plans(run)
             self._report.status()
         await self._plan_selected()

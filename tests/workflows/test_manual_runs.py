@@ -432,6 +432,25 @@ async def test_what_others_still_use_is_not_destroyed(stage: Stage) -> None:
     assert (result.status, stage.world.applied) == (RunStatus.SUCCEEDED, [VPC]), "one that owns nothing is in no way"
 
 
+@pytest.mark.parametrize("count", [0, 3])
+async def test_who_may_not_destroy_is_not_told_what_a_state_holds_or_who_uses_it(stage: Stage, count: int) -> None:
+    stage.world.units = {VPC: Unit(), CLUSTER: Unit(dependencies=(VPC,))}
+    stage.world.states[VPC] = OwnedResources(known=True, count=count)
+    stage.world.states[CLUSTER] = OwnedResources(known=True, count=count)
+    result = await (await order(stage, Operation.DESTROY, VPC, actor="developer")).result()
+    assert result.status is RunStatus.REFUSED
+    assert "infra" in result.message
+    assert CLUSTER not in result.message
+
+
+async def test_an_empty_unit_beside_another_takes_the_right_to_its_environment_too(stage: Stage) -> None:
+    stage.world.units = {VPC: Unit(), PROD: Unit()}
+    stage.world.states[PROD] = OwnedResources(known=True, count=0)
+    result = await (await order(stage, Operation.DESTROY, VPC, PROD, actor="developer")).result()
+    assert (result.status, stage.world.applied) == (RunStatus.REFUSED, [])
+    assert "prod" in result.message
+
+
 async def test_a_refresh_and_an_import_shape_the_plan_and_are_no_apply_on_record(stage: Stage) -> None:
     stage.world.units = {VPC: Unit()}
     refreshed = await (await order(stage, Operation.REFRESH, VPC)).result()
