@@ -100,7 +100,8 @@ class Bootstrap:
                 local = await asyncio.to_thread(local_state, unit)
                 if local is None or adoption.address not in state_facts(local).addresses:
                     await self._units.run(unit, self._command.adopt(adoption.address, adoption.id), lock)
-            await self._units.keep(unit)
+            if request.keeps:
+                await self._units.keep(unit)
         return Adopted(adoptions=tuple(wanted))
 
     @activity.defn

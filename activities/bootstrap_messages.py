@@ -32,6 +32,7 @@ class Adopt(BootstrapUnit):
     plan: PlanRecord
     place: BackendPlace
     facts: BackendFacts
+    keeps: bool = True  # False: the state goes with the work tree, as if nothing had been adopted
 
 
 class Adopted(Model):

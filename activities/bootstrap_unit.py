@@ -18,6 +18,7 @@ from activities.open_units import OpenUnits
 from activities.processes import run_process
 from activities.terragrunt_command import TerragruntCommand
 from activities.unit_work import Unit, unit_failure
+from docustack.bootstrap import bootstrap_folder
 from docustack.bootstrap_file import FILE, edited
 from docustack.errors import ConfigurationError, ErrorType
 from docustack.state_document import StateFacts, state_facts
@@ -71,10 +72,12 @@ class BootstrapUnits:
     async def clear(self, unit: Unit) -> None:
         """The unit as it was checked out: no state, no pointer to a bucket; what bootstraps have left here is kept.
 
+        Nothing of a dry run is: it has work trees of its own.
+
         Raises:
             ApplicationError: UNAVAILABLE (retried), an apply of an earlier bootstrap still works here.
         """
-        trees = self._git.work_trees_of(unit.request.tree.folder)
+        trees = self._git.work_trees_of(bootstrap_folder(unit.request.environment.account_id))
         if await asyncio.to_thread(self._is_applied_in, trees):
             raise failure(
                 ErrorType.UNAVAILABLE,

@@ -11,7 +11,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.apply_folder import ApplyFolder
 from activities.git import Git
-from docustack.bootstrap import bootstrap_folder, bootstrap_workflow_id
+from docustack.bootstrap import account_of_folder, bootstrap_workflow_id
 
 log = logging.getLogger("docustack.work_trees")
 
@@ -65,8 +65,8 @@ class LeftWorkTrees:
 
 async def is_running(client: Client, folder: str) -> bool:
     """Asked of Temporal itself, not of its visibility, which comes late."""
-    bootstrapped = folder.removeprefix(bootstrap_folder(""))
-    workflow_id = bootstrap_workflow_id(bootstrapped) if bootstrapped != folder else f"run:{folder}"
+    account_id = account_of_folder(folder)
+    workflow_id = bootstrap_workflow_id(account_id) if account_id else f"run:{folder}"
     try:
         described = await client.get_workflow_handle(workflow_id).describe()
     except RPCError as error:

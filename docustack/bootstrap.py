@@ -31,9 +31,18 @@ def bootstrap_branch(environment: str) -> str:
     return f"{BRANCHES}{environment}"
 
 
-def bootstrap_folder(account_id: str) -> str:
-    """The name of its work trees on a host."""
-    return f"bootstrap-{account_id}"
+_FOLDERS, _DRY_RUN = "bootstrap-", "-dry-run"
+
+
+def bootstrap_folder(account_id: str, *, dry_run: bool = False) -> str:
+    """The name of its work trees on a host; the state that a dry run adopts into is nobody else's."""
+    return f"{_FOLDERS}{account_id}{_DRY_RUN if dry_run else ''}"
+
+
+def account_of_folder(folder: str) -> str:
+    """Of a bootstrap's work tree; empty of any other."""
+    account_id = folder.removeprefix(_FOLDERS)
+    return account_id.removesuffix(_DRY_RUN) if account_id != folder else ""
 
 
 class BootstrapOrder(Model):

@@ -8,7 +8,7 @@ from docustack.comment_text import enumerated
 from docustack.decisions import GivenDecision
 from docustack.plans import PlanRecord
 from docustack.prerequisites import Area, Prerequisite
-from docustack.state_backend import BackendFacts, BackendPlace, Presence
+from docustack.state_backend import Adoption, BackendFacts, BackendPlace, Presence
 
 
 def met(checks: Sequence[Prerequisite]) -> list[str]:
@@ -20,8 +20,11 @@ def met(checks: Sequence[Prerequisite]) -> list[str]:
     return [*told, f"{enumerated(others)}: ok"] if others else told
 
 
-def dry_run(order: BootstrapOrder, plan: PlanRecord | None, exists: bool) -> BootstrapOutcome:
-    """The plan; None where an earlier bootstrap has come to its end."""
+DRY_RUN_LOST = "The host with what the dry run had adopted is gone, so it can't be told what a bootstrap would change."
+
+
+def dry_run(order: BootstrapOrder, plan: PlanRecord | None, adopted: Sequence[Adoption]) -> BootstrapOutcome:
+    """The plan as a bootstrap would carry it out; None where an earlier one has come to its end."""
     if plan is None:
         message = f"{order.environment} ({order.account_id}) is bootstrapped: its state lies in its bucket."
         return BootstrapOutcome(end=BootstrapEnd.DRY_RUN, message=message)
@@ -30,8 +33,8 @@ def dry_run(order: BootstrapOrder, plan: PlanRecord | None, exists: bool) -> Boo
         f"Dry run: {changes.add} to add, {changes.change} to change, {changes.destroy} to destroy in "
         f"{order.environment} ({order.account_id}). Nothing was touched."
     )
-    if exists:
-        message += " What exists already is planned as to be added here, and adopted by a bootstrap."
+    if adopted:
+        message += f" A bootstrap would adopt before: {enumerated([f'{one.address} ({one.id})' for one in adopted])}."
     return BootstrapOutcome(end=BootstrapEnd.DRY_RUN, message=message, plan=plan.text_preview)
 
 

@@ -32,7 +32,7 @@ with workflow.unsafe.imports_passed_through():
     from docustack.prerequisites import unmet_summary, warnings_of
     from docustack.signatures import is_in_time
     from docustack.signed_approvals import ApprovalAnswer, SignedApproval
-    from docustack.state_backend import BackendFacts, BackendPlace, what_is_missing, why_not_adopted
+    from docustack.state_backend import Adoption, BackendFacts, BackendPlace, what_is_missing, why_not_adopted
     from docustack.state_document import StateFacts
 
 
@@ -52,6 +52,7 @@ class BootstrapWorkflow:
         self._facts: BackendFacts | None = None
         self._plan: PlanRecord | None = None
         self._kept: KeptState | None = None
+        self._adopted: tuple[Adoption, ...] = ()
         self._stays = ""  # what no undo touches, for people
 
     @workflow.query
@@ -94,7 +95,7 @@ class BootstrapWorkflow:
         if not migrated:
             await self._init_and_plan_with_local_state()
         if self._order.dry_run:
-            return texts.dry_run(self._order, self._plan, exists=self._exists)
+            return texts.dry_run(self._order, self._plan, self._adopted)
         if not migrated:
             await self._apply_with_local_state()
             await self._keep_local_state()
@@ -170,15 +171,21 @@ class BootstrapWorkflow:
         return True
 
     async def _init_and_plan_with_local_state(self) -> None:
-        """Guide: `terragrunt init`; what exists and matches is adopted, so that the plan is only of the rest."""
+        """Guide: `terragrunt init`; what exists and matches is adopted, so that the plan is only of the rest.
+
+        In a dry run too, whose state goes with its work tree: its plan is the one that would be carried out.
+        """
         async with self._steps.step(Step.PLAN):
             self._plan = await self._calls.plan(remote_state=False)
-        if self._exists and not self._order.dry_run:
+        if self._exists:
+            host = self._calls.host
             async with self._steps.step(Step.ADOPT) as step:
-                adopted = await self._calls.adopt(self._its_plan, self._its_place, self._its_facts)
-                step.tell(", ".join(adoption.address for adoption in adopted) or "the state has all that exists")
-                if adopted:
+                self._adopted = await self._calls.adopt(self._its_plan, self._its_place, self._its_facts)
+                step.tell(", ".join(one.address for one in self._adopted) or "the state has all that exists")
+                if self._adopted:
                     self._plan = await self._calls.plan(remote_state=False)
+                if self._order.dry_run and self._calls.host != host:
+                    raise Stopped(texts.DRY_RUN_LOST, BootstrapEnd.FAILED)
         if self._its_plan.summary.destroy:
             raise Stopped(texts.would_destroy(self._its_plan))
 

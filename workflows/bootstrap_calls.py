@@ -107,11 +107,12 @@ class BootstrapCalls:
 
     async def check_out(self, branch: str) -> WorkTree:
         tip = await self._load(branch)
+        folder = bootstrap_folder(self._order.account_id, dry_run=self._order.dry_run)
         question = CheckOut(
             repository=self._order.repository,
             # Plans are kept by it, and none is applied twice. Temporal's run ids begin with a time: their ends differ.
-            run_id=f"{bootstrap_folder(self._order.account_id)}-{workflow.info().run_id[-12:]}",
-            name=bootstrap_folder(self._order.account_id),
+            run_id=f"{folder}-{workflow.info().run_id[-12:]}",
+            name=folder,
             base_ref=branch,
             head_commit=tip.commit,
         )
@@ -212,7 +213,8 @@ class BootstrapCalls:
         return answer.record
 
     async def adopt(self, plan: PlanRecord, place: BackendPlace, facts: BackendFacts) -> tuple[Adoption, ...]:
-        question = self._unit(Adopt, plan=plan, place=place, facts=facts)
+        """Into the local state, of which a dry run leaves nothing."""
+        question = self._unit(Adopt, plan=plan, place=place, facts=facts, keeps=not self._order.dry_run)
         return (await self._near(Bootstrap.adopt, question, "terragrunt import")).adoptions
 
     async def apply(self, plan: PlanRecord) -> ApplyAnswer:

@@ -99,8 +99,10 @@ async def test_an_empty_account_becomes_one_that_keeps_its_own_state(account: Ac
 
 @pytest.mark.parametrize("account", ["prod"], indirect=True)
 async def test_a_bucket_and_a_table_that_exist_and_match_are_adopted(account: Account) -> None:
-    """Also where the worker is killed while it adopts them."""
+    """Also where the worker is killed while it adopts them; and a dry run has shown just what is done then."""
     aws.prepare_state_backend(account.endpoint, [account.bucket], TABLE)
+    dry, _ = await account.bootstrap(dry_run=True)
+    assert f"would adopt before: aws_s3_bucket.state ({account.bucket})" in dry.message
     made = aws.client("s3", account.endpoint).list_buckets()["Buckets"]
     handle = await account.start()
     await account.until_in(handle, Step.ADOPT)
@@ -110,6 +112,10 @@ async def test_a_bucket_and_a_table_that_exist_and_match_are_adopted(account: Ac
     state = await account.show(handle)
     adopted = next(step.detail for step in state.steps if step.name == Step.ADOPT)
     assert adopted == "aws_s3_bucket.state, aws_dynamodb_table.locks"
+    applied = next(step.detail for step in state.steps if step.name == Step.APPLY)
+    planned = applied.replace(" added", " to add").replace(" changed", " to change")
+    assert f"Dry run: {planned}" in dry.message
+    assert dry.kept_state == ""
     assert aws.client("s3", account.endpoint).list_buckets()["Buckets"] == made
 
 

@@ -103,6 +103,7 @@ class FakeAccount:
     lose: str = ""  # its first answer gets lost: it has done its work, and is tried again
     lacks: set[str] = field(default_factory=set)  # names of checks of the installation
     log: list[str] = field(default_factory=list)
+    trees: list[str] = field(default_factory=list)  # names of the work trees
     ended: int = 0
 
     def place(self, account_id: str | None = None) -> BackendPlace:
@@ -128,6 +129,7 @@ class FakeAccount:
         return PEOPLE[question.login]
 
     async def check_out(self, question: CheckOut) -> CheckedOut:
+        self.trees.append(question.name)
         tree = WorkTree(
             repository=question.repository,
             run_id=question.run_id,
@@ -207,6 +209,8 @@ class FakeAccount:
         new = [name for name in there if name not in self.owned]
         self.owned |= set(new)
         self._write()
+        if request.keeps and self.local is not None:
+            self.kept.append(self.local)
         return Adopted(adoptions=tuple(Adoption(address=f"x.{name}", id=name) for name in new))
 
     async def apply_bootstrap(self, request: BootstrapApply) -> ApplyAnswer:

@@ -279,6 +279,14 @@ async def test_a_dry_run_shows_the_plan_and_touches_nothing(client: Client) -> N
     assert not {"apply_bootstrap", "adopt", "push_change"} & set(account.log)
 
 
+async def test_a_dry_run_shows_the_plan_that_is_carried_out_and_names_what_would_be_adopted(client: Client) -> None:
+    account = FakeAccount(bucket=GOOD, has_table=True)
+    outcome = await bootstrap(client, account, dry_run=True)
+    assert (outcome.end, outcome.plan) == (BootstrapEnd.DRY_RUN, "Plan: 0 to add.")
+    assert f"would adopt before: x.{BUCKET} ({BUCKET}) and x.{TABLE} ({TABLE})" in outcome.message
+    assert (account.kept, account.trees) == ([], [f"bootstrap-{ACCOUNT}-dry-run"])
+
+
 async def test_a_worker_of_the_wrong_account_does_not_begin(client: Client) -> None:
     account = FakeAccount(sts_account="999999999999")
     outcome = await bootstrap(client, account)
