@@ -131,6 +131,7 @@ class EnvironmentProgress(State):
     name: str
     branch: str
     commit: str  # fixed at the start; another one only by a decision
+    account_id: str = ""
     stage: Stage = Stage.WAITING
     backend: str = ""  # what became of its bucket and table
     pull_request: str = ""  # the address of the one that its bootstrap has left to be merged

@@ -80,8 +80,15 @@ async def watch_bootstrap(
     return BootstrapOutcome.model_validate(await handle.result())
 
 
+def step_line(step: StepState) -> Text:
+    """Why a step has failed is told once, by the end of the whole."""
+    mark, style = _MARKS[step.status]
+    detail = f": {step.detail}" if step.detail and step.status is not StepStatus.FAILED else ""
+    return Text.assemble((mark, style), f" {step.name}{detail}")
+
+
 class StepLines:
-    """One line a change. Why a step has failed is told once, by the end of the whole."""
+    """One line a change."""
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
@@ -103,11 +110,7 @@ class StepLines:
         ]
 
     def _line(self, step: StepState) -> Text:
-        mark, style = _MARKS[step.status]
-        detail = f": {step.detail}" if step.detail and step.status is not StepStatus.FAILED else ""
-        return Text.assemble(
-            (f"[{time.monotonic() - self._since:4.0f}s] ", "dim"), (mark, style), f" {step.name}{detail}"
-        )
+        return Text.assemble((f"[{time.monotonic() - self._since:4.0f}s] ", "dim"), step_line(step))
 
 
 def tell_bootstrap(outcome: BootstrapOutcome, *, as_json: bool) -> None:

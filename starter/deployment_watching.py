@@ -9,6 +9,7 @@ from typing import Any
 from temporalio.client import WorkflowExecutionStatus, WorkflowHandle, WorkflowQueryFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from docustack.bootstrap import BootstrapState, bootstrap_workflow_id
 from docustack.deployment_texts import warned
 from docustack.initial_deployment import (
     MEMO,
@@ -20,6 +21,7 @@ from docustack.initial_deployment import (
 )
 from docustack.repository import Repository
 from docustack.runs import RunStatus, UnitPhase
+from starter.bootstrap_watching import step_line
 from starter.client import ANSWER_WITHIN, Connection, failure_of, is_away
 from starter.exit_codes import CommandFailed, ExitCode
 from starter.found_pull_requests import no_worker
@@ -32,17 +34,18 @@ _AWAY_AT_MOST = 120.0
 _COMES_BACK_WITHIN = 12.0
 """Seconds for which Temporal may still hand questions to a worker that is gone."""
 
-_WORKS = (Stage.DEPLOYING, Stage.ROLLING_BACK)
+_WORKS = (Stage.BOOTSTRAPPING, Stage.DEPLOYING, Stage.ROLLING_BACK)
 
 _Handle = WorkflowHandle[Any, Any]
 
 
 @dataclass(frozen=True)
 class Look:
-    """A deployment at one moment; `run` is that of the environment that is worked on."""
+    """A deployment at one moment; `run` or `bootstrap` is that of the environment that is worked on."""
 
     state: DeploymentState
     run: RunView | None = None
+    bootstrap: BootstrapState | None = None  # of the environment that is bootstrapped
     over: bool = False
 
     @property
@@ -166,7 +169,11 @@ async def _look(connection: Connection, handle: _Handle) -> Look:
     state: DeploymentState = await handle.query("show", result_type=DeploymentState, rpc_timeout=ANSWER_WITHIN)
     look = Look(state, over=state.outcome is not None or status is not WorkflowExecutionStatus.RUNNING)
     environment = look.at_work
-    if look.over or environment is None or not environment.run_id:
+    if look.over or environment is None:
+        return look
+    if environment.stage is Stage.BOOTSTRAPPING:
+        return Look(state, bootstrap=await _bootstrap_of(connection, environment))
+    if not environment.run_id:
         return look
     run: _Handle = connection.client.get_workflow_handle(f"run:{environment.run_id}")
     try:
@@ -174,6 +181,16 @@ async def _look(connection: Connection, handle: _Handle) -> Look:
     except (RPCError, WorkflowQueryFailedError):
         return look  # it begins, or has just ended: the deployment itself is what is looked at
     return Look(state, view)
+
+
+async def _bootstrap_of(connection: Connection, environment: EnvironmentProgress) -> BootstrapState | None:
+    """None where it has not begun yet, or where its worker is away."""
+    handle: _Handle = connection.client.get_workflow_handle(bootstrap_workflow_id(environment.account_id))
+    try:
+        state: BootstrapState = await handle.query("show", result_type=BootstrapState, rpc_timeout=ANSWER_WITHIN)
+    except (RPCError, WorkflowQueryFailedError):
+        return None
+    return state
 
 
 class Changes:
@@ -187,6 +204,7 @@ class Changes:
         for one in look.state.environments:
             units = [self._changed(f"unit {unit}", f"  {unit} {phase.value}") for unit, phase in look.of(one).items()]
             stage = self._changed(f"environment {one.name}", _stage_line(one))
+            units += self._steps(look, one)
             # An environment begins before its units do, and ends after them.
             lines += [stage, *units] if one is look.at_work else [*units, stage]
         asks = (
@@ -201,6 +219,17 @@ class Changes:
         ]
         return [line for line in lines if line]
 
+    def _steps(self, look: Look, environment: EnvironmentProgress) -> list[str]:
+        """Of its bootstrap; one that has ended before any of its steps was seen at work is an earlier one."""
+        if look.bootstrap is None or environment is not look.at_work:
+            return []
+        if look.bootstrap.outcome is not None and f"step {environment.name} 0" not in self._seen:
+            return []
+        return [
+            self._changed(f"step {environment.name} {number}", f"  {step_line(step).plain}")
+            for number, step in enumerate(look.bootstrap.steps)
+        ]
+
     def _changed(self, what: str, line: str) -> str:
         if self._seen.get(what, "") == line:
             return ""
@@ -211,7 +240,8 @@ class Changes:
 def _stage_line(environment: EnvironmentProgress) -> str:
     if environment.stage is Stage.WAITING:
         return ""
-    run = f", run {environment.run_id}" if environment.run_id and environment.stage in _WORKS else ""
+    runs = environment.run_id and environment.stage in (Stage.DEPLOYING, Stage.ROLLING_BACK)
+    run = f", run {environment.run_id}" if runs else ""
     return f"{environment.name}: {environment.stage.value}{run}{estimate(environment)}"
 
 

@@ -56,13 +56,17 @@ async def preflight(calls: DeploymentCalls, state: DeploymentState) -> tuple[str
         unknown = isinstance(error, NoSuchEnvironment)
         raise Ended(DeploymentEnd.REFUSED, str(error), unknown_environment=unknown) from error
     await _refuse_who_may_not(calls, order, names)
-    branches = {name: loaded.configuration.environments[name].branch for name in names}
+    rules = loaded.configuration.environments
+    branches = {name: rules[name].branch for name in names}
     commits, found = await asyncio.gather(_tips(calls, branches.values()), _check_prerequisites(calls, order, names))
     if found.unmet:
         raise Ended(DeploymentEnd.REFUSED, found.unmet)
     state.warnings = list(found.warnings)
     state.environments = [
-        EnvironmentProgress(name=name, branch=branches[name], commit=commits[branches[name]]) for name in names
+        EnvironmentProgress(
+            name=name, branch=branches[name], commit=commits[branches[name]], account_id=rules[name].account_id
+        )
+        for name in names
     ]
     return found.without_backend
 
