@@ -27,7 +27,7 @@ with workflow.unsafe.imports_passed_through():
         refuse_decision,
     )
     from docustack.gate_facts import Door
-    from docustack.initial_deployment import DeploymentState, EnvironmentProgress, with_dependants
+    from docustack.initial_deployment import AT_WORK, DeploymentState, EnvironmentProgress, with_dependants
     from docustack.runs import Operation
 
 KEPT = 200
@@ -190,8 +190,9 @@ class DeploymentDecisions:
     def _at_work(self) -> str:
         """The environment that is worked on, or the next one."""
         environments = self._state.environments
-        begun = [one.name for one in environments if one.began_at is not None and one.ended_at is None]
-        return next(iter([*begun, *(one.name for one in environments)]), "")
+        at_work = [one.name for one in environments if one.stage in AT_WORK]
+        left = [one.name for one in environments if one.ended_at is None]
+        return next(iter([*at_work, *left, *(one.name for one in environments)]), "")
 
     def _cancelled(self, given: TakenDecision, refused: Refused | None) -> DeploymentAnswer:
         """On record; the cancellation itself is the server's, as it is of Temporal's own UI."""

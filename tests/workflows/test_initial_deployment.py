@@ -446,6 +446,18 @@ async def test_a_signal_from_temporal_counts_only_where_its_operators_are_truste
 # ---- cancelled, restarted, ended from outside ------------------------------------------------------------------------
 
 
+async def test_while_an_account_is_bootstrapped_its_own_rules_say_who_may_cancel(
+    client: Client, organisation: Organisation
+) -> None:
+    organisation.without_backend, organisation.bootstrap_fails = {"dev"}, {"dev"}
+    deployment = await start(client, login="lead")
+    question = await deployment.question()
+    assert question.environment == "dev"
+    answer = await deployment.decide(DecisionKind.CANCEL, "infra-member")
+    assert answer.accepted, answer.message
+    assert (await deployment.show()).decisions[-1].environment == "dev"
+
+
 async def test_cancelling_it_cancels_the_run_and_waits_for_its_end(client: Client, organisation: Organisation) -> None:
     organisation.hold = asyncio.Event()
     deployment = await start(client, first="dev")
