@@ -46,10 +46,10 @@ def not_believed(*, has_key: bool) -> str:
     )
 
 
-def may_not(messages: Sequence[str]) -> str:
+def may_not(messages: Sequence[str], *, several: bool) -> str:
     """Told of all environments at once, before the first is touched."""
-    advice = "Order it as somebody who may, or of fewer environments: --until, --from, --environment."
-    return "\n".join([*messages, advice])
+    fewer = ", or of fewer environments: --until, --from, --environment" if several else ""
+    return "\n".join([*messages, f"Order it as somebody who may{fewer}."])
 
 
 def no_rules(branch: str, problems: Sequence[str]) -> str:
@@ -69,9 +69,11 @@ def bootstrap_works(account_id: str) -> str:
 
 
 def question(environment: EnvironmentProgress) -> str:
-    """What failed, then how far the environment is, then what can be said."""
+    """What failed and where its log is, then how far the environment is, and what a rollback would destroy."""
     told = [f"`{unit}`: {environment.reasons[unit]}" for unit in environment.failed if unit in environment.reasons]
     told = told[:_NAMED] or [environment.message.strip() or "It did not succeed."]
+    if environment.failed and environment.run_id:
+        told.append(f"Its log: `docustack runs show {environment.run_id}`.")
     for what, units in (
         ("Done", environment.done),
         ("Failed", environment.failed),
@@ -79,6 +81,8 @@ def question(environment: EnvironmentProgress) -> str:
     ):
         if units:
             told.append(f"{what}: {_some(units)}.")
+    if environment.made:
+        told.append(f"A rollback would destroy: {_all(reversed(environment.made))}.")
     return "\n".join(told)
 
 
@@ -215,6 +219,11 @@ def _how_far(environment: EnvironmentProgress) -> str:
 def _some(units: Sequence[str]) -> str:
     shown = [f"`{unit}`" for unit in units[:_NAMED]]
     return enumerated([*shown, f"{len(units) - _NAMED:,} more"] if len(units) > _NAMED else shown)
+
+
+def _all(units: Iterable[str]) -> str:
+    """Of what is to be destroyed nothing is left unsaid."""
+    return enumerated([f"`{unit}`" for unit in units])
 
 
 def for_slack(text: str, url: str = "") -> str:

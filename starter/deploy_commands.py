@@ -336,7 +336,7 @@ def _typed_name(question: Question) -> str:
     """From a person who has read what will be destroyed."""
     if not sys.stdin.isatty():
         raise CommandFailed(
-            f"A rollback destroys {len(question.made)} units of {question.environment}.",
+            f"A rollback destroys {len(question.made)} units of {question.environment}: {', '.join(question.made)}.",
             f"Name it: docustack deploy roll-back {question.environment}",
             code=ExitCode.USAGE,
         )

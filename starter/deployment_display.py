@@ -43,7 +43,5 @@ def _usage(kind: DecisionKind, question: Question) -> str:
     match kind:
         case DecisionKind.SKIP:
             return f"skip {(*question.failed, *question.not_begun)[0]}"
-        case DecisionKind.ROLL_BACK:
-            return f"roll-back {question.environment}"
         case _:
             return kind.value

@@ -101,4 +101,4 @@ async def _refuse_who_may_not(calls: DeploymentCalls, order: DeploymentOrder, na
     person = await calls.read_person(order.login)
     access = [decide_access(calls.configuration, name, Operation.APPLY, person) for name in names]
     if against := [decision.message for decision in access if not decision.allowed]:
-        raise Ended(DeploymentEnd.REFUSED, texts.may_not(against))
+        raise Ended(DeploymentEnd.REFUSED, texts.may_not(against, several=len(names) > 1))

@@ -124,7 +124,9 @@ async def test_a_failure_is_shown_with_the_commands_that_decide_and_a_retry_goes
     assert (await docustack("deploy", "environment", "dev", "--detach")).code == 0
     shown = await docustack.until(lambda answer: "dev has stopped." in answer.out, "deploy", "show")
     assert f"docustack deploy skip {RDS}" in shown.out
-    assert "docustack deploy roll-back dev" in shown.out
+    assert "docustack deploy roll-back\n" in shown.out, "the name is asked for, and never there to be copied"
+    assert f"A rollback would destroy: `{RDS}`" in " ".join(shown.out.split())
+    assert f"docustack runs show {organisation.runs[0].run_id}" in " ".join(shown.out.split())
     question = (await docustack("deploy", "show", "--json")).json["question"]
     assert question["not_begun"] == [TEMPORAL]
     organisation.fails = set()
@@ -148,7 +150,7 @@ async def test_a_rollback_takes_the_environments_name_and_ends_with_exit_code_on
     await docustack("deploy", "environment", "dev", "--detach")
     await docustack.until(lambda answer: "dev has stopped." in answer.out, "deploy", "show")
     unnamed = await docustack("deploy", "roll-back")
-    assert (unnamed.code, "docustack deploy roll-back dev" in unnamed.err) == (2, True)
+    assert (unnamed.code, "docustack deploy roll-back dev" in unnamed.err, VPC in unnamed.err) == (2, True, True)
     wrong = await docustack("deploy", "roll-back", "prod")
     assert (wrong.code, "type the environment's name" in wrong.err) == (1, True)
     monkeypatch.setattr("sys.stdin", Keyboard("prod\n"))

@@ -241,6 +241,7 @@ async def test_who_may_not_is_refused_before_anything_is_begun(
     assert outcome.end is DeploymentEnd.REFUSED
     assert why in outcome.message
     assert outcome.unknown_environment is ("deev" in order.values())
+    assert ("--until" in outcome.message) is (why == "may not apply `prod`"), "of one environment there are no fewer"
     assert organisation.runs == []
 
 
