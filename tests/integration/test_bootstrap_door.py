@@ -92,7 +92,7 @@ async def test_ctrl_c_only_stops_watching_and_names_the_command_that_cancels(
     answer = await docustack(*cancel[1].split(), "--reason", "the wrong account")
     assert (answer.code, account.is_there) == (0, (False, False)), answer
     assert "The bootstrap ends" in answer.out
-    assert "was cancelled by @infra-member: the wrong account. Undone: removed" in answer.out
+    assert "was cancelled by @infra-member: the wrong account.\nUndone: removed" in answer.out
     again = await docustack("runs", "cancel", workflow_id)
     assert (again.code, "has ended (cancelled)" in again.err) == (1, True), again
 
