@@ -13,10 +13,13 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from docustack.initial_deployment import DeploymentEnd, DeploymentOutcome, deployment_workflow_id
 from docustack.repository import Repository
+from starter.client import Connection
+from starter.deployment_watching import Changes, look_at
 from tests.integration.doors import LIVE, Api, terminal_of
 from tests.integration.stand_ins import OWNER, REPOSITORY, GitHubStandIn
 from tests.integration.terminal import Commands
 from tests.workflows.organisation import RDS, TEMPORAL, VPC, Organisation, at_work, workers
+from worker.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 ID = deployment_workflow_id(Repository(owner=OWNER, name=REPOSITORY))
@@ -49,6 +52,21 @@ async def test_each_environment_is_shown_as_it_goes_on_and_then_what_came_of_it(
     assert "dev is deployed: 4 units applied." in answer.out.splitlines()[-1]
     again = await docustack("deploy", "initial", "--until", "dev")
     assert (again.code, "Nothing was changed" in again.out) == (0, True)
+
+
+async def test_while_an_account_is_bootstrapped_its_steps_are_looked_at(
+    server: str, organisation: Organisation, docustack: Commands, client: Client
+) -> None:
+    organisation.without_backend, organisation.hold = {"dev"}, asyncio.Event()
+    await docustack("deploy", "initial", "--environment", "dev", "--detach")
+    connection, wanted = Connection(client, Settings()), Repository(owner=OWNER, name=REPOSITORY)
+    async with asyncio.timeout(60):
+        while (look := await look_at(connection, wanted)).bootstrap is None:
+            await asyncio.sleep(0.02)
+    organisation.hold.set()
+    assert "  … preflight" in Changes().since_last(look)
+    watched = await docustack("deploy", "watch")
+    assert watched.code == 0, watched
 
 
 async def test_a_worker_that_is_gone_is_told_as_that(

@@ -94,7 +94,7 @@ class Organisation:
     bootstrap_before: dict[str, FoundBootstrap] = field(default_factory=dict)  # by account
     refuses: dict[str, str] = field(default_factory=dict)  # environment -> why its run is refused
     tip: str = "c" * 40
-    hold: asyncio.Event | None = None  # runs wait for it, as at their gate
+    hold: asyncio.Event | None = None  # runs and bootstraps wait for it
     took: dict[str, float] = field(default_factory=dict)  # units, by earlier runs
     runs: list[RunInput] = field(default_factory=list)
     bootstraps: list[str] = field(default_factory=list)
@@ -161,6 +161,8 @@ class Organisation:
     async def carry_out_bootstrap(self, signed: SignedBootstrapOrder) -> BootstrapOutcome:
         name = signed.order.environment
         self.bootstraps.append(f"{name} by {signed.order.login}")
+        while self.hold is not None and not self.hold.is_set():
+            await asyncio.sleep(0.02)
         if name in self.bootstrap_fails:
             return BootstrapOutcome(end=BootstrapEnd.FAILED, message=f"the bootstrap of {name} failed")
         self.without_backend.discard(name)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from docustack.bootstrap import BootstrapOutcome, SignedBootstrapOrder
+    from docustack.bootstrap import BootstrapOutcome, BootstrapState, SignedBootstrapOrder, Step, StepState, StepStatus
     from docustack.runs import RunResult
     from workflows.run_models import RunStart
 
@@ -29,6 +29,18 @@ class StandInRun:
 
 @workflow.defn(name="BootstrapWorkflow")
 class StandInBootstrap:
+    @workflow.init
+    def __init__(self, signed: SignedBootstrapOrder) -> None:
+        order = signed.order
+        step = StepState(name=Step.PREFLIGHT, status=StepStatus.RUNNING)
+        self._state = BootstrapState(
+            environment=order.environment, account_id=order.account_id, actor=order.login, steps=[step]
+        )
+
+    @workflow.query
+    def show(self) -> BootstrapState:
+        return self._state
+
     @workflow.run
     async def run(self, signed: SignedBootstrapOrder) -> BootstrapOutcome:
         outcome: BootstrapOutcome = await workflow.execute_activity(
