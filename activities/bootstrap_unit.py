@@ -2,12 +2,14 @@
 
 import asyncio
 import shutil
+import sys
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
 
 from temporalio.exceptions import ApplicationError
 
+from activities import lock_holder
 from activities.apply_folder import ApplyFolder
 from activities.bootstrap_messages import BootstrapUnit, KeptState
 from activities.failures import failure
@@ -30,7 +32,7 @@ STATE = "terraform.tfstate"
 class BootstrapUnits:
     """Puts `terragrunt.hcl` and the local state in place for a step: it can be done on any host, after any crash.
 
-    A file lock, which Terraform's process holds with us, keeps a retry from meeting the attempt before it.
+    A file lock, which the parent of Terraform's process holds with us, keeps a retry from meeting the one before it.
     """
 
     def __init__(
@@ -97,7 +99,8 @@ class BootstrapUnits:
 
     async def run(self, unit: Unit, argv: list[str], lock: int) -> None:
         """Raises an `ApplicationError` with what Terraform has said."""
-        done = await run_process(argv, cwd=unit.folder, environ=unit.environ, lock=lock)
+        held = [sys.executable, "-I", lock_holder.__file__, str(lock), *argv]
+        done = await run_process(held, cwd=unit.folder, environ=unit.environ, lock=lock)
         if done.code != 0:
             raise failed(" ".join(["terragrunt", *argv[1:3]]), done.stdout + done.stderr)
 
