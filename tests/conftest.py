@@ -12,7 +12,17 @@ ROOT = Path(__file__).resolve().parents[1]
 FOREIGN = ("AWS_", "DOCUSTACK_", "GIT_", "GITHUB_", "SSL_CERT_", "TERRAGRUNT_", "TF_", "TG_")
 """Settings by these prefixes would change what the tools do, or let a test reach somebody's real account."""
 
-SLOW_FIRST = ("e2e", "integration", "workflows", "replay", "unit")
+SLOW_FIRST = (
+    "e2e/test_bootstrap.py",
+    "e2e/pull_requests/test_crashes.py",
+    "e2e/pull_requests/test_two_workers.py",
+    "e2e",
+    "integration",
+    "workflows",
+    "replay",
+    "unit",
+)
+"""Files and folders of tests; the first that a file lies in counts."""
 
 _session: pytest.Session | None = None
 
@@ -50,7 +60,11 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Side by side, the slow files begin first: the many small ones then fill what is left of each process."""
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: SLOW_FIRST.index(item.path.relative_to(ROOT / "tests").parts[0]))
+        items.sort(key=lambda item: _place(item.path.relative_to(ROOT / "tests")))
+
+
+def _place(path: Path) -> int:
+    return next(place for place, slow in enumerate(SLOW_FIRST) if path.is_relative_to(slow))
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -99,7 +99,9 @@ async def test_what_was_applied_and_closed_without_a_merge_is_undone_by_nobody_u
     await others_applied(stage)
     await stage.close(2, merged=False)
     await stage.until(lambda: bool(stage.world.texts("Closed without a merge, but applied")), "word to who closed it")
-    assert await commanded(stage, 1, "terrateam apply") is RunStatus.REFUSED
+    await stage.handle(2).result()
+    await stage.comment("terrateam apply", number=1)
+    await stage.until(lambda: bool(stage.world.texts("lacks what was applied last")), "the refusal")
     (told,) = stage.world.texts("lacks what was applied last")
     assert "`1111111` Widen it" in told
     assert f"`docustack apply {VPC}`" in told

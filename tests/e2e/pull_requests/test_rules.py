@@ -5,7 +5,7 @@ from tests.e2e.pull_requests.live_repository import CONFIGURATION, unit
 from tests.e2e.pull_requests.small_world import SmallWorld
 
 UNIT = "dev/rules/own"
-NEW = CONFIGURATION.replace("apply: [infra], approvals", "apply: anyone, approvals").replace(
+NEW = CONFIGURATION.replace("apply: [infra]", "apply: anyone", 1).replace(
     "version: 1\n", "version: 1\nrules_owners: infra\n"
 )
 
