@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from temporalio.exceptions import ApplicationError
 
 from activities.failures import failure
+from activities.unit_work import make_sure_of_room
 from docustack.errors import ErrorType
 
 TokenSource = SecretStr | Callable[[], Awaitable[SecretStr]] | None
@@ -85,6 +86,7 @@ async def git(
     if process.returncode not in expected and b"No space left on device" in errors:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(directory))
     if process.returncode not in expected:
+        make_sure_of_room(directory)  # of a ref that it couldn't write, git doesn't say why
         raise GitError(arguments, process.returncode, errors.decode(errors="replace").strip())
     return process.returncode, output
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,44 +12,15 @@ from activities.git_messages import CheckOut
 from docustack.errors import ErrorType
 from docustack.repository import Repository
 from tests.integration.origin import Origin
+from tests.integration.small_disk import SmallDisk, small_disk
 from tests.integration.test_applying import Slow, until
 from tests.integration.units import Worker, apply, failure, new_worker, plan
 
 
-class SmallDisk:
-    """A file system of its own, that can be filled to the last byte."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._ballast = folder / "ballast"
-
-    def fill(self) -> None:
-        descriptor = os.open(self._ballast, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        try:
-            for size in (1 << 16, 1 << 12, 1):
-                try:
-                    while os.write(descriptor, b"x" * size):
-                        pass
-                except OSError:
-                    continue
-        finally:
-            os.close(descriptor)
-
-    def make_room(self) -> None:
-        self._ballast.unlink()
-
-
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[SmallDisk]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
-        pytest.skip("a disk that can be filled has to be mounted, which this user may not do")
-    try:
-        yield SmallDisk(folder)
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    with small_disk(tmp_path / "disk") as disk:
+        yield disk
 
 
 @pytest.fixture
@@ -123,3 +93,23 @@ async def test_a_check_out_on_a_full_disk_is_told(tmp_path: Path, disk: SmallDis
     disk.make_room()
     done = await trees.check_out(question)
     assert (await trees.ensure(done.tree) / "a.txt").exists()
+
+
+async def test_the_next_check_out_of_a_repository_on_a_full_disk_is_told_too(tmp_path: Path, disk: SmallDisk) -> None:
+    """There git fails to write a ref, and doesn't say why."""
+    origin = Origin(tmp_path / "origin", {"a.txt": "a"})
+    trees = Git(data_dir=disk.folder, host="host-1", clone_url=lambda _: origin.url)
+    question = CheckOut(
+        repository=Repository(owner="docustack", name="live"),
+        run_id="r1",
+        base_ref="main",
+        head_commit=origin.git("rev-parse", "main"),
+    )
+    await trees.check_out(question)
+    disk.fill()
+    again = question.model_copy(update={"run_id": "r2"})
+    error = await failure(Worker.activity(await new_worker(tmp_path, {})).run(trees.check_out, again))
+    assert error.type == ErrorType.DISK_FULL
+    assert error.non_retryable
+    disk.make_room()
+    await trees.check_out(again)
