@@ -14,6 +14,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.github_messages import PostComment, PostedComment
 from activities.installation import Host
 from activities.locks import RequestLocks
+from activities.slack import PostedMessage, PostMessage
 from activities.terragrunt_messages import ApplyAnswer, AttendApply, FreeStateLock, StateLockAnswer
 from docustack.deployment_decisions import DecisionKind
 from docustack.errors import ErrorType
@@ -258,6 +259,72 @@ async def test_three_months_in_line_fit_into_one_history(days: Stage) -> None:
     assert len(history.events) < 4_000, "Temporal ends a workflow at 51,200"
 
 
+# ---- an hour without Slack: no server skips the pauses between attempts, so Slack's own clock goes on by them ------
+
+HOUR = timedelta(hours=1)
+
+
+class WorldWithoutSlackForAnHour(World):
+    """By the clock of a Slack that goes on by the very pauses of the policy that Temporal was given."""
+
+    def __init__(self) -> None:
+        super().__init__({VPC: Unit()})
+        self.waited: dict[str, timedelta] = {}  # by message, from its first attempt on
+        self.all_else_is_done = asyncio.Event()
+
+    @property
+    def clock(self) -> timedelta:
+        return max(self.waited.values(), default=timedelta())
+
+    @activity.defn
+    async def post_message(self, message: PostMessage) -> PostedMessage:
+        if self.clock >= HOUR:
+            return await super().post_message(message)
+        info = activity.info()
+        policy, limit = info.retry_policy, info.schedule_to_close_timeout
+        assert policy is not None
+        assert policy.maximum_interval is not None
+        assert limit is not None
+        pause = min(policy.initial_interval * policy.backoff_coefficient ** (info.attempt - 1), policy.maximum_interval)
+        if self.clock + pause >= HOUR:
+            await self.all_else_is_done.wait()
+        waited = self.waited[message.key] = self.waited.get(message.key, timedelta()) + pause
+        raise ApplicationError(
+            "Slack is down",
+            type=ErrorType.UNAVAILABLE.value,
+            non_retryable=waited > limit,  # as the server would see it, had that time passed
+            next_retry_delay=timedelta(milliseconds=10),
+        )
+
+
+async def test_an_hour_without_slack_holds_up_nothing_and_is_told_afterwards_once_and_in_order(client: Client) -> None:
+    world = WorldWithoutSlackForAnHour()
+    async with workers(client, world):
+        stage = Stage(client, world)
+        world.open()
+        await stage.send("opened")
+        await stage.until_ended(1)
+        await stage.comment("terrateam apply")
+        state = await stage.until_ended(2)
+        await stage.until(lambda: bool(world.waited), "the first message")
+        assert [run.status for run in state.runs] == [RunStatus.SUCCEEDED] * 2
+        assert world.applied == [VPC]
+        check = world.check("docustack/apply")
+        assert check is not None
+        assert (check.status, check.conclusion) == ("completed", "success")
+        assert (world.slack, world.clock < HOUR) == ([], True)
+        world.all_else_is_done.set()
+        for run in state.runs:
+            await asyncio.wait_for(client.get_workflow_handle(f"run:{run.run_id}").result(), 120)
+        await end_everything(client)
+    assert HOUR <= world.clock < HOUR + timedelta(minutes=2), "how late it is told"
+    threads: dict[str, list[str]] = {}
+    for number, message in enumerate(world.slack, start=1):
+        threads.setdefault(message.thread or str(number), []).append(" ".join(message.text.split()[:2]))
+    assert sorted(threads.values()) == [["Apply started", "Apply completed"], ["Plan started", "Plan completed:"]]
+    assert len({message.key for message in world.slack}) == 4
+
+
 # ---- hours: retries, which no server skips, so that the policies are shortened instead -------------------------------
 
 
@@ -311,21 +378,6 @@ def test_slack_is_asked_for_hours() -> None:
     assert retries is not None
     assert limit >= timedelta(hours=6)
     assert retries.maximum_attempts == 0
-
-
-async def test_slack_that_was_down_gets_each_message_once_and_in_order(hours: Stage) -> None:
-    world = hours.world
-    world.slack_is_down = True
-    world.open()
-    await hours.send("opened")
-    state = await hours.until_ended(1)
-    assert VPC in state.plans, "the plan waited for nobody"
-    assert world.slack == []
-    world.slack_is_down = False
-    await asyncio.wait_for(hours.client.get_workflow_handle(f"run:{state.runs[0].run_id}").result(), 120)
-    assert [message.text.split(maxsplit=2)[1] for message in world.slack] == ["started", "completed:"]
-    assert len({message.key for message in world.slack}) == 2
-    assert [message.thread for message in world.slack] == [None, "1"]
 
 
 async def test_slack_that_stays_down_is_given_up_and_the_run_ends(hours: Stage) -> None:
