@@ -1,4 +1,4 @@
-"""A host's connection to Temporal, which can be cut: then neither side hears of the other, as in a broken network."""
+"""A connection to a server, which can be cut as in a broken network, or refused as where no server listens any more."""
 
 import contextlib
 import socket
@@ -14,7 +14,7 @@ class Cable:
         self._server = socket.create_server(("127.0.0.1", 0))
         self._ends: set[socket.socket] = set()
         self._is_whole = True
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accept_in_background()
 
     @property
     def address(self) -> str:
@@ -29,16 +29,35 @@ class Cable:
     def mend(self) -> None:
         self._is_whole = True
 
+    def refuse(self) -> None:
+        """As where the server's process has ended. The port stays ours: a bound socket that doesn't listen refuses."""
+        address = self._server.getsockname()
+        with contextlib.suppress(OSError):
+            self._server.shutdown(socket.SHUT_RDWR)  # closing alone doesn't end the accept
+        self._server.close()
+        self._server = socket.socket()
+        self._server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._server.bind(address)
+        self.cut()
+
+    def serve_again(self) -> None:
+        self._server.listen()
+        self.mend()
+        self._accept_in_background()
+
     def close(self) -> None:
         self.cut()
         with contextlib.suppress(OSError):
             self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
 
-    def _accept(self) -> None:
+    def _accept_in_background(self) -> None:
+        threading.Thread(target=self._accept, args=(self._server,), daemon=True).start()
+
+    def _accept(self, server: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while True:
-                near, _ = self._server.accept()
+                near, _ = server.accept()
                 try:
                     if not self._is_whole:
                         raise ConnectionError

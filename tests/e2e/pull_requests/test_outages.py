@@ -4,11 +4,13 @@ import os
 import shutil
 import signal
 import time
+from collections.abc import Iterator
 
 import pytest
 
 from docustack.comment_markers import find_marker
 from local.waiting import wait_for
+from tests.e2e.pull_requests.cable import Cable
 from tests.e2e.pull_requests.change import BOT, Change, open_change
 from tests.e2e.pull_requests.live_repository import dependent, unit
 from tests.e2e.pull_requests.slow_unit import SlowUnit, told_once
@@ -109,6 +111,64 @@ def test_a_minute_without_aws_and_github_costs_only_time(world: SmallWorld) -> N
         assert len(change.applies()[unit_path]) == 1
         assert "Planned again" not in change.applies()[unit_path][0]
         change.wait(lambda change=change: change.concluded("apply") == "success", "the check")  # type: ignore[misc]
+        keys = [find_marker(body) for body in change.said()]
+        assert len(keys) == len(set(keys)), keys
+
+
+@pytest.fixture
+def aws(breakable_world: SmallWorld) -> Iterator[Cable]:
+    """The way to AWS of the only worker that there is."""
+    environment = breakable_world.worker_environment()
+    aws = Cable(environment["AWS_ENDPOINT_URL"].removeprefix("http://"))
+    breakable_world.kill("worker")
+    worker = breakable_world.start_worker("wired", environment, AWS_ENDPOINT_URL=f"http://{aws.address}")
+    try:
+        yield aws
+    finally:
+        worker.kill()
+        aws.close()
+        breakable_world.restart("worker")
+
+
+def test_a_minute_in_which_aws_refuses_connections_is_told_and_nothing_is_done_twice(
+    breakable_world: SmallWorld, aws: Cable
+) -> None:
+    """Terraform itself gives up sooner: one before its plan has read the state, one before its apply has written it."""
+    world = breakable_world
+    applied, planned = LockedUnit(world, "refused-apply"), LockedUnit(world, "refused-plan")
+    on_apply = open_change(world, "refused-apply", applied.files)
+    on_apply.planned(applied.path)
+    command = on_apply.command("terrateam apply")
+    applied.begun()
+    aws.refuse()
+    until = time.monotonic() + 60
+    applied.let_go()
+    on_plan = open_change(world, "refused-plan", planned.files)
+    wait_for(lambda: time.monotonic() > until, "the end of the minute", 90)
+    assert on_plan.said() == [], "it is tried again"
+    aws.serve_again()
+
+    assert on_apply.end_of(command, 120) == "confused"
+    (body,) = on_apply.applies()[applied.path]
+    assert "**Status:** ⚠️ Unknown" in body
+    assert "could not write the state" in body
+    assert f"unwritten-states/docustack/small-live/{applied.path}/" in body
+    assert on_apply.concluded("apply") == "failure"
+    assert on_apply.ended("terrateam plan") == "+1"
+    assert "doesn't know what that apply has made" in on_apply.planned(applied.path)[applied.path]
+    assert on_apply.ended("terrateam apply") == "rocket", on_apply.told()
+    assert "No changes" in on_apply.applies()[applied.path][-1], "the kept state was written, and planned from"
+
+    on_plan.planned(planned.path)
+    assert [len(bodies) for bodies in on_plan.plans().values()] == [1]
+    assert on_plan.concluded("plan") == "success"
+    planned.let_go()
+    assert on_plan.ended("terrateam apply") == "rocket"
+
+    for change, unit_in_aws, name in ((on_apply, applied, "apply"), (on_plan, planned, "plan")):
+        assert unit_in_aws.value() == f"one-refused-{name}"
+        assert not unit_in_aws.is_locked(), "not by what Terraform couldn't free either"
+        unit_in_aws.begun(times=1)
         keys = [find_marker(body) for body in change.said()]
         assert len(keys) == len(set(keys)), keys
 
