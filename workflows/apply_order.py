@@ -58,7 +58,7 @@ async def _refuse(run: Run, *standings: Standing) -> None:
     if behind:
         raise Refused(behind_comment(behind, run.tree.base_ref, workflow.now()), on_check=True)
     for each in undone:  # who orders it puts the unit back to what its branch says, and is asked with the plan
-        told = undoes_abandoned(each, workflow.now())
+        told = undoes_abandoned(each, run.state.started_at or workflow.now())  # in the same words at each look
         if told not in run.state.notes:
             run.state.notes.append(told)
 
